@@ -1,0 +1,1 @@
+"""What a model is: networks, boosters, preprocessing, the checkpoint folder, the registry."""

@@ -1,0 +1,203 @@
+"""The shapes of requests and replies, for validation, for ``/api/docs`` and for readers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Reply(BaseModel):
+    """Base of all replies."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class ModelVersion(Reply):
+    """The model and the version that really answered."""
+
+    name: str = Field(examples=["cifar10"])
+    version: str = Field(examples=["1"])
+
+
+class Choice(Reply):
+    """One class with its probability."""
+
+    label: str
+    probability: float = Field(ge=0, le=1)
+
+
+class ImagePrediction(Reply):
+    """Answer for one image; ``seen`` only with ``view=true``."""
+
+    label: str
+    probability: float = Field(ge=0, le=1)
+    unsure: bool = Field(description="true when the best probability is below what validation asks for")
+    top_k: list[Choice]
+    seen: str | None = Field(None, description="base64 PNG of the pixels that the model saw")
+
+
+class RowPrediction(Reply):
+    """Answer for one row; ``contributions`` only with ``explain=true``."""
+
+    label: str = Field(description="malignant or benign")
+    probability_malignant: float = Field(ge=0, le=1)
+    out_of_range: list[str] = Field(description="features outside the range of the training rows")
+    contributions: dict[str, float] | None = Field(
+        None, description="log-odds toward malignant of each feature, and 'bias'; their sum is the logit"
+    )
+
+
+class ImageReply(Reply):
+    """``POST /cifar10/predict``."""
+
+    model: ModelVersion
+    predictions: list[ImagePrediction]
+    latency_ms: float
+    request_id: str
+
+
+class RowReply(Reply):
+    """``POST /breast-cancer/predict``."""
+
+    model: ModelVersion
+    predictions: list[RowPrediction]
+    latency_ms: float
+    request_id: str
+
+
+class ImageCompareReply(Reply):
+    """``POST /cifar10/compare``: both answers to the same images."""
+
+    champion: ImageReply
+    challenger: ImageReply
+
+
+class RowCompareReply(Reply):
+    """``POST /breast-cancer/compare``: both answers to the same rows."""
+
+    champion: RowReply
+    challenger: RowReply
+
+
+class ImagesJson(BaseModel):
+    """JSON body of the image routes."""
+
+    images: list[str] = Field(description="1 to 64 base64-encoded pictures")
+
+
+class Version(Reply):
+    """One registered version."""
+
+    version: str
+    aliases: list[str]
+    metrics: dict[str, float]
+    created: str
+    config: dict[str, Any]
+    source: dict[str, Any] = Field(description="run, command, data and fingerprint that it was made from")
+
+
+class ServingReplica(Reply):
+    """What one replica serves now."""
+
+    replica: str
+    version: str
+    backend: str
+    precision: str
+
+
+class Model(Reply):
+    """One model with its versions, newest first, and the replicas that serve it."""
+
+    name: str
+    labels: list[str]
+    versions: list[Version]
+    serving: list[ServingReplica]
+
+
+class Models(Reply):
+    """``GET /models``."""
+
+    models: list[Model]
+
+
+class Feature(Reply):
+    """A column of the table model with the range of its training rows."""
+
+    name: str
+    group: str = Field(description="mean, error or worst")
+    unit: str
+    min: float
+    max: float
+    median: float
+    step: float
+
+
+class Features(Reply):
+    """``GET /models/breast-cancer/features``."""
+
+    name: str
+    features: list[Feature]
+
+
+class ImageExample(Reply):
+    """A validation picture: base64 of a PNG file."""
+
+    id: str
+    label: str
+    image: str
+
+
+class RowExample(Reply):
+    """A validation row with its true label."""
+
+    id: str
+    label: str
+    row: dict[str, float]
+
+
+class Examples(Reply):
+    """``GET /models/{name}/examples``."""
+
+    name: str
+    source: str
+    examples: list[ImageExample] | list[RowExample]
+
+
+class Evaluation(Reply):
+    """``GET /models/{name}/versions/{v}/evaluation``: figures of each split, thresholds on validation."""
+
+    name: str
+    version: str
+    validation: dict[str, Any]
+    test: dict[str, Any]
+    thresholds: list[dict[str, Any]] | None = None
+    unsure: dict[str, Any] | None = None
+
+
+class Health(Reply):
+    """``GET /healthz``."""
+
+    status: str = Field(examples=["alive"])
+
+
+class Readiness(Reply):
+    """``GET /readyz``: 200 when all are ready, else 503."""
+
+    ready: bool
+    models: dict[str, str] = Field(description="for each model 'ready' or what it is doing")
+
+
+class ErrorBody(Reply):
+    """What is wrong and what would be right."""
+
+    code: str
+    message: str
+    detail: Any | None = None
+
+
+class ErrorReply(Reply):
+    """Every 4xx and 5xx."""
+
+    error: ErrorBody
+    request_id: str

@@ -1,0 +1,1 @@
+"""Ray Data, Train and Tune: data sets, evaluation, one stage a file."""

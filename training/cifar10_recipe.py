@@ -1,0 +1,186 @@
+"""How the image networks learn: augmentation, optimiser, schedule, one epoch.
+
+After Keller Jordan's airbench ("94% on CIFAR-10 in 3.29 Seconds on a Single GPU",
+arXiv:2404.00498, and its Muon variant): alternating flip, translation, label smoothing,
+linear decay, Muon for the filters. Our own additions: pixel noise and outlier exposure.
+Plain PyTorch; Ray Train calls it, and so can anything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from models.cifar10 import normalise
+from models.networks import AirNet
+from training.errors import DivergedError
+from training.outliers import draw
+
+TRANSLATE = 2
+LABEL_SMOOTHING = 0.2
+NOISY_SHARE, NOISE_MAX = 0.3, 20.0
+OUTLIER_SHARE, OUTLIER_BANK = 0.04, 8_000
+
+
+class Muon(torch.optim.Optimizer):
+    """Momentum whose update is orthogonalised, for convolution filters of any shape (n, …).
+
+    Keller Jordan et al., "Muon: An optimizer for hidden layers in neural networks" (2024).
+    Filters are held at a fixed norm, as airbench does.
+    """
+
+    def __init__(self, params: list[nn.Parameter], lr: float, momentum: float = 0.6) -> None:
+        super().__init__(params, {"lr": lr, "momentum": momentum})
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is None:
+                    continue
+                buffer = self.state[p].setdefault("momentum", torch.zeros_like(p.grad))
+                buffer.mul_(group["momentum"]).add_(p.grad)
+                update = p.grad.add(buffer, alpha=group["momentum"])
+                p.mul_(len(p) ** 0.5 / p.norm())
+                p.add_(_orthogonalise(update.reshape(len(p), -1)).view_as(p), alpha=-group["lr"])
+
+
+def _orthogonalise(matrix: Tensor, steps: int = 3, eps: float = 1e-7) -> Tensor:
+    """The nearest semi-orthogonal matrix, roughly, by a quintic Newton–Schulz iteration."""
+    a, b, c = 3.4445, -4.7750, 2.0315
+    x = matrix / (matrix.norm() + eps)
+    tall = x.size(0) > x.size(1)
+    x = x.T if tall else x
+    for _ in range(steps):
+        gram = x @ x.T
+        x = a * x + (b * gram + c * gram @ gram) @ x
+    return x.T if tall else x
+
+
+def optimisers(network: nn.Module, batch_size: int, factor: float) -> list[torch.optim.Optimizer]:
+    """Muon for filters and SGD for the rest; every group keeps its peak rate as ``peak``."""
+    filters = [p for p in network.parameters() if p.ndim == 4 and p.requires_grad]
+    rest = [p for p in network.parameters() if p.ndim != 4 and p.requires_grad]
+    if not any(isinstance(m, AirNet) for m in network.modules()):
+        chosen = [torch.optim.SGD(network.parameters(), lr=0.02 * factor, momentum=0.9, nesterov=True, weight_decay=5e-4)]
+    else:
+        heads = [p for p in rest if p.ndim == 2]
+        biases = [p for p in rest if p.ndim == 1]
+        # Rates of airbench for sums over a batch, so times the batch size for means.
+        groups = [
+            {"params": heads, "lr": 0.67 * batch_size * factor},
+            {"params": biases, "lr": 0.053 * batch_size * factor},
+        ]
+        decay = 2e-6 * 2000
+        for group in groups:
+            group["weight_decay"] = decay / group["lr"]
+        chosen = [
+            Muon(filters, lr=MUON_LR * factor * (batch_size / 2000) ** 0.5),
+            torch.optim.SGD(groups, momentum=0.85, nesterov=True),
+        ]
+    for optimiser in chosen:
+        for group in optimiser.param_groups:
+            group["peak"] = group["lr"]
+    return chosen
+
+
+MUON_LR = 0.24
+
+
+def set_learning_rate(chosen: list[torch.optim.Optimizer], done: float) -> None:
+    """Linear decay: ``done`` is the share of the run that lies behind, 0..1."""
+    for optimiser in chosen:
+        for group in optimiser.param_groups:
+            group["lr"] = group["peak"] * (1 - done)
+
+
+@dataclass(frozen=True)
+class Augmenter:
+    """Turns uint8 training images into what the network sees in one step."""
+
+    preprocessor: dict[str, Any]
+    classes: int
+    outliers: Tensor | None
+    generator: torch.Generator
+
+    @classmethod
+    def make(cls, preprocessor: dict[str, Any], classes: int, seed: int, outliers: bool) -> Augmenter:
+        bank = torch.from_numpy(draw(OUTLIER_BANK, seed)) if outliers else None
+        return cls(preprocessor, classes, bank, torch.Generator().manual_seed(seed))
+
+    def __call__(self, images: Tensor, labels: Tensor, flip: Tensor) -> tuple[Tensor, Tensor]:
+        """uint8 (n, 32, 32, 3), int64 (n,), bool (n,) → float (m, 3, 32, 32), target rows (m, classes)."""
+        targets = F.one_hot(labels, self.classes).float()
+        targets = targets * (1 - LABEL_SMOOTHING) + LABEL_SMOOTHING / self.classes
+        images = self._translate(torch.where(flip[:, None, None, None], images.flip(2), images))
+        if self.outliers is not None:
+            count = max(1, round(OUTLIER_SHARE * len(images)))
+            chosen = torch.randint(len(self.outliers), (count,), generator=self.generator)
+            images = torch.cat((images, self.outliers[chosen]))
+            targets = torch.cat((targets, torch.full((count, self.classes), 1 / self.classes)))
+        pixels = normalise(images, self.preprocessor)
+        return self._noise(pixels), targets
+
+    def _translate(self, images: Tensor) -> Tensor:
+        n, height, width, _ = images.shape
+        padded = F.pad(images.permute(0, 3, 1, 2).float(), (TRANSLATE,) * 4, mode="reflect").to(torch.uint8)
+        shifts = torch.randint(2 * TRANSLATE + 1, (2, n), generator=self.generator)
+        out = torch.empty_like(images)
+        for dy in range(2 * TRANSLATE + 1):
+            for dx in range(2 * TRANSLATE + 1):
+                mask = (shifts[0] == dy) & (shifts[1] == dx)
+                out[mask] = padded[mask, :, dy : dy + height, dx : dx + width].permute(0, 2, 3, 1)
+        return out
+
+    def _noise(self, pixels: Tensor) -> Tensor:
+        count = round(NOISY_SHARE * len(pixels))
+        strength = torch.rand(count, 1, 1, 1, generator=self.generator) * (NOISE_MAX / 255 / min(self.preprocessor["std"]))
+        chosen = torch.randperm(len(pixels), generator=self.generator)[:count]
+        pixels[chosen] += strength * torch.randn(pixels[chosen].shape, generator=self.generator)
+        return pixels
+
+
+def batches(count: int, batch_size: int, epoch: int, seed: int, rank: int, world: int) -> Iterator[np.ndarray]:
+    """Index batches of one worker's share of an epoch; all workers get equally many."""
+    order = np.random.default_rng((seed, epoch)).permutation(count)
+    per_worker = max(1, batch_size // world)
+    steps = max(1, count // (per_worker * world))
+    for step in range(steps):
+        start = (step * world + rank) * per_worker
+        yield order[start : start + per_worker]
+
+
+def flips(index: np.ndarray, epoch: int, seed: int) -> Tensor:
+    """Alternating flip: each image is mirrored in every second epoch, starting by chance."""
+    start = (index * 2654435761 + seed * 40503) >> 7 & 1
+    return torch.from_numpy((start + epoch) % 2 == 1)
+
+
+def train_step(
+    network: nn.Module,
+    chosen: list[torch.optim.Optimizer],
+    pixels: Tensor,
+    targets: Tensor,
+    bf16: bool,
+    step: int,
+) -> float:
+    """One update; returns the mean loss. Raises DivergedError when it is not finite."""
+    with torch.autocast(pixels.device.type, dtype=torch.bfloat16, enabled=bf16):
+        logits = network(pixels)
+    loss = F.cross_entropy(logits.float(), targets)
+    value = loss.item()
+    if not np.isfinite(value):
+        rate = chosen[0].param_groups[0]["lr"]
+        raise DivergedError(f"The loss became {value} at step {step} with learning rate {rate:.4g}; try a smaller --learning-rate.")
+    for optimiser in chosen:
+        optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    for optimiser in chosen:
+        optimiser.step()
+    return value

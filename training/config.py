@@ -1,0 +1,110 @@
+"""One typed schema per job: the command line, the HTTP API and the UI all read it from here.
+
+A field is an option ``--kebab-case`` on the command line and a key of ``config`` in
+``POST /api/jobs``; its description is the help text.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_settings import CliApp
+
+from training.errors import ConfigError
+
+SCALABLE_DEFAULT = ["mean radius", "mean texture"]
+
+
+class JobConfig(BaseModel):
+    """Options of one kind of job; unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Preset(BaseModel):
+    """What a name such as ``standard`` stands for."""
+
+    model_config = ConfigDict(frozen=True)
+
+    epochs: int
+    widths: tuple[int, int, int]
+
+
+class TrainCifar10(JobConfig):
+    """Train the image model on CIFAR-10."""
+
+    PRESETS: ClassVar[dict[str, Preset]] = {
+        "quick": Preset(epochs=4, widths=(32, 64, 128)),
+        "standard": Preset(epochs=14, widths=(64, 128, 256)),
+        "best": Preset(epochs=40, widths=(64, 192, 256)),
+    }
+
+    preset: Literal["quick", "standard", "best"] = Field("standard", description="time against accuracy")
+    epochs: int | None = Field(None, ge=1, le=500, description="passes over the images; default by preset")
+    batch_size: int = Field(500, ge=10, le=5000, description="images per step, over all workers")
+    learning_rate: float = Field(1.0, gt=0, le=10, description="factor on the recipe's learning rates")
+    net: Literal["airnet", "lenet"] = Field("airnet", description="network; lenet is the chapter's")
+    seed: int = Field(0, ge=0, lt=2**31, description="initial weights, order, augmentation")
+    num_workers: int = Field(1, ge=1, le=16, description="Ray Train workers")
+    max_images: int | None = Field(None, ge=20, description="train on this many images only, for a quick look")
+
+    @property
+    def chosen(self) -> Preset:
+        """The preset with ``epochs`` applied."""
+        preset = self.PRESETS[self.preset]
+        return preset if self.epochs is None else preset.model_copy(update={"epochs": self.epochs})
+
+
+class TrainBreastCancer(JobConfig):
+    """Train the table model on the Wisconsin breast-cancer data."""
+
+    data: str | None = Field(None, description="CSV file, local or s3://…; default: the one shipped")
+    num_boost_round: int = Field(100, ge=1, le=5000, description="trees")
+    max_depth: int = Field(3, ge=1, le=15, description="depth of a tree")
+    learning_rate: float = Field(0.2, gt=0, le=1, description="shrinkage of each tree")
+    scaled_columns: list[str] = Field(
+        SCALABLE_DEFAULT, description="columns to standardise; 'all' or 'none' stand for themselves"
+    )
+    params: dict[str, float | int | str] = Field({}, description="further XGBoost parameters, key=value")
+    seed: int = Field(0, ge=0, lt=2**31, description="XGBoost's seed")
+    num_workers: int = Field(1, ge=1, le=16, description="Ray Train workers")
+
+    @field_validator("params")
+    @classmethod
+    def _no_override(cls, params: dict[str, Any]) -> dict[str, Any]:
+        fixed = {"objective", "num_class", "nthread", "device", "eval_metric", "disable_default_eval_metric"} & set(params)
+        if fixed:
+            raise ValueError(f"{', '.join(sorted(fixed))} is set by the program and cannot be changed")
+        return params
+
+
+def from_command_line(schema: type[JobConfig], program: str, arguments: list[str] | None = None) -> Any:
+    """Parse ``arguments`` (default: those of this process) into ``schema``.
+
+    Prints help and leaves with 0 on ``--help``; raises ConfigError with one sentence on bad options.
+    """
+    try:
+        return CliApp.run(
+            schema,
+            cli_args=sys.argv[1:] if arguments is None else arguments,
+            cli_kebab_case="all",
+            cli_prog_name=program,
+            cli_exit_on_error=False,
+            cli_hide_none_type=True,
+            cli_avoid_json=True,
+        )
+    except ValidationError as error:
+        raise ConfigError(describe(error)) from error
+    except SystemExit:
+        raise
+    except Exception as error:
+        raise ConfigError(f"{error}; see --help.") from error
+
+
+def describe(error: ValidationError) -> str:
+    """The first problem of a validation error as one sentence."""
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"]) or "configuration"
+    return f"{field}: {first['msg']} (got {first.get('input')!r})."

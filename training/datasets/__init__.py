@@ -1,0 +1,1 @@
+"""Where rows and images come from, and how they are split."""

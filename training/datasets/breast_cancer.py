@@ -1,0 +1,165 @@
+"""The Wisconsin breast-cancer data: 569 rows, 30 features, read with Ray Data.
+
+``training/datasets/breast_cancer.csv`` is made from scikit-learn's bundled copy by
+``python -m training.datasets.breast_cancer`` (W. Wolberg, O. Mangasarian, N. Street, W. Street,
+UCI Machine Learning Repository 1995, doi:10.24432/C5DW2B, CC BY 4.0). Column ``target``: 0 is
+malignant, 1 is benign.
+
+The split is made by content: 60 % training, 20 % validation, 20 % test of each class, ranked by
+the SHA-256 of a row's values. It does not depend on a seed or on the order of rows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from training.errors import DataError
+
+CSV = Path(__file__).with_name("breast_cancer.csv")
+TARGET = "target"
+MALIGNANT_TARGET = 0
+GROUPS = ("mean", "error", "worst")
+UNITS = {"radius": "µm", "texture": "grey levels", "perimeter": "µm", "area": "µm²"}
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows with their split. ``matrix`` float64 (n, features), ``malignant`` bool (n,), ``split`` str (n,)."""
+
+    features: list[str]
+    matrix: np.ndarray
+    malignant: np.ndarray
+    split: np.ndarray
+    source: str
+
+    def part(self, split: str) -> tuple[np.ndarray, np.ndarray]:
+        """Matrix and malignant flags of one split."""
+        inside = self.split == split
+        return self.matrix[inside], self.malignant[inside]
+
+    def fingerprint(self) -> str:
+        """SHA-256 over rows, labels and splits, independent of the order of rows."""
+        rows = zip(row_digests(self.matrix), self.malignant, self.split, strict=True)
+        text = "\n".join(sorted(f"{digest} {flag} {split}" for digest, flag, split in rows))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def read_with_ray(path: str | None) -> Table:
+    """Read the CSV, local or ``s3://…`` (``s3://anonymous@…`` without credentials), with Ray Data.
+
+    An S3 server other than Amazon's is named by AWS_ENDPOINT_URL. Raises DataError.
+    """
+    import ray
+
+    source = path or str(CSV)
+    if "://" not in source and not Path(source).is_file():
+        raise DataError(f"There is no file {source}; give a CSV file or an s3:// address with --data.")
+    try:
+        dataset = ray.data.read_csv(source, filesystem=_filesystem(source))
+        frame = dataset.to_pandas()
+    except Exception as error:
+        # Arrow, fsspec and Ray each wrap a missing key, a refused login or bad CSV in types of their own.
+        reason = str(error).strip().splitlines()[-1][:200] if str(error).strip() else type(error).__name__
+        raise DataError(f"{source} cannot be read as CSV: {reason}") from error
+    return _table(frame, source if path else CSV.name)
+
+
+def read_shipped() -> Table:
+    """The CSV of this repository, read without Ray."""
+    return _table(pd.read_csv(CSV), CSV.name)
+
+
+def _filesystem(source: str) -> object | None:
+    endpoint = os.environ.get("AWS_ENDPOINT_URL")
+    if not source.startswith("s3://") or not endpoint:
+        return None
+    from pyarrow.fs import S3FileSystem
+
+    scheme, _, host = endpoint.partition("://")
+    return S3FileSystem(
+        endpoint_override=host,
+        scheme=scheme,
+        anonymous=source.startswith("s3://anonymous@"),
+        region=os.environ.get("AWS_DEFAULT_REGION", "us-east-1"),
+    )
+
+
+def _table(frame: pd.DataFrame, source: str) -> Table:
+    if TARGET not in frame.columns:
+        raise DataError(f"{source} has no column {TARGET!r} (0 malignant, 1 benign).")
+    features = [str(column) for column in frame.columns if column != TARGET]
+    try:
+        matrix = frame[features].to_numpy(dtype=np.float64)
+        target = frame[TARGET].to_numpy(dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{source} has a value that is no number: {error}.") from error
+    if not np.isfinite(matrix).all():
+        row, column = np.argwhere(~np.isfinite(matrix))[0]
+        raise DataError(f"{source}, row {row + 1}: {features[column]!r} is empty or not finite.")
+    if not set(np.unique(target)) == {0.0, 1.0}:
+        raise DataError(f"{source}: column {TARGET!r} must hold 0 (malignant) and 1 (benign), both.")
+    malignant = target == MALIGNANT_TARGET
+    if min(malignant.sum(), (~malignant).sum()) < 5:
+        raise DataError(f"{source} has fewer than 5 rows of a class; too few to split.")
+    return Table(features, matrix, malignant, _split(matrix, malignant), source)
+
+
+def row_digests(matrix: np.ndarray) -> list[str]:
+    """SHA-256 of each row's values."""
+    return [hashlib.sha256(np.ascontiguousarray(row).tobytes()).hexdigest() for row in matrix]
+
+
+def _split(matrix: np.ndarray, malignant: np.ndarray) -> np.ndarray:
+    digests = np.array(row_digests(matrix))
+    split = np.empty(len(matrix), dtype=object)
+    for flag in (True, False):
+        members = np.flatnonzero(malignant == flag)
+        ranked = members[np.argsort(digests[members], kind="stable")]
+        first, second = round(0.6 * len(ranked)), round(0.8 * len(ranked))
+        split[ranked[:first]], split[ranked[first:second]], split[ranked[second:]] = SPLITS
+    return split
+
+
+def group_of(feature: str) -> str:
+    """``mean``, ``error`` or ``worst``."""
+    return next((group for group in GROUPS if group in feature.split()), "other")
+
+
+def unit_of(feature: str) -> str:
+    """Unit of a feature, empty for a ratio."""
+    return next((unit for name, unit in UNITS.items() if name in feature.split()), "")
+
+
+def describe(table: Table) -> list[dict[str, object]]:
+    """Name, group, unit, range and median of each feature over the training rows."""
+    matrix, _ = table.part("train")
+    return [
+        {
+            "name": name,
+            "group": group_of(name),
+            "unit": unit_of(name),
+            "min": float(column.min()),
+            "max": float(column.max()),
+            "median": float(np.median(column)),
+            "step": 10.0 ** (math.floor(math.log10(max(float(np.ptp(column)), 1e-9))) - 2),
+        }
+        for name, column in zip(table.features, matrix.T, strict=True)
+    ]
+
+
+def _write_csv() -> None:
+    from sklearn.datasets import load_breast_cancer
+
+    load_breast_cancer(as_frame=True).frame.to_csv(CSV, index=False)
+
+
+if __name__ == "__main__":
+    _write_csv()

@@ -1,0 +1,102 @@
+"""Figures about a model's answers: accuracy, log loss, AUC, confusion, thresholds, calibration.
+
+Pure functions of probabilities and true labels. Choices are made on validation answers; the
+test figures are computed once for a version and decide nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+from sklearn.metrics import confusion_matrix, log_loss, roc_auc_score
+
+UNSURE_SHARE = 0.08
+CALIBRATION_BINS = 10
+
+
+def multiclass_figures(probabilities: np.ndarray, labels: np.ndarray, names: list[str]) -> dict[str, Any]:
+    """Accuracy, log loss, confusion (rows true, columns predicted), accuracy by class, calibration.
+
+    ``probabilities`` float (n, classes), ``labels`` int (n,).
+    """
+    classes = len(names)
+    predicted = probabilities.argmax(1)
+    confusion = confusion_matrix(labels, predicted, labels=range(classes))
+    return {
+        "rows": len(labels),
+        "accuracy": float((predicted == labels).mean()),
+        "log_loss": float(log_loss(labels, probabilities.astype(np.float64), labels=range(classes))),
+        "confusion": {"labels": names, "matrix": confusion.tolist()},
+        "accuracy_by_class": {
+            name: float(row[i] / max(1, row.sum())) for i, (name, row) in enumerate(zip(names, confusion, strict=True))
+        },
+        "calibration": calibration(probabilities.max(1), predicted == labels),
+    }
+
+
+def calibration(confidence: np.ndarray, correct: np.ndarray) -> dict[str, Any]:
+    """How often answers of a given confidence (n,) are right (bool (n,)), in equal bins of 0..1."""
+    bins = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
+    rows, error = [], 0.0
+    for i in range(CALIBRATION_BINS):
+        inside = bins == i
+        if not inside.any():
+            continue
+        mean, right = float(confidence[inside].mean()), float(correct[inside].mean())
+        error += inside.mean() * abs(mean - right)
+        rows.append({"confidence": mean, "accuracy": right, "rows": int(inside.sum())})
+    return {"bins": rows, "expected_calibration_error": float(error)}
+
+
+def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
+    """The temperature that makes validation probabilities most likely.
+
+    Guo et al., "On Calibration of Modern Neural Networks", arXiv:1706.04599.
+    """
+    rows = np.arange(len(labels))
+
+    def negative_log_likelihood(log_temperature: float) -> float:
+        scaled = logits.astype(np.float64) / np.exp(log_temperature)
+        top = scaled.max(1)
+        return float((top + np.log(np.exp(scaled - top[:, None]).sum(1)) - scaled[rows, labels]).mean())
+
+    return float(np.exp(minimize_scalar(negative_log_likelihood, bounds=(-4, 4), method="bounded").x))
+
+
+def unsure_below(probabilities: np.ndarray) -> float:
+    """The best-class probability under which UNSURE_SHARE of these validation answers fall."""
+    return float(np.quantile(probabilities.max(1), UNSURE_SHARE))
+
+
+def binary_figures(probability: np.ndarray, positive: np.ndarray, labels: tuple[str, str]) -> dict[str, Any]:
+    """Log loss, error, AUC and confusion at 0.5 of the probability (n,) of the positive class.
+
+    ``positive`` bool (n,); ``labels`` names the positive and the negative class, in that order.
+    """
+    called = probability >= 0.5
+    matrix = confusion_matrix(~positive, ~called, labels=[False, True])
+    return {
+        "rows": len(positive),
+        "logloss": float(log_loss(positive, probability.astype(np.float64), labels=[False, True])),
+        "error": float((called != positive).mean()),
+        "accuracy": float((called == positive).mean()),
+        "auc": float(roc_auc_score(positive, probability)),
+        "confusion": {"labels": list(labels), "matrix": matrix.tolist()},
+    }
+
+
+def thresholds(probability: np.ndarray, positive: np.ndarray, steps: int = 100) -> list[dict[str, Any]]:
+    """False alarms and misses at each threshold 0, 1/steps, … 1 (positive when probability ≥ threshold)."""
+    rows = []
+    for threshold in np.linspace(0, 1, steps + 1):
+        called = probability >= threshold
+        rows.append(
+            {
+                "threshold": round(float(threshold), 4),
+                "false_alarms": int((called & ~positive).sum()),
+                "misses": int((~called & positive).sum()),
+            }
+        )
+    return rows
