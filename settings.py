@@ -103,6 +103,16 @@ class Settings(BaseSettings):
         }
 
 
+def available_cpus() -> int:
+    """Cores this process may use: affinity and the container's quota, not the host's count; at least 1."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+    except (OSError, ValueError):
+        return cores
+    return cores if quota == "max" else max(1, min(cores, int(quota) // int(period)))
+
+
 @lru_cache(maxsize=1)
 def get_settings() -> Settings:
     """The settings of this process."""

@@ -60,7 +60,8 @@ class BreastCancerModel:
         model = cls(booster, metadata)
         if booster.num_features() != len(model.features):
             raise checkpoint.CheckpointError(
-                f"{folder.name}: {WEIGHTS} takes {booster.num_features()} features, metadata names {len(model.features)}."
+                f"{folder.name}: {WEIGHTS} takes {booster.num_features()} features, "
+                f"its metadata names {len(model.features)}."
             )
         checkpoint.check_golden(folder, model.predict, atol=GOLDEN_ATOL)
         return model

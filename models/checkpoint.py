@@ -76,17 +76,14 @@ def writing(destination: Path) -> Iterator[Path]:
     try:
         yield folder
         _write_manifest(folder)
-        os.rename(folder, destination)
+        folder.rename(destination)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
 
 
 def _write_manifest(folder: Path) -> None:
-    files = {
-        path.name: {"size": path.stat().st_size, "sha256": sha256(path)}
-        for path in sorted(folder.iterdir())
-    }
+    files = {path.name: {"size": path.stat().st_size, "sha256": sha256(path)} for path in sorted(folder.iterdir())}
     with (folder / MANIFEST).open("w") as file:
         json.dump({"format": FORMAT, "files": files}, file, indent=2)
         file.flush()
@@ -151,6 +148,4 @@ def check_golden(folder: Path, predict: Any, atol: float) -> None:
         raise CheckpointError(f"{folder.name}: the model answers golden inputs with NaN or infinity.")
     worst = float(np.abs(answers - expected).max())
     if worst > atol:
-        raise CheckpointError(
-            f"{folder.name}: golden answers differ by {worst:.4f}, at most {atol} is allowed."
-        )
+        raise CheckpointError(f"{folder.name}: golden answers differ by {worst:.4f}, at most {atol} is allowed.")

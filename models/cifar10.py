@@ -74,7 +74,7 @@ class Cifar10Model:
         return model
 
     def save(self, folder: Path) -> None:
-        """Write the weights, in half the space where that is exact enough, into ``folder``."""
+        """Write the weights into ``folder``."""
         torch.save(self.network.state_dict(), folder / WEIGHTS)
 
     @torch.inference_mode()

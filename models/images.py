@@ -79,7 +79,9 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 def _square(image: Image.Image, size: int) -> Image.Image:
     if image.size == (size, size):
         return image
-    return ImageOps.fit(image, (size, size), method=Image.Resampling.BOX if min(image.size) >= size else Image.Resampling.BICUBIC)
+    return ImageOps.fit(
+        image, (size, size), method=Image.Resampling.BOX if min(image.size) >= size else Image.Resampling.BICUBIC
+    )
 
 
 def encode_png(pixels: np.ndarray) -> bytes:

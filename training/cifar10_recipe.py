@@ -22,6 +22,7 @@ from models.networks import AirNet
 from training.errors import DivergedError
 from training.outliers import draw
 
+MUON_LR = 0.24
 TRANSLATE = 2
 LABEL_SMOOTHING = 0.2
 NOISY_SHARE, NOISE_MAX = 0.3, 20.0
@@ -39,7 +40,7 @@ class Muon(torch.optim.Optimizer):
         super().__init__(params, {"lr": lr, "momentum": momentum})
 
     @torch.no_grad()
-    def step(self, closure: None = None) -> None:
+    def step(self, closure: None = None) -> None:  # noqa: ARG002 - torch's signature
         for group in self.param_groups:
             for p in group["params"]:
                 if p.grad is None:
@@ -68,7 +69,9 @@ def optimisers(network: nn.Module, batch_size: int, factor: float) -> list[torch
     filters = [p for p in network.parameters() if p.ndim == 4 and p.requires_grad]
     rest = [p for p in network.parameters() if p.ndim != 4 and p.requires_grad]
     if not any(isinstance(m, AirNet) for m in network.modules()):
-        chosen = [torch.optim.SGD(network.parameters(), lr=0.02 * factor, momentum=0.9, nesterov=True, weight_decay=5e-4)]
+        chosen = [
+            torch.optim.SGD(network.parameters(), lr=0.02 * factor, momentum=0.9, nesterov=True, weight_decay=5e-4)
+        ]
     else:
         heads = [p for p in rest if p.ndim == 2]
         biases = [p for p in rest if p.ndim == 1]
@@ -88,9 +91,6 @@ def optimisers(network: nn.Module, batch_size: int, factor: float) -> list[torch
         for group in optimiser.param_groups:
             group["peak"] = group["lr"]
     return chosen
-
-
-MUON_LR = 0.24
 
 
 def set_learning_rate(chosen: list[torch.optim.Optimizer], done: float) -> None:
@@ -140,7 +140,9 @@ class Augmenter:
 
     def _noise(self, pixels: Tensor) -> Tensor:
         count = round(NOISY_SHARE * len(pixels))
-        strength = torch.rand(count, 1, 1, 1, generator=self.generator) * (NOISE_MAX / 255 / min(self.preprocessor["std"]))
+        strength = torch.rand(count, 1, 1, 1, generator=self.generator) * (
+            NOISE_MAX / 255 / min(self.preprocessor["std"])
+        )
         chosen = torch.randperm(len(pixels), generator=self.generator)[:count]
         pixels[chosen] += strength * torch.randn(pixels[chosen].shape, generator=self.generator)
         return pixels
@@ -177,7 +179,9 @@ def train_step(
     value = loss.item()
     if not np.isfinite(value):
         rate = chosen[0].param_groups[0]["lr"]
-        raise DivergedError(f"The loss became {value} at step {step} with learning rate {rate:.4g}; try a smaller --learning-rate.")
+        raise DivergedError(
+            f"The loss became {value} at step {step} with learning rate {rate:.4g}; try a smaller --learning-rate."
+        )
     for optimiser in chosen:
         optimiser.zero_grad(set_to_none=True)
     loss.backward()

@@ -36,8 +36,8 @@ class TrainCifar10(JobConfig):
     """Train the image model on CIFAR-10."""
 
     PRESETS: ClassVar[dict[str, Preset]] = {
-        "quick": Preset(epochs=4, widths=(32, 64, 128)),
-        "standard": Preset(epochs=14, widths=(64, 128, 256)),
+        "quick": Preset(epochs=5, widths=(32, 64, 128)),
+        "standard": Preset(epochs=20, widths=(64, 128, 256)),
         "best": Preset(epochs=40, widths=(64, 192, 256)),
     }
 
@@ -74,13 +74,15 @@ class TrainBreastCancer(JobConfig):
     @field_validator("params")
     @classmethod
     def _no_override(cls, params: dict[str, Any]) -> dict[str, Any]:
-        fixed = {"objective", "num_class", "nthread", "device", "eval_metric", "disable_default_eval_metric"} & set(params)
+        fixed = {"objective", "num_class", "nthread", "device", "eval_metric", "disable_default_eval_metric"} & set(
+            params
+        )
         if fixed:
             raise ValueError(f"{', '.join(sorted(fixed))} is set by the program and cannot be changed")
         return params
 
 
-def from_command_line(schema: type[JobConfig], program: str, arguments: list[str] | None = None) -> Any:
+def from_command_line(schema: type[JobConfig], arguments: list[str] | None = None) -> Any:
     """Parse ``arguments`` (default: those of this process) into ``schema``.
 
     Prints help and leaves with 0 on ``--help``; raises ConfigError with one sentence on bad options.
@@ -89,11 +91,7 @@ def from_command_line(schema: type[JobConfig], program: str, arguments: list[str
         return CliApp.run(
             schema,
             cli_args=sys.argv[1:] if arguments is None else arguments,
-            cli_kebab_case="all",
-            cli_prog_name=program,
             cli_exit_on_error=False,
-            cli_hide_none_type=True,
-            cli_avoid_json=True,
         )
     except ValidationError as error:
         raise ConfigError(describe(error)) from error

@@ -1,9 +1,9 @@
 """What can go wrong before or during training, as one sentence with a way out.
 
-    TrainingError
-    ├── DataError        no data source, or one that is damaged
-    ├── ConfigError      an option is unknown or out of range
-    └── DivergedError    the loss became NaN or infinite
+TrainingError
+├── DataError        no data source, or one that is damaged
+├── ConfigError      an option is unknown or out of range
+└── DivergedError    the loss became NaN or infinite
 """
 
 from __future__ import annotations

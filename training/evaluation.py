@@ -27,13 +27,18 @@ def multiclass_figures(probabilities: np.ndarray, labels: np.ndarray, names: lis
     return {
         "rows": len(labels),
         "accuracy": float((predicted == labels).mean()),
-        "log_loss": float(log_loss(labels, probabilities.astype(np.float64), labels=range(classes))),
+        "log_loss": mean_log_loss(probabilities, labels),
         "confusion": {"labels": names, "matrix": confusion.tolist()},
         "accuracy_by_class": {
             name: float(row[i] / max(1, row.sum())) for i, (name, row) in enumerate(zip(names, confusion, strict=True))
         },
         "calibration": calibration(probabilities.max(1), predicted == labels),
     }
+
+
+def mean_log_loss(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """Mean of -log of the probability (n, classes) given to the true label (n,)."""
+    return float(-np.log(np.maximum(probabilities[np.arange(len(labels)), labels], 1e-15)).mean())
 
 
 def calibration(confidence: np.ndarray, correct: np.ndarray) -> dict[str, Any]:

@@ -90,7 +90,12 @@ def _text(random: np.random.Generator) -> np.ndarray:
     fill = tuple(int(v) for v in _colour(random))
     y = float(random.uniform(-0.05, 0.3) * side)
     for _ in range(int(random.integers(1, 8))):
-        pen.text((float(random.uniform(-0.05, 0.2) * side), y), "".join(random.choice(list(letters), 24)), fill=fill, font=font)
+        pen.text(
+            (float(random.uniform(-0.05, 0.2) * side), y),
+            "".join(random.choice(list(letters), 24)),
+            fill=fill,
+            font=font,
+        )
         y += 1.2 * font.size
     return np.asarray(image.resize((SIZE, SIZE), Image.Resampling.BOX))
 
@@ -109,5 +114,7 @@ def _dots(random: np.random.Generator) -> np.ndarray:
 
 def _smooth_noise(random: np.random.Generator) -> np.ndarray:
     small = random.integers(0, 256, (int(random.integers(2, 16)),) * 2 + (3,)).astype(np.uint8)
-    image = Image.fromarray(small).resize((SIZE, SIZE), random.choice([Image.Resampling.NEAREST, Image.Resampling.BICUBIC]))
+    image = Image.fromarray(small).resize(
+        (SIZE, SIZE), random.choice([Image.Resampling.NEAREST, Image.Resampling.BICUBIC])
+    )
     return np.asarray(image.filter(ImageFilter.GaussianBlur(float(random.uniform(0, 1.5)))))

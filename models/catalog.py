@@ -1,0 +1,23 @@
+"""Which class loads which model. Importing this imports no torch and no xgboost; ``load`` does."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from models import checkpoint
+
+CLASSES = {
+    "cifar10": "models.cifar10:Cifar10Model",
+    "breast-cancer": "models.breast_cancer:BreastCancerModel",
+}
+
+
+def load(folder: Path) -> Any:
+    """The model of a checkpoint folder, whatever it is. Raises CheckpointError."""
+    name = checkpoint.read_metadata(folder).model
+    if name not in CLASSES:
+        raise checkpoint.CheckpointError(f"{folder.name} holds {name!r}; known are {', '.join(CLASSES)}.")
+    module, _, attribute = CLASSES[name].partition(":")
+    return getattr(import_module(module), attribute).load(folder)

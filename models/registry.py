@@ -1,0 +1,176 @@
+"""Versions, aliases and lineage, kept in MLflow's model registry.
+
+    python -m models.registry            list the versions of both models
+
+A version is a checkpoint folder with a number. Aliases: ``champion`` is served, ``challenger`` is
+the newest that is not, ``previous`` was champion before. On a fresh AIR_HOME the folders of
+``models/pretrained/`` are imported as version 1.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import shutil
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from models import checkpoint
+from settings import MODEL_NAMES, ROOT, Settings, get_settings
+
+PRETRAINED = ROOT / "models" / "pretrained"
+CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
+ALIASES = (CHAMPION, CHALLENGER, PREVIOUS)
+
+
+class RegistryError(Exception):
+    """The registry cannot do what was asked; str() says why."""
+
+
+class UnknownVersion(RegistryError):
+    """No such model, version or alias."""
+
+
+class RegisteredVersion(BaseModel):
+    """One version as the registry knows it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    model: str
+    version: str
+    aliases: list[str]
+    folder: Path
+    run_id: str | None
+    created: str
+
+
+class Registry:
+    """The registry of one AIR_HOME (or of one MLflow server). Open it in the driver or a job only."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._lock_file = settings.air_home / "registry.lock"
+        settings.air_home.mkdir(parents=True, exist_ok=True)
+        with self._locked():
+            self.client = _open_client(settings)
+            self._import_pretrained()
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """One writer at a time among the processes of this machine."""
+        with self._lock_file.open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def register(self, folder: Path, run_id: str | None = None) -> str:
+        """Add a published checkpoint folder as the newest version and make it challenger.
+
+        The first version of a model becomes champion. Raises CheckpointError if it is not whole.
+        """
+        with self._locked():
+            return self._register(folder, run_id)
+
+    def _register(self, folder: Path, run_id: str | None) -> str:
+        metadata = checkpoint.verify(folder)
+        name = metadata.model
+        if name not in self._known_models():
+            self.client.create_registered_model(name)
+        first = not self.client.search_model_versions(f"name='{name}'", max_results=1)
+        created = self.client.create_model_version(name, source=str(folder), run_id=run_id)
+        version = str(created.version)
+        self.client.set_registered_model_alias(name, CHAMPION if first else CHALLENGER, version)
+        return version
+
+    def versions(self, model: str) -> list[RegisteredVersion]:
+        """Every version of a model, newest first. Raises UnknownVersion for an unknown model."""
+        if model not in MODEL_NAMES:
+            raise UnknownVersion(f"There is no model {model!r}; there are {' and '.join(MODEL_NAMES)}.")
+        if model not in self._known_models():
+            return []
+        aliases = self.client.get_registered_model(model).aliases
+        found = self.client.search_model_versions(f"name='{model}'", max_results=10_000)
+        return [
+            RegisteredVersion(
+                model=model,
+                version=str(item.version),
+                aliases=[alias for alias in ALIASES if str(aliases.get(alias)) == str(item.version)],
+                folder=Path(item.source),
+                run_id=item.run_id or None,
+                created=datetime.fromtimestamp(item.creation_timestamp / 1000).astimezone().isoformat(),
+            )
+            for item in sorted(found, key=lambda item: -int(item.version))
+        ]
+
+    def resolve(self, model: str, version: str = CHAMPION) -> RegisteredVersion:
+        """The version of a number or an alias. Raises UnknownVersion with what there is."""
+        known = self.versions(model)
+        for item in known:
+            if version == item.version or version in item.aliases:
+                return item
+        if version in ALIASES:
+            raise UnknownVersion(f"{model} has no {version} now.")
+        numbers = ", ".join(item.version for item in known) or "none"
+        raise UnknownVersion(f"{model} has no version {version!r}; there are: {numbers}.")
+
+    def set_champion(self, model: str, version: str) -> RegisteredVersion:
+        """Move ``champion`` to a version; the one before becomes ``previous``."""
+        with self._locked():
+            target = self.resolve(model, version)
+            if CHAMPION in target.aliases:
+                return target
+            before = self.resolve(model, CHAMPION)
+            self.client.set_registered_model_alias(model, PREVIOUS, before.version)
+            self.client.set_registered_model_alias(model, CHAMPION, target.version)
+            if CHALLENGER in target.aliases:
+                self.client.delete_registered_model_alias(model, CHALLENGER)
+            return self.resolve(model, CHAMPION)
+
+    def _known_models(self) -> set[str]:
+        return {item.name for item in self.client.search_registered_models()}
+
+    def _import_pretrained(self) -> None:
+        known = self._known_models()
+        for name in MODEL_NAMES:
+            shipped = PRETRAINED / name
+            if name in known or not shipped.is_dir():
+                continue
+            self._register(self._copy_in(name, shipped), run_id=None)
+
+    def _copy_in(self, name: str, shipped: Path) -> Path:
+        destination = self._settings.checkpoints / name / "pretrained"
+        if destination.exists():
+            return destination
+        checkpoint.verify(shipped)
+        with checkpoint.writing(destination) as folder:
+            for file in shipped.iterdir():
+                if file.name != checkpoint.MANIFEST:
+                    shutil.copyfile(file, folder / file.name)
+        return destination
+
+
+def _open_client(settings: Settings):  # noqa: ANN202 - MLflow is imported late, it takes seconds
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from mlflow.tracking import MlflowClient
+
+        logging.getLogger("mlflow").setLevel(logging.ERROR)
+        logging.getLogger("alembic").setLevel(logging.ERROR)
+        client = MlflowClient(settings.tracking_uri)
+        for name in MODEL_NAMES:
+            if not settings.mlflow_tracking_uri and client.get_experiment_by_name(name) is None:
+                client.create_experiment(name, artifact_location=str(settings.air_home / "mlartifacts" / name))
+    return client
+
+
+if __name__ == "__main__":
+    registry = Registry(get_settings())
+    for model_name in MODEL_NAMES:
+        for item in registry.versions(model_name):
+            print(
+                f"{item.model:14} {item.version:>4}  {','.join(item.aliases) or '-':20} {item.created}  {item.folder}"
+            )

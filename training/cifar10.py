@@ -1,0 +1,234 @@
+"""Train the image model: Ray Data decodes, Ray Train's TorchTrainer trains, MLflow remembers.
+
+    python -m training.cifar10 --preset quick
+    python -m training.cifar10 --net lenet --epochs 10 --num-workers 2
+
+Stages: load → decode (once, into the object store) → fit → evaluate → publish a version.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from models import checkpoint
+from models import cifar10 as model_module
+from models.cifar10 import Cifar10Model, fit_preprocessor, softmax
+from models.networks import build
+from models.registry import Registry
+from settings import Settings, available_cpus, get_settings
+from training import evaluation, outliers, progress, publishing, ray_session, tracking
+from training.cifar10_worker import logits_of, train_loop
+from training.config import TrainCifar10, from_command_line
+from training.datasets import cifar10 as dataset
+from training.errors import TrainingError
+
+UNSURE_CHECK_SEED = 20_000_000
+UNSURE_CHECK_PICTURES = 500
+WORKER_RESTARTS = 2
+
+
+def train(config: TrainCifar10, settings: Settings) -> tuple[str, Path, dict[str, float]]:
+    """Run all stages; returns the new version, its folder and its metrics. Raises TrainingError."""
+    started = time.time()
+    ray_session.connect(settings)
+    registry = Registry(settings)
+    splits = dataset.load(settings)
+    train_pictures = splits.train
+    if config.max_images is not None:
+        train_pictures = train_pictures.take(np.arange(min(config.max_images, len(train_pictures))))
+    print(
+        f"{splits.source}: {len(train_pictures):,} training, {len(splits.validation):,} validation, "
+        f"{len(splits.test):,} test images; decoding",
+        flush=True,
+    )
+    images = {
+        "train": (dataset.decode_with_ray(train_pictures), train_pictures.labels),
+        "validation": (dataset.decode_with_ray(splits.validation), splits.validation.labels),
+    }
+    preprocessor = fit_preprocessor(images["train"][0])
+    network_config = _network_config(config, len(splits.labels))
+    with tracking.run(registry.client, model_module.NAME, f"train {config.preset} {config.net}") as run:
+        run.params(config.model_dump() | {"network": network_config})
+        run.tags(
+            {
+                "data.source": splits.source,
+                "data.fingerprint": splits.fingerprint(),
+                "command": publishing.command_line(),
+            }
+        )
+        state, history = _fit(config, settings, network_config, preprocessor, images, run)
+        print("Evaluating on validation and test images", flush=True)
+        network = build(network_config)
+        network.load_state_dict(state)
+        meta, figures = _evaluate(config, network, network_config, preprocessor, splits, images, history, started)
+        _log_figures(run, figures, history)
+        run.metrics(meta.metrics, step=len(history))
+        model = Cifar10Model(network, meta)
+        golden_inputs = images["validation"][0][: publishing.GOLDEN_ROWS]
+        version, folder = publishing.publish(
+            settings, registry, run.run_id, meta, figures, model.save, (golden_inputs, model.predict(golden_inputs))
+        )
+    return version, folder, meta.metrics
+
+
+def _network_config(config: TrainCifar10, classes: int) -> dict[str, Any]:
+    if config.net == "lenet":
+        return {"net": "lenet", "num_classes": classes}
+    return {"net": "airnet", "num_classes": classes, "widths": list(config.chosen.widths)}
+
+
+def _fit(
+    config: TrainCifar10,
+    settings: Settings,
+    network_config: dict[str, Any],
+    preprocessor: dict[str, Any],
+    images: dict[str, tuple[np.ndarray, np.ndarray]],
+    run: tracking.Run,
+) -> tuple[dict[str, torch.Tensor], dict[int, dict[str, float]]]:
+    """Train on the cluster; returns the weights of the last epoch and the figures of every epoch."""
+    import ray
+    from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
+    from ray.train.torch import TorchTrainer
+
+    history: dict[int, dict[str, float]] = {}
+
+    def on_epoch(number: int, figures: dict[str, float]) -> None:
+        history[number] = figures
+        run.metrics(figures, step=number)
+
+    gpu = bool(ray.cluster_resources().get("GPU"))
+    with progress.shown(f"{config.net}, {config.chosen.epochs} epochs", on_epoch) as board:
+        trainer = TorchTrainer(
+            train_loop,
+            train_loop_config={
+                "job": config.model_dump(),
+                "epochs": config.chosen.epochs,
+                "network": network_config,
+                "preprocessor": preprocessor,
+                "images": {split: [ray.put(part) for part in parts] for split, parts in images.items()},
+                "threads": max(1, available_cpus() // config.num_workers),
+                "board": board,
+            },
+            scaling_config=ScalingConfig(
+                num_workers=config.num_workers,
+                use_gpu=gpu,
+                resources_per_worker={"CPU": 1, "GPU": 1} if gpu else {"CPU": 1},
+            ),
+            run_config=RunConfig(
+                name=f"cifar10-{uuid.uuid4().hex[:12]}",
+                storage_path=str(settings.air_home / "runs"),
+                checkpoint_config=CheckpointConfig(num_to_keep=1),
+                failure_config=FailureConfig(max_failures=WORKER_RESTARTS, controller_failure_limit=0),
+            ),
+        )
+        result = _result(trainer)
+    with result.checkpoint.as_directory() as folder:
+        saved = torch.load(Path(folder) / "training.pt", map_location="cpu", weights_only=True)
+    return saved["network"], history
+
+
+def _result(trainer: Any) -> Any:
+    """``trainer.fit()``, with the worker's own sentence in place of Ray's chain of errors."""
+    from ray.train.v2.api.exceptions import TrainingFailedError, WorkerGroupError
+
+    try:
+        return trainer.fit()
+    except WorkerGroupError as error:
+        for failure in error.worker_failures.values():
+            cause = getattr(failure, "cause", failure)
+            if isinstance(cause, TrainingError):
+                raise cause from None
+        raise TrainingError(f"Training stopped: {next(iter(error.worker_failures.values()))}.") from error
+    except TrainingFailedError as error:
+        raise TrainingError(f"Training stopped: {error}.") from error
+
+
+def _evaluate(
+    config: TrainCifar10,
+    network: torch.nn.Module,
+    network_config: dict[str, Any],
+    preprocessor: dict[str, Any],
+    splits: dataset.Splits,
+    images: dict[str, tuple[np.ndarray, np.ndarray]],
+    history: dict[int, dict[str, float]],
+    started: float,
+) -> tuple[checkpoint.Metadata, dict[str, Any]]:
+    """Calibrate and set the unsure rule on validation, then measure the test images once."""
+    torch.set_num_threads(available_cpus())
+    cpu = torch.device("cpu")
+    network.to(memory_format=torch.channels_last)
+    validation_images, validation_labels = images["validation"]
+    logits = logits_of(network, validation_images, preprocessor, cpu)
+    temperature = evaluation.fit_temperature(logits, validation_labels)
+    validation = softmax(logits / temperature)
+    threshold = evaluation.unsure_below(validation)
+    test = softmax(logits_of(network, dataset.decode_with_ray(splits.test), preprocessor, cpu) / temperature)
+    strange = outliers.draw(UNSURE_CHECK_PICTURES, UNSURE_CHECK_SEED)
+    strange_answers = softmax(logits_of(network, strange, preprocessor, cpu) / temperature)
+    figures = {
+        "validation": evaluation.multiclass_figures(validation, validation_labels, splits.labels),
+        "test": evaluation.multiclass_figures(test, splits.test.labels, splits.labels),
+        "unsure": {
+            "below": threshold,
+            "validation_share": float((validation.max(1) < threshold).mean()),
+            "test_share": float((test.max(1) < threshold).mean()),
+            "none_of_the_classes_share": float((strange_answers.max(1) < threshold).mean()),
+        },
+        "history": {str(epoch): values for epoch, values in history.items()},
+    }
+    metrics = {
+        "validation_accuracy": figures["validation"]["accuracy"],
+        "validation_log_loss": figures["validation"]["log_loss"],
+        "test_accuracy": figures["test"]["accuracy"],
+        "test_log_loss": figures["test"]["log_loss"],
+    }
+    meta = publishing.metadata(
+        model=model_module.NAME,
+        labels=splits.labels,
+        config=network_config,
+        preprocessor=preprocessor,
+        decision={"temperature": temperature, "unsure_below": threshold},
+        metrics=metrics,
+        data={
+            "source": splits.source,
+            "fingerprint": splits.fingerprint(),
+            "rows": {"train": len(images["train"][1]), "validation": len(splits.validation), "test": len(splits.test)},
+        },
+        job=config,
+        seed=config.seed,
+        started=started,
+        packages=("torch", "ray", "numpy", "pillow"),
+    )
+    return meta, figures
+
+
+def _log_figures(run: tracking.Run, figures: dict[str, Any], history: dict[int, dict[str, float]]) -> None:
+    run.figure(tracking.curves_figure(history, "By epoch"), "curves")
+    run.figure(tracking.confusion_figure(figures["validation"]["confusion"], "Validation images"), "confusion")
+    run.figure(tracking.calibration_figure(figures["validation"]["calibration"], "Validation images"), "calibration")
+    by_class = figures["validation"]["accuracy_by_class"]
+    run.table({"class": list(by_class), "accuracy": list(by_class.values())}, "accuracy_by_class")
+
+
+def main() -> int:
+    """Command line; returns the exit status."""
+    try:
+        config = from_command_line(TrainCifar10)
+        version, folder, metrics = train(config, get_settings())
+    except TrainingError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(f"\ncifar10 version {version} in {folder}")
+    print("  ".join(f"{name} {value:.4f}" for name, value in metrics.items()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

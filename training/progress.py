@@ -1,0 +1,76 @@
+"""How a training worker tells the driver where it is, and how the terminal shows it.
+
+The worker pushes to a ``Board``, an actor that costs no CPU; the driver reads the board while
+``fit()`` blocks, draws a bar with ETA and hands each finished epoch to a callback.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import ray
+from tqdm import tqdm
+
+Epoch = dict[str, float]
+
+
+@ray.remote(num_cpus=0)
+class Board:
+    """Where a run is: ``done`` of ``total`` steps, words beside the bar, figures of finished epochs."""
+
+    def __init__(self) -> None:
+        self._now: dict[str, Any] = {"done": 0, "total": 0, "note": {}}
+        self._epochs: dict[int, Epoch] = {}
+
+    def step(self, done: int, total: int, note: dict[str, str]) -> None:
+        """Set the position of the bar."""
+        self._now = {"done": done, "total": total, "note": note}
+
+    def epoch(self, number: int, figures: Epoch) -> None:
+        """Record the figures of an epoch; a resumed run may record one again."""
+        self._epochs[number] = figures
+
+    def read(self) -> tuple[dict[str, Any], dict[int, Epoch]]:
+        """The position and every finished epoch."""
+        return self._now, self._epochs
+
+
+@contextmanager
+def shown(title: str, on_epoch: Callable[[int, Epoch], None]) -> Iterator[ray.actor.ActorHandle]:
+    """Yield a board for the worker; draw it on the terminal and call ``on_epoch`` until the block ends."""
+    board = Board.remote()
+    ended = threading.Event()
+    bar = tqdm(total=1, desc=title, unit="step", mininterval=1.0, dynamic_ncols=True, leave=True)
+    seen: set[int] = set()
+
+    def refresh() -> None:
+        now, epochs = ray.get(board.read.remote())
+        if now["total"]:
+            if bar.total != now["total"]:
+                bar.reset(now["total"])  # the clock of the ETA starts with the first step, not with the start-up
+            bar.set_postfix(now["note"], refresh=False)
+            bar.update(now["done"] - bar.n)
+        for number in sorted(set(epochs) - seen):
+            seen.add(number)
+            on_epoch(number, epochs[number])
+            bar.write(f"epoch {number + 1}: " + "  ".join(f"{k} {v:.4g}" for k, v in epochs[number].items()))
+
+    def watch() -> None:
+        while not ended.wait(0.5):
+            refresh()
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield board
+    finally:
+        ended.set()
+        watcher.join(timeout=10)
+        try:
+            refresh()
+        finally:
+            bar.close()
+            ray.kill(board)

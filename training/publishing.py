@@ -1,0 +1,90 @@
+"""The last stage of every training: a checkpoint folder, its figures in MLflow, a version."""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+import time
+from collections.abc import Callable
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from models import checkpoint
+from models.registry import Registry
+from settings import Settings, available_cpus
+from training.config import JobConfig
+
+GOLDEN_ROWS = 16
+
+
+def metadata(
+    *,
+    model: str,
+    labels: list[str],
+    config: dict[str, Any],
+    preprocessor: dict[str, Any],
+    decision: dict[str, Any],
+    metrics: dict[str, float],
+    data: dict[str, Any],
+    job: JobConfig,
+    seed: int,
+    started: float,
+    packages: tuple[str, ...],
+) -> checkpoint.Metadata:
+    """Metadata of a model trained by this process, which began at ``started`` (time.time())."""
+    return checkpoint.Metadata(
+        model=model,
+        labels=labels,
+        config=config,
+        preprocessor=preprocessor,
+        decision=decision,
+        metrics=metrics,
+        data=data,
+        training=job.model_dump(),
+        command=command_line(),
+        seed=seed,
+        created=datetime.now().astimezone().isoformat(timespec="seconds"),
+        duration_s=round(time.time() - started, 1),
+        hardware={"machine": platform.machine(), "cpus": available_cpus(), "processor": _processor()},
+        versions={"python": platform.python_version()} | {name: version(name) for name in packages},
+    )
+
+
+def command_line() -> str:
+    """The command of this process as a person would type it."""
+    main = sys.modules["__main__"]
+    spec = getattr(main, "__spec__", None)
+    program = f"python -m {spec.name}" if spec is not None else f"python {Path(sys.argv[0]).name}"
+    return " ".join([program, *sys.argv[1:]])
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+
+
+def publish(
+    settings: Settings,
+    registry: Registry,
+    run_id: str,
+    meta: checkpoint.Metadata,
+    evaluation: dict[str, Any],
+    save: Callable[[Path], None],
+    golden: tuple[np.ndarray, np.ndarray],
+) -> tuple[str, Path]:
+    """Write the folder, register it; returns the new version and where the folder is."""
+    destination = settings.checkpoints / meta.model / run_id
+    with checkpoint.writing(destination) as folder:
+        save(folder)
+        checkpoint.write_golden(folder, *golden)
+        (folder / checkpoint.EVALUATION).write_text(json.dumps(evaluation, indent=1))
+        (folder / checkpoint.METADATA).write_text(meta.model_dump_json(indent=2))
+    return registry.register(destination, run_id), destination

@@ -1,0 +1,81 @@
+"""Starting or joining Ray: the one place that decides how many logical CPUs a machine has.
+
+A 2-core laptop gets 8 logical CPUs. Ray counts logical CPUs only to place work; with as many as
+cores, two training workers beside Serve's replicas and Ray Data's tasks wait for each other for
+ever. Threads, not logical CPUs, decide what really runs, and each part of AIR Studio sets its own.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import Any
+
+from settings import Settings, available_cpus
+
+NAMESPACE = "air-studio"
+LOGICAL_CPUS_PER_CORE = 4
+DISK_FULL_THRESHOLD = "0.99"
+
+# Train V2's controller polls every 2 s by default, which an XGBoost fit spends mostly waiting.
+TRAIN_ENVIRONMENT = {
+    "RAY_TRAIN_V2_ENABLED": "1",
+    "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",
+    "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "60",
+    "RAY_TRAIN_ENABLE_STATE_TRACKING": "0",
+}
+QUIET_ENVIRONMENT = {
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
+    "RAY_DEDUP_LOGS": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_local_fs_capacity_threshold": DISK_FULL_THRESHOLD,
+}
+
+
+def connect(settings: Settings, **overrides: Any) -> None:
+    """Join ``RAY_ADDRESS`` or start Ray on this machine; nothing to do when already connected.
+
+    ``overrides`` go to ``ray.init``. Environment of AIR Studio is passed on to every worker.
+    """
+    for name, value in {**TRAIN_ENVIRONMENT, **QUIET_ENVIRONMENT}.items():
+        os.environ.setdefault(name, value)
+    import ray
+
+    if ray.is_initialized():
+        return
+    options: dict[str, Any] = {
+        "namespace": NAMESPACE,
+        "logging_level": logging.WARNING,
+        "log_to_driver": False,
+        "runtime_env": {"env_vars": _forwarded_environment()},
+    }
+    if settings.ray_address:
+        options["address"] = settings.ray_address
+    else:
+        options |= {
+            "address": "local",
+            "num_cpus": LOGICAL_CPUS_PER_CORE * available_cpus(),
+            "object_store_memory": settings.air_object_store_mb * 1024 * 1024,
+            "include_dashboard": False,
+        }
+    ray.init(**(options | overrides))
+    quiet_ray_data()
+
+
+def quiet_ray_data() -> None:
+    """Keep Ray Data's progress lines out of the terminal; errors still come through."""
+    import ray
+
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    logging.getLogger("ray.train").setLevel(logging.ERROR)
+
+
+def _forwarded_environment() -> dict[str, str]:
+    from settings import ROOT
+
+    prefixes = ("AIR_", "CIFAR10_", "MLFLOW_", "AWS_", "RAY_TRAIN_", "RAY_DATA_")
+    passed = {name: value for name, value in os.environ.items() if name.startswith(prefixes)}
+    return passed | {"PYTHONPATH": str(ROOT)}
