@@ -36,7 +36,6 @@ class Settings(BaseSettings):
     air_image_replicas: int = Field(2, ge=1, le=64, description="Serve replicas of the image model")
     air_table_replicas: int = Field(1, ge=1, le=64, description="Serve replicas of the table model")
     air_object_store_mb: int = Field(1024, ge=128, description="Ray object store of a local start, MiB")
-    air_dashboard_port: int | None = Field(None, description="Ray dashboard, loopback; default AIR_PORT+1")
     air_haproxy_stats_port: int | None = Field(None, description="loopback; default AIR_PORT+2")
     air_haproxy_metrics_port: int | None = Field(None, description="loopback; default AIR_PORT+3")
     air_fallback_port: int | None = Field(None, description="Serve's own proxy; default AIR_PORT+4")
@@ -66,11 +65,6 @@ class Settings(BaseSettings):
         return self.mlflow_tracking_uri or f"sqlite:///{self.air_home / 'mlflow.db'}"
 
     @property
-    def dashboard_port(self) -> int:
-        """Ray's dashboard on loopback."""
-        return self.air_dashboard_port or self.air_port + 1
-
-    @property
     def tmp(self) -> Path:
         """Folder for sockets and session files; short, since a UNIX socket path holds 107 bytes."""
         return self.air_tmp or Path(f"/tmp/air-{os.getuid()}-{self.air_port}")
@@ -80,27 +74,6 @@ class Settings(BaseSettings):
         """Where the UI of the same machine finds the API."""
         host = "127.0.0.1" if self.air_host in ("0.0.0.0", "::", "localhost") else self.air_host
         return f"http://{host}:{self.air_port}/api"
-
-    def serve_environment(self) -> dict[str, str]:
-        """Variables that Ray Serve reads at import: one public port through HAProxy, the rest closed.
-
-        HAProxy in front and the throughput-optimised request path together cost a tenth of
-        the processor time of Serve's default Python proxy.
-        """
-        sockets = self.tmp / "haproxy"
-        return {
-            "RAY_SERVE_ENABLE_HA_PROXY": "1",
-            "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
-            "RAY_SERVE_HAPROXY_NBTHREAD": "1",
-            "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(sockets / "haproxy.cfg"),
-            "RAY_SERVE_HAPROXY_SOCKET_PATH": str(sockets / "admin.sock"),
-            "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(sockets),
-            "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(sockets / "server-state"),
-            "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": str(sockets / "metrics.sock"),
-            "RAY_SERVE_HAPROXY_STATS_PORT": str(self.air_haproxy_stats_port or self.air_port + 2),
-            "RAY_SERVE_HAPROXY_METRICS_PORT": str(self.air_haproxy_metrics_port or self.air_port + 3),
-            "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(self.air_fallback_port or self.air_port + 4),
-        }
 
 
 def available_cpus() -> int:

@@ -82,7 +82,7 @@ class BreastCancerModel:
         "Consistent Individualized Feature Attribution for Tree Ensembles", arXiv:1802.03888.
         """
         scaled = scale(matrix, self.features, self.metadata.preprocessor)
-        return self.booster.predict(xgb.DMatrix(scaled), pred_contribs=True)
+        return self.booster.predict(xgb.DMatrix(scaled), pred_contribs=True, validate_features=False)
 
     def out_of_range(self, matrix: np.ndarray) -> list[list[str]]:
         """For each row the features whose value lies outside the training rows' range."""

@@ -14,8 +14,6 @@ from models import checkpoint
 from models.networks import build
 
 NAME = "cifar10"
-LABELS = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
-SIZE = 32
 WEIGHTS = "weights.pt"
 GOLDEN_ATOL = 1e-3
 
@@ -34,7 +32,7 @@ def fit_preprocessor(images: np.ndarray) -> dict[str, Any]:
     """Channel means and deviations (0..1) of uint8 (n, h, w, 3) training images."""
     pixels = images.reshape(-1, 3)
     return {
-        "size": SIZE,
+        "size": images.shape[1],
         "mean": [float(value) for value in pixels.mean(0, dtype=np.float64) / 255],
         "std": [float(value) for value in pixels.std(0, dtype=np.float64) / 255],
     }

@@ -23,7 +23,7 @@ from models.cifar10 import Cifar10Model, fit_preprocessor, softmax
 from models.networks import build
 from models.registry import Registry
 from settings import Settings, available_cpus, get_settings
-from training import evaluation, outliers, progress, publishing, ray_session, tracking
+from training import evaluation, fitting, outliers, progress, publishing, ray_session, tracking
 from training.cifar10_worker import logits_of, train_loop
 from training.config import TrainCifar10, from_command_line
 from training.datasets import cifar10 as dataset
@@ -128,26 +128,10 @@ def _fit(
                 failure_config=FailureConfig(max_failures=WORKER_RESTARTS, controller_failure_limit=0),
             ),
         )
-        result = _result(trainer)
+        result = fitting.fit(trainer)
     with result.checkpoint.as_directory() as folder:
         saved = torch.load(Path(folder) / "training.pt", map_location="cpu", weights_only=True)
     return saved["network"], history
-
-
-def _result(trainer: Any) -> Any:
-    """``trainer.fit()``, with the worker's own sentence in place of Ray's chain of errors."""
-    from ray.train.v2.api.exceptions import TrainingFailedError, WorkerGroupError
-
-    try:
-        return trainer.fit()
-    except WorkerGroupError as error:
-        for failure in error.worker_failures.values():
-            cause = getattr(failure, "cause", failure)
-            if isinstance(cause, TrainingError):
-                raise cause from None
-        raise TrainingError(f"Training stopped: {next(iter(error.worker_failures.values()))}.") from error
-    except TrainingFailedError as error:
-        raise TrainingError(f"Training stopped: {error}.") from error
 
 
 def _evaluate(

@@ -39,8 +39,11 @@ class Board:
 
 
 @contextmanager
-def shown(title: str, on_epoch: Callable[[int, Epoch], None]) -> Iterator[ray.actor.ActorHandle]:
-    """Yield a board for the worker; draw it on the terminal and call ``on_epoch`` until the block ends."""
+def shown(title: str, on_epoch: Callable[[int, Epoch], None], quiet: bool = False) -> Iterator[ray.actor.ActorHandle]:
+    """Yield a board for the worker; draw it on the terminal and call ``on_epoch`` until the block ends.
+
+    ``quiet`` leaves out the line for each epoch, for runs with hundreds of short ones.
+    """
     board = Board.remote()
     ended = threading.Event()
     bar = tqdm(total=1, desc=title, unit="step", mininterval=1.0, dynamic_ncols=True, leave=True)
@@ -56,7 +59,8 @@ def shown(title: str, on_epoch: Callable[[int, Epoch], None]) -> Iterator[ray.ac
         for number in sorted(set(epochs) - seen):
             seen.add(number)
             on_epoch(number, epochs[number])
-            bar.write(f"epoch {number + 1}: " + "  ".join(f"{k} {v:.4g}" for k, v in epochs[number].items()))
+            if not quiet:
+                bar.write(f"epoch {number + 1}: " + "  ".join(f"{k} {v:.4g}" for k, v in epochs[number].items()))
 
     def watch() -> None:
         while not ended.wait(0.5):

@@ -46,7 +46,7 @@ def connect(settings: Settings, **overrides: Any) -> None:
         return
     options: dict[str, Any] = {
         "namespace": NAMESPACE,
-        "logging_level": logging.WARNING,
+        "logging_level": logging.ERROR,
         "log_to_driver": False,
         "runtime_env": {"env_vars": _forwarded_environment()},
     }
@@ -61,6 +61,11 @@ def connect(settings: Settings, **overrides: Any) -> None:
         }
     ray.init(**(options | overrides))
     quiet_ray_data()
+
+
+def private_folder(settings: Settings) -> dict[str, Any]:
+    """Options for ``ray.init`` that keep a local Ray's session files apart from other Rays'."""
+    return {} if settings.ray_address else {"_temp_dir": str(settings.tmp / "ray")}
 
 
 def quiet_ray_data() -> None:

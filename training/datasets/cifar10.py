@@ -19,11 +19,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from models.cifar10 import LABELS, SIZE
 from models.images import FORMATS, ImageError, decode
 from settings import Settings
 from training.errors import DataError
 
+SIZE = 32
+LABELS = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 WAY_OUT = (
     "Set CIFAR10_DIR to a folder with the Parquet files of the data set, torchvision's "
     "cifar-10-batches-py, or one folder of images per class."

@@ -1,0 +1,240 @@
+"""Start AIR Studio: Ray, both models, the control API and the page, on one port.
+
+python app.py            then open http://localhost:7860; Ctrl-C stops everything
+python -m ui             the page alone, against an API that runs elsewhere
+"""
+
+from __future__ import annotations
+
+import sys
+
+if sys.version_info < (3, 11):  # noqa: UP036 - says so where an old Python is used by mistake
+    sys.exit(f"AIR Studio needs Python 3.11 or newer; this is {sys.version.split()[0]}. Try: python3.11 app.py")
+
+import os
+import shutil
+import signal
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from ray import serve
+
+from settings import MODEL_NAMES, Settings, get_settings
+
+MIN_FREE_BYTES = 512 * 1024**2
+READY_TIMEOUT_S = 300.0
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+UI_APP, CONTROL_APP = "ui", "control"
+
+
+class CannotStart(Exception):
+    """Something on this machine is in the way; str() says what and what to do."""
+
+
+def build_page() -> Any:
+    """The page as an ASGI application; called in the one replica that serves it."""
+    import gradio as gr
+    from fastapi import FastAPI
+
+    from serve_deployments.access import HostGuard
+    from ui.blocks import build
+    from ui.theme import CSS, THEME
+
+    server = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    server.add_middleware(HostGuard)
+    return gr.mount_gradio_app(server, build(get_settings().api_url), path="/", theme=THEME, css=CSS)
+
+
+@serve.deployment(name=UI_APP, num_replicas=1, max_ongoing_requests=1000, ray_actor_options={"num_cpus": 0.1})
+@serve.ingress(build_page)
+class Page:
+    """The Gradio page; one replica, since a browser's session lives in its memory."""
+
+
+page = Page.bind()
+
+
+def check_machine(settings: Settings) -> None:
+    """Raise CannotStart with one sentence when the app could not run here."""
+    from serve_deployments import front
+
+    try:
+        settings.air_home.mkdir(parents=True, exist_ok=True)
+        probe = settings.air_home / f".write-test-{os.getpid()}"
+        probe.write_bytes(b"x" * 4096)
+        probe.unlink()
+    except OSError as error:
+        raise CannotStart(
+            f"AIR_HOME ({settings.air_home}) cannot be written: {error.strerror}. Set AIR_HOME to a folder that can."
+        ) from error
+    for folder in (settings.air_home, Path("/tmp")):
+        free = shutil.disk_usage(folder).free
+        if free < MIN_FREE_BYTES:
+            raise CannotStart(
+                f"The disk of {folder} has {free // 1024**2} MB free; AIR Studio needs {MIN_FREE_BYTES // 1024**2} MB. "
+                "Free some space or set AIR_HOME elsewhere."
+            )
+    if not front.port_is_free(settings.air_host, settings.air_port):
+        raise CannotStart(
+            f"Port {settings.air_port} on {settings.air_host} is taken by another program. Stop it, or choose "
+            f"another port: AIR_PORT={settings.air_port + 100} make run"
+        )
+
+
+def start(settings: Settings) -> None:
+    """Start everything and return when both models and the page answer. Raises CannotStart."""
+    from serve_deployments import front
+
+    left_behind = front.stop_orphans(settings)
+    if left_behind:
+        say(f"stopped {left_behind} process(es) that an earlier run left behind")
+    check_machine(settings)
+    front.prepare(settings)
+    starting_page = front.StartingPage(settings.air_host, settings.air_port)
+    try:
+        say("starting Ray")
+        _start_ray(settings)
+    finally:
+        starting_page.close()
+    say("starting Serve, both models and the page")
+    _deploy(settings)
+    _wait_until_running()
+    for url in (f"{settings.api_url}/readyz", settings.api_url.removesuffix("api")):
+        _wait_for(lambda url=url: _answers(url), f"nothing answers at {url}")
+
+
+def _start_ray(settings: Settings) -> None:
+    from serve_deployments.registry_actor import registry_actor
+    from training import ray_session
+
+    ray_session.connect(settings, **ray_session.private_folder(settings))
+    # Ray puts handlers of its own in place, which end the process on SIGTERM at once.
+    stop_on_signals()
+    registry_actor()
+
+
+def _deploy(settings: Settings) -> None:
+    from serve_deployments import breast_cancer, cifar10, control
+
+    serve.start(
+        proxy_location="HeadOnly",
+        http_options={"host": settings.air_host, "port": settings.air_port},
+        logging_config={"enable_access_log": False},
+    )
+    serve.run_many(
+        [
+            serve.RunTarget(cifar10.app, "cifar10", "/api/cifar10"),
+            serve.RunTarget(breast_cancer.app, "breast-cancer", "/api/breast-cancer"),
+            serve.RunTarget(control.app, CONTROL_APP, "/api"),
+            serve.RunTarget(page, UI_APP, "/"),
+        ],
+        wait_for_ingress_deployment_creation=False,
+        wait_for_applications_running=False,
+    )
+
+
+def _wait_until_running() -> None:
+    """Say which application runs, as they come. Raises CannotStart when one cannot be deployed."""
+    waiting = {*MODEL_NAMES, CONTROL_APP, UI_APP}
+
+    def all_running() -> bool:
+        for name, application in serve.status().applications.items():
+            if name in waiting and application.status == "RUNNING":
+                waiting.discard(name)
+                say(f"{name} is ready")
+            if application.status == "DEPLOY_FAILED":
+                reason = application.message.strip().splitlines()[-1] if application.message else "no reason given"
+                raise CannotStart(f"{name} cannot be started: {reason}")
+        return not waiting
+
+    _wait_for(all_running, "not all parts are running")
+
+
+def _wait_for(done: Callable[[], bool], complaint: str) -> None:
+    deadline = time.monotonic() + READY_TIMEOUT_S
+    while not done():
+        if time.monotonic() > deadline:
+            raise CannotStart(f"After {READY_TIMEOUT_S:.0f} s {complaint}; the logs of Ray may say why.")
+        time.sleep(0.1)
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as reply:
+            return reply.status == 200
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def stop(settings: Settings) -> None:
+    """Stop everything that ``start`` started; no process stays."""
+    import ray
+
+    from serve_deployments import front
+
+    if ray.is_initialized():
+        with suppress(Exception):
+            serve.shutdown()
+        ray.shutdown()
+    front.stop_orphans(settings)
+
+
+def say(text: str) -> None:
+    """One line on the terminal with the seconds since the start."""
+    print(f"[{time.monotonic() - BEGAN:5.1f} s] {text}", flush=True)
+
+
+BEGAN = time.monotonic()
+
+
+def main() -> int:
+    """Run until Ctrl-C or SIGTERM; returns the exit status."""
+    try:
+        settings = get_settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        print(f"error: {str(first['loc'][0]).upper()}: {first['msg']}, got {first['input']!r}.", file=sys.stderr)
+        return 2
+    status = 0
+    stop_on_signals()
+    try:
+        start(settings)
+        host = "localhost" if settings.air_host == "127.0.0.1" else settings.air_host
+        say(f"AIR Studio is ready: http://{host}:{settings.air_port}   (Ctrl-C stops it)")
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        pass
+    except CannotStart as error:
+        print(f"error: {error}", file=sys.stderr)
+        status = 1
+    except Exception as error:
+        reason = next((line for line in reversed(str(error).splitlines()) if line.strip()), type(error).__name__)
+        logs = settings.tmp / "ray" / "session_latest" / "logs"
+        print(f"error: AIR Studio could not be started: {reason.strip()} The logs are in {logs}.", file=sys.stderr)
+        status = 1
+    say("stopping")
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    stop(settings)
+    return status
+
+
+def stop_on_signals() -> None:
+    """Make SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt in the main thread."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    for number in STOP_SIGNALS:
+        signal.signal(number, interrupt)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

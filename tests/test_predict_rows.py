@@ -1,0 +1,128 @@
+"""``POST /api/breast-cancer/predict`` over real HTTP: exact answers, every refusal."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import requests
+from sklearn.metrics import roc_auc_score
+
+from models import catalog
+from settings import ROOT
+from training.datasets import breast_cancer as dataset
+
+JSON = {"Content-Type": "application/json"}
+TABLE = dataset.read_shipped()
+
+
+def _row(i: int = 0) -> dict[str, float]:
+    return dict(zip(TABLE.features, map(float, TABLE.matrix[i]), strict=True))
+
+
+def _changed(**changes: object) -> dict[str, object]:
+    row: dict[str, object] = _row()
+    row.update(changes)
+    return row
+
+
+@pytest.fixture(scope="module")
+def url(api: str) -> str:
+    return f"{api}/breast-cancer/predict"
+
+
+def test_all_rows_get_the_models_own_answers(url: str) -> None:
+    rows = [_row(i) for i in range(len(TABLE.matrix))]
+    body = requests.post(url, json=rows).json()
+    expected = catalog.load(ROOT / "models" / "pretrained" / "breast-cancer").predict(TABLE.matrix)
+    answers = np.array([p["probability_malignant"] for p in body["predictions"]])
+    assert np.abs(answers - expected).max() < 1e-6
+    assert [p["label"] for p in body["predictions"]] == ["malignant" if p >= 0.5 else "benign" for p in expected]
+    assert roc_auc_score(TABLE.malignant, answers) >= 0.99
+
+
+def test_noisy_rows_are_still_told_apart(url: str) -> None:
+    noise = np.random.default_rng(5).normal(1, 0.05, TABLE.matrix.shape)
+    rows = [dict(zip(TABLE.features, map(float, values), strict=True)) for values in TABLE.matrix * noise]
+    answers = [p["probability_malignant"] for p in requests.post(url, json=rows).json()["predictions"]]
+    assert roc_auc_score(TABLE.malignant, answers) >= 0.99
+
+
+def test_one_object_is_one_row_whatever_the_order_of_keys(url: str) -> None:
+    straight = requests.post(url, json=_row()).json()
+    backwards = requests.post(url, json=dict(reversed(_row().items()))).json()
+    assert len(straight["predictions"]) == 1
+    assert straight["predictions"] == backwards["predictions"]
+    assert straight["model"] == {"name": "breast-cancer", "version": "1"}
+    assert straight["predictions"][0]["label"] == "malignant"
+
+
+def test_contributions_sum_to_the_logit_of_the_probability(url: str) -> None:
+    rows = [_row(i) for i in range(0, 569, 10)]
+    for prediction in requests.post(f"{url}?explain=true", json=rows).json()["predictions"]:
+        assert set(prediction["contributions"]) == {*TABLE.features, "bias"}
+        p = prediction["probability_malignant"]
+        assert sum(prediction["contributions"].values()) == pytest.approx(math.log(p / (1 - p)), abs=1e-5)
+
+
+def test_value_outside_the_training_range_is_named(url: str) -> None:
+    prediction = requests.post(url, json=_changed(**{"mean radius": 99.0, "worst area": 1.0})).json()["predictions"][0]
+    assert prediction["out_of_range"] == ["mean radius", "worst area"]
+
+
+def test_ten_thousand_rows_are_taken(url: str) -> None:
+    rows = [_row(i % 569) for i in range(10_000)]
+    predictions = requests.post(url, json=rows).json()["predictions"]
+    assert len(predictions) == 10_000
+    assert predictions[569] == predictions[0]
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "sentence"),
+    [
+        ({k: v for k, v in _row().items() if k != "mean area"}, 422, "'mean area' is missing"),
+        (_changed(colour=1), 422, "no feature 'colour'"),
+        (_changed(**{"mean area": None}), 422, "not null"),
+        (_changed(**{"mean area": "12"}), 422, "not text"),
+        (_changed(**{"mean area": True}), 422, "not true or false"),
+        (_changed(**{"mean area": [1]}), 422, "not a list"),
+        (_changed(**{"mean area": {"a": 1}}), 422, "not an object"),
+        (_changed(**{"mean area": 1e300}), 422, "ordinary size"),
+        ([_row(), 5], 422, "Row 1 is no JSON object"),
+        ([], 422, "0 rows"),
+        ("text", 422, "one JSON object"),
+        (7, 422, "one JSON object"),
+        ({}, 422, "is missing"),
+    ],
+)
+def test_wrong_row_is_named(url: str, content: object, status: int, sentence: str) -> None:
+    reply = requests.post(url, json=content)
+    assert reply.status_code == status
+    assert sentence in reply.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status", "sentence"),
+    [
+        (b"", JSON, 400, "empty"),
+        (b"{", JSON, 400, "no valid JSON"),
+        (b'{"mean area": NaN}', JSON, 400, "NaN"),
+        (b'{"mean area": Infinity}', JSON, 400, "Infinity"),
+        (b'{"mean area": 1}', {"Content-Type": "text/csv"}, 415, "text/csv"),
+        (b"[" * 100_000, JSON, 400, "no valid JSON"),
+        (b"[" + b" " * 30_000_000 + b"]", JSON, 413, "20 MB"),
+        (b"[" + b"{}," * 10_000 + b"{}]", JSON, 422, "10001 rows; send 1 to 10,000"),
+    ],
+    ids=["empty", "cut", "nan", "infinity", "csv", "deep", "large", "many rows"],
+)
+def test_wrong_body_is_named(url: str, body: bytes, headers: dict, status: int, sentence: str) -> None:
+    reply = requests.post(url, data=body, headers=headers)
+    assert reply.status_code == status
+    assert sentence in reply.json()["error"]["message"]
+
+
+def test_image_options_are_not_options_of_rows(url: str) -> None:
+    reply = requests.post(f"{url}?top_k=3", json=_row())
+    assert reply.status_code == 422
+    assert "'top_k'" in reply.json()["error"]["message"]

@@ -1,0 +1,123 @@
+"""Training the table model for real: good, repeatable, on one worker or two, and clear when it cannot."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models import catalog, checkpoint
+from models.breast_cancer import scale
+from models.registry import Registry
+from settings import ROOT, Settings
+from training import breast_cancer as stage
+from training.config import TrainBreastCancer
+from training.datasets import breast_cancer as dataset
+from training.errors import ConfigError, TrainingError
+
+
+@pytest.fixture(scope="module")
+def trained(training_settings: Settings) -> dict[str, Path]:
+    """Folders of three runs: the defaults twice, and two workers with every column scaled."""
+    runs = {
+        "first": TrainBreastCancer(),
+        "again": TrainBreastCancer(),
+        "two workers": TrainBreastCancer(num_workers=2, scaled_columns=["all"], params={"gamma": 0.1}),
+    }
+    return {name: stage.train(config, training_settings)[1] for name, config in runs.items()}
+
+
+def _test_answers(folder: Path) -> np.ndarray:
+    matrix, _ = dataset.read_shipped().part("test")
+    return catalog.load(folder).predict(matrix)
+
+
+@pytest.mark.parametrize("name", ["first", "two workers"])
+def test_defaults_tell_malignant_from_benign(trained: dict[str, Path], name: str) -> None:
+    metrics = checkpoint.read_metadata(trained[name]).metrics
+    assert metrics["test_auc"] >= 0.99
+    assert metrics["validation_auc"] >= 0.98
+    _, malignant = dataset.read_shipped().part("test")
+    assert ((_test_answers(trained[name]) >= 0.5) == malignant).mean() == pytest.approx(1 - metrics["test_error"])
+
+
+def test_one_seed_gives_the_same_predictions(trained: dict[str, Path]) -> None:
+    assert np.abs(_test_answers(trained["first"]) - _test_answers(trained["again"])).max() < 1e-6
+
+
+def test_scaler_is_fitted_on_training_rows_and_serving_uses_it(trained: dict[str, Path]) -> None:
+    model = catalog.load(trained["first"])
+    matrix, _ = dataset.read_shipped().part("train")
+    scaler = model.metadata.preprocessor["scaler"]
+    assert set(scaler) == {"mean radius", "mean texture"}
+    assert scaler["mean radius"]["mean"] == pytest.approx(matrix[:, 0].mean())
+    assert scaler["mean radius"]["std"] == pytest.approx(matrix[:, 0].std(), rel=0.01)
+    scaled = scale(matrix, model.features, model.metadata.preprocessor)
+    assert scaled[:, 0].mean() == pytest.approx(0, abs=1e-5)
+    assert np.array_equal(scaled[:, 2], matrix[:, 2].astype(np.float32))
+    assert np.allclose(model.booster.inplace_predict(scaled), model.predict(matrix))
+
+
+def test_contributions_sum_to_the_logit(trained: dict[str, Path]) -> None:
+    model = catalog.load(trained["first"])
+    matrix, _ = dataset.read_shipped().part("test")
+    p = model.predict(matrix).astype(np.float64)
+    logit = np.log(p / (1 - p))
+    assert np.abs(model.contributions(matrix).sum(1) - logit).max() < 1e-5 * np.maximum(1, np.abs(logit)).max()
+
+
+def test_thresholds_count_false_alarms_and_misses_on_validation(trained: dict[str, Path]) -> None:
+    matrix, malignant = dataset.read_shipped().part("validation")
+    p = catalog.load(trained["first"]).predict(matrix)
+    rows = checkpoint.read_evaluation(trained["first"])["thresholds"]
+    middle = next(row for row in rows if row["threshold"] == 0.3)
+    assert middle["false_alarms"] == int(((p >= 0.3) & ~malignant).sum())
+    assert middle["misses"] == int(((p < 0.3) & malignant).sum())
+
+
+def test_run_is_a_version_with_lineage(trained: dict[str, Path], training_settings: Settings) -> None:
+    registry = Registry(training_settings)
+    newest = registry.versions("breast-cancer")[0]
+    assert newest.folder == trained["two workers"]
+    assert newest.aliases == ["challenger"]
+    run = registry.client.get_run(newest.run_id)
+    assert run.info.status == "FINISHED"
+    assert run.data.params["num_workers"] == "2"
+    assert run.data.tags["data.fingerprint"] == dataset.read_shipped().fingerprint()
+    history = registry.client.get_metric_history(newest.run_id, "validation_logloss")
+    assert len({metric.step for metric in history}) >= 100
+    figures = {item.path for item in registry.client.list_artifacts(newest.run_id, "figures")}
+    assert "figures/confusion.html" in figures
+
+
+def test_unknown_column_is_named(training_settings: Settings) -> None:
+    with pytest.raises(ConfigError, match="'mean colour'"):
+        stage.train(TrainBreastCancer(scaled_columns=["mean colour"]), training_settings)
+
+
+def test_parameter_that_xgboost_refuses_is_one_sentence_and_leaves_nothing(training_settings: Settings) -> None:
+    before = Registry(training_settings).versions("breast-cancer")
+    with pytest.raises(TrainingError) as caught:
+        stage.train(TrainBreastCancer(params={"tree_method": "magic"}), training_settings)
+    assert "\n" not in str(caught.value)
+    assert Registry(training_settings).versions("breast-cancer") == before
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--max-depth", "0"], "max_depth"),
+        (["--num-boost-round", "many"], "num_boost_round"),
+        (["--trees", "5"], "--trees"),
+        (["--params", "objective=reg:squarederror"], "objective is set by the program"),
+    ],
+)
+def test_bad_option_is_named_on_the_command_line(options: list[str], sentence: str) -> None:
+    command = [sys.executable, "-m", "training.breast_cancer", *options]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert ended.returncode == 2
+    assert sentence in ended.stderr
+    assert "Traceback" not in ended.stderr

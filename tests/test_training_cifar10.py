@@ -1,0 +1,105 @@
+"""Training the image networks for real on a small data set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from models import catalog, checkpoint
+from models.cifar10 import normalise
+from models.networks import build
+from models.registry import Registry
+from settings import Settings
+from training import cifar10 as stage
+from training import cifar10_recipe as recipe
+from training import outliers
+from training.config import TrainCifar10
+from training.datasets import cifar10 as dataset
+from training.errors import DivergedError
+
+
+@pytest.fixture(scope="module")
+def trained(training_settings: Settings) -> dict[str, Path]:
+    """Folders of two runs: the default network on one worker, the chapter's on two."""
+    runs = {
+        "airnet": TrainCifar10(preset="quick", epochs=6, batch_size=60),
+        "lenet": TrainCifar10(net="lenet", epochs=12, batch_size=20, num_workers=2),
+    }
+    return {name: stage.train(config, training_settings)[1] for name, config in runs.items()}
+
+
+@pytest.mark.parametrize("net", ["airnet", "lenet"])
+def test_network_learns(trained: dict[str, Path], net: str) -> None:
+    metadata = checkpoint.read_metadata(trained[net])
+    assert metadata.config["net"] == net
+    assert metadata.metrics["test_accuracy"] >= 0.6
+    assert metadata.metrics["validation_accuracy"] >= 0.6
+
+
+def test_reported_test_accuracy_is_what_the_folder_gives(trained: dict[str, Path], training_settings: Settings) -> None:
+    splits = dataset.load(training_settings)
+    images = dataset.decode_stored([item.as_py() for item in splits.test.stored], splits.test.raw)
+    model = catalog.load(trained["airnet"])
+    accuracy = (model.predict(images).argmax(1) == splits.test.labels).mean()
+    assert accuracy == pytest.approx(model.metadata.metrics["test_accuracy"])
+    assert model.labels == splits.labels
+
+
+def test_every_epoch_is_in_the_run(trained: dict[str, Path], training_settings: Settings) -> None:
+    registry = Registry(training_settings)
+    versions = {item.folder: item for item in registry.versions("cifar10")}
+    run_id = versions[trained["airnet"]].run_id
+    steps = {metric.step for metric in registry.client.get_metric_history(run_id, "train_loss")}
+    assert steps == set(range(6))
+    assert (
+        registry.client.get_run(run_id).data.tags["data.fingerprint"] == dataset.load(training_settings).fingerprint()
+    )
+
+
+def test_first_version_of_a_fresh_home_is_the_shipped_one(
+    training_settings: Settings, trained: dict[str, Path]
+) -> None:
+    champion = Registry(training_settings).resolve("cifar10")
+    assert (champion.version, champion.folder.name) == ("1", "pretrained")
+
+
+def test_diverging_loss_names_step_and_rate() -> None:
+    network = build({"net": "lenet", "num_classes": 10})
+    chosen = recipe.optimisers(network, 10, 1.0)
+    before = [p.clone() for p in network.parameters()]
+    with pytest.raises(DivergedError, match=r"step 3 with learning rate 0\.02"):
+        recipe.train_step(network, chosen, torch.full((4, 3, 32, 32), torch.nan), torch.full((4, 10), 0.1), False, 3)
+    assert all(torch.equal(p, q) for p, q in zip(network.parameters(), before, strict=True))
+
+
+def test_training_and_serving_see_the_same_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recipe, "TRANSLATE", 0)
+    monkeypatch.setattr(recipe, "NOISY_SHARE", 0)
+    images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3), dtype=np.uint8))
+    preprocessor = {"size": 32, "mean": [0.5, 0.4, 0.3], "std": [0.2, 0.2, 0.2]}
+    augment = recipe.Augmenter.make(preprocessor, 10, seed=0, outliers=False)
+    trained_on, _ = augment(images, torch.arange(5), torch.zeros(5, dtype=torch.bool))
+    served = normalise(images, preprocessor)
+    assert torch.equal(trained_on, served)
+    assert served[0, 0, 3, 4].item() == pytest.approx((images[0, 3, 4, 0].item() / 255 - 0.5) / 0.2, abs=1e-5)
+
+
+def test_workers_share_an_epoch_without_overlap() -> None:
+    shares = [np.concatenate(list(recipe.batches(1000, 100, 3, 0, rank, 2))) for rank in (0, 1)]
+    assert len(shares[0]) == len(shares[1]) == 500
+    assert not set(shares[0]) & set(shares[1])
+
+
+def test_flip_alternates_between_epochs() -> None:
+    index = np.arange(1000)
+    first, second = recipe.flips(index, 0, 0), recipe.flips(index, 1, 0)
+    assert (first != second).all()
+    assert 400 < int(first.sum()) < 600
+
+
+def test_outlier_pictures_repeat_by_seed() -> None:
+    assert np.array_equal(outliers.draw(16, 1), outliers.draw(16, 1))
+    assert not np.array_equal(outliers.draw(16, 1), outliers.draw(16, 2))

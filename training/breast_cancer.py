@@ -1,0 +1,211 @@
+"""Train the table model: Ray Data reads and scales, Ray Train's XGBoostTrainer boosts, MLflow remembers.
+
+    python -m training.breast_cancer
+    python -m training.breast_cancer --num-workers 2 --scaled-columns all --params gamma=0.1
+
+Stages: read → split → fit the scaler → fit the trees → evaluate → publish a version.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xgboost as xgb
+
+from models import breast_cancer as model_module
+from models import checkpoint
+from models.breast_cancer import BENIGN, LABELS, MALIGNANT, BreastCancerModel, scale
+from models.registry import Registry
+from settings import Settings, available_cpus, get_settings
+from training import evaluation, fitting, progress, publishing, ray_session, tracking
+from training.breast_cancer_worker import LABEL, train_loop
+from training.config import TrainBreastCancer, from_command_line
+from training.datasets import breast_cancer as dataset
+from training.errors import ConfigError, TrainingError
+
+
+def train(config: TrainBreastCancer, settings: Settings) -> tuple[str, Path, dict[str, float]]:
+    """Run all stages; returns the new version, its folder and its metrics. Raises TrainingError."""
+    started = time.time()
+    ray_session.connect(settings)
+    registry = Registry(settings)
+    table = dataset.read_with_ray(config.data)
+    preprocessor = _fit_preprocessor(table, _scaled_columns(config, table.features))
+    with tracking.run(registry.client, model_module.NAME, f"train {config.num_boost_round} trees") as run:
+        run.params(config.model_dump())
+        run.tags(
+            {"data.source": table.source, "data.fingerprint": table.fingerprint(), "command": publishing.command_line()}
+        )
+        booster, history = _fit(config, settings, table, preprocessor, run)
+        meta, figures, model = _evaluate(config, booster, table, preprocessor, started)
+        run.figure(tracking.curves_figure(history, "By boosting round"), "curves")
+        run.figure(tracking.confusion_figure(figures["validation"]["confusion"], "Validation rows"), "confusion")
+        run.metrics(meta.metrics, step=config.num_boost_round)
+        golden_inputs = table.part("validation")[0][: publishing.GOLDEN_ROWS]
+        version, folder = publishing.publish(
+            settings, registry, run.run_id, meta, figures, model.save, (golden_inputs, model.predict(golden_inputs))
+        )
+    return version, folder, meta.metrics
+
+
+def _scaled_columns(config: TrainBreastCancer, features: list[str]) -> list[str]:
+    if config.scaled_columns == ["all"]:
+        return features
+    if config.scaled_columns == ["none"]:
+        return []
+    unknown = [column for column in config.scaled_columns if column not in features]
+    if unknown:
+        raise ConfigError(f"scaled_columns: there is no column {unknown[0]!r}; there are: {', '.join(features)}.")
+    return config.scaled_columns
+
+
+def _dataset(matrix: np.ndarray, malignant: np.ndarray, features: list[str]) -> Any:
+    import ray
+
+    return ray.data.from_pandas(pd.DataFrame(matrix, columns=features).assign(**{LABEL: malignant.astype(np.int8)}))
+
+
+def _fit_preprocessor(table: dataset.Table, columns: list[str]) -> dict[str, Any]:
+    """Ray Data's StandardScaler fitted on the training rows, kept as numbers; and each feature's range."""
+    from ray.data.preprocessors import StandardScaler
+
+    matrix, malignant = table.part("train")
+    scaler: dict[str, dict[str, float]] = {}
+    if columns:
+        fitted = StandardScaler(columns=columns).fit(_dataset(matrix, malignant, table.features)).stats_
+        scaler = {c: {"mean": float(fitted[f"mean({c})"]), "std": float(fitted[f"std({c})"])} for c in columns}
+    described = dataset.describe(table)
+    return {
+        "scaler": scaler,
+        "ranges": {str(d["name"]): {k: d[k] for k in ("min", "max", "median")} for d in described},
+    }
+
+
+def _fit(
+    config: TrainBreastCancer,
+    settings: Settings,
+    table: dataset.Table,
+    preprocessor: dict[str, Any],
+    run: tracking.Run,
+) -> tuple[xgb.Booster, dict[int, dict[str, float]]]:
+    """Boost on the cluster; returns the booster and the figures of every round."""
+    from ray.data import ExecutionOptions
+    from ray.train import CheckpointConfig, DataConfig, FailureConfig, RunConfig, ScalingConfig
+    from ray.train.xgboost import RayTrainReportCallback, XGBoostTrainer
+
+    features = table.features
+
+    def scale_batch(batch: pd.DataFrame) -> pd.DataFrame:
+        scaled = scale(batch[features].to_numpy(dtype=np.float64), features, preprocessor)
+        return pd.DataFrame(scaled, columns=features).assign(**{LABEL: batch[LABEL].to_numpy()})
+
+    datasets = {
+        # Materialised: a lazy data set and two workers wait for each other's CPU on a small machine.
+        split: _dataset(*table.part(split), features).map_batches(scale_batch, batch_format="pandas").materialize()
+        for split in ("train", "validation")
+    }
+    history: dict[int, dict[str, float]] = {}
+    with progress.shown(f"xgboost, {config.num_boost_round} trees", history.__setitem__, quiet=True) as board:
+        trainer = XGBoostTrainer(
+            train_loop,
+            train_loop_config={
+                "params": _params(config),
+                "num_boost_round": config.num_boost_round,
+                "features": features,
+                "board": board,
+            },
+            datasets=datasets,
+            dataset_config=DataConfig(
+                datasets_to_split=["train"], execution_options=ExecutionOptions(preserve_order=True)
+            ),
+            scaling_config=ScalingConfig(num_workers=config.num_workers, resources_per_worker={"CPU": 1}),
+            run_config=RunConfig(
+                name=f"breast-cancer-{uuid.uuid4().hex[:12]}",
+                storage_path=str(settings.air_home / "runs"),
+                checkpoint_config=CheckpointConfig(num_to_keep=1),
+                failure_config=FailureConfig(max_failures=1, controller_failure_limit=0),
+            ),
+        )
+        result = fitting.fit(trainer)
+    for step, figures in sorted(history.items()):
+        run.metrics(figures, step=step)
+    return RayTrainReportCallback.get_model(result.checkpoint), history
+
+
+def _params(config: TrainBreastCancer) -> dict[str, Any]:
+    return {
+        "objective": "binary:logistic",
+        "eval_metric": ["logloss", "error"],
+        "tree_method": "hist",
+        "max_depth": config.max_depth,
+        "learning_rate": config.learning_rate,
+        "seed": config.seed,
+        "nthread": max(1, available_cpus() // config.num_workers),
+        **config.params,
+    }
+
+
+def _evaluate(
+    config: TrainBreastCancer,
+    booster: xgb.Booster,
+    table: dataset.Table,
+    preprocessor: dict[str, Any],
+    started: float,
+) -> tuple[checkpoint.Metadata, dict[str, Any], BreastCancerModel]:
+    """Figures and thresholds on validation, then the test rows once."""
+    answers = {}
+    for split in ("validation", "test"):
+        matrix, malignant = table.part(split)
+        scaled = scale(matrix, table.features, preprocessor)
+        answers[split] = (np.asarray(booster.inplace_predict(scaled)), malignant)
+    figures: dict[str, Any] = {
+        split: evaluation.binary_figures(probability, malignant, (MALIGNANT, BENIGN))
+        for split, (probability, malignant) in answers.items()
+    }
+    figures["thresholds"] = evaluation.thresholds(*answers["validation"])
+    metrics = {
+        f"{split}_{name}": figures[split][name]
+        for split in ("validation", "test")
+        for name in ("logloss", "error", "auc")
+    }
+    meta = publishing.metadata(
+        model=model_module.NAME,
+        labels=LABELS,
+        config={"features": table.features, "num_boost_round": config.num_boost_round, "params": _params(config)},
+        preprocessor=preprocessor,
+        decision={"threshold": 0.5},
+        metrics=metrics,
+        data={
+            "source": table.source,
+            "fingerprint": table.fingerprint(),
+            "rows": {split: int((table.split == split).sum()) for split in dataset.SPLITS},
+        },
+        job=config,
+        seed=config.seed,
+        started=started,
+        packages=("xgboost", "ray", "numpy"),
+    )
+    return meta, figures, BreastCancerModel(booster, meta)
+
+
+def main() -> int:
+    """Command line; returns the exit status."""
+    try:
+        config = from_command_line(TrainBreastCancer)
+        version, folder, metrics = train(config, get_settings())
+    except TrainingError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(f"\nbreast-cancer version {version} in {folder}")
+    print("  ".join(f"{name} {value:.4f}" for name, value in metrics.items()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

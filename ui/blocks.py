@@ -1,0 +1,35 @@
+"""The page: the header and one tab a screen.
+
+Run it with `python -m ui`, or through `python app.py` together with the models.
+"""
+
+from __future__ import annotations
+
+import gradio as gr
+
+from ui import header, images, table
+from ui.client import Client
+
+UPLOADS_CHECKED_S, UPLOADS_KEPT_S = 600, 3600
+SCREENS = [("Images", images.build), ("Table", table.build)]
+
+
+def build(api_url: str, public_url: str | None = None) -> gr.Blocks:
+    """The whole page.
+
+    `api_url` is where this process finds the API. `public_url` is where a person's own machine
+    finds it, shown in copied code; without one it is `/api` of the page's own origin.
+    """
+    api = Client(api_url)
+    with gr.Blocks(
+        title="AIR Studio",
+        analytics_enabled=False,
+        delete_cache=(UPLOADS_CHECKED_S, UPLOADS_KEPT_S),
+        fill_width=True,
+    ) as page:
+        header.build(api, page)
+        with gr.Tabs():
+            for name, build_screen in SCREENS:
+                with gr.Tab(name, render_children=True):
+                    build_screen(api, page, public_url)
+    return page

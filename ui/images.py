@@ -1,0 +1,222 @@
+"""The Images screen: give a picture, read what the model sees in it and how sure it is.
+
+Run all screens with `python -m ui`.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from base64 import b64decode
+from html import escape
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import gradio as gr
+
+from ui.cards import answered_by, card, code_box, html, listed, notice, percent, quiet
+from ui.client import IMAGES, ApiError, Client
+from ui.snippets import example_code, picture_code, public_api
+
+EXAMPLES = 12
+SEEDS = 2**32
+RETRY_S = 3
+
+TITLE = "What is in this picture?"
+INTRO = "Give the model a picture, or try one that it has never been trained on."
+SHOW_ON_NARROW = """\
+() => {
+  if (window.matchMedia('(max-width: 760px)').matches) {
+    document.getElementById('air-image-answer').scrollIntoView({block: 'start'});
+  }
+}"""
+
+# An example with the seed of its set, or the path and name of a file; `asked` tells repeated questions apart.
+Question = dict[str, Any]
+
+UNSURE = "The model is not sure. The picture may show none of the things it knows; do not rely on this answer."
+EMPTY = card("Answer", quiet("Nothing to answer yet. Upload a picture, take one, paste one, or click an example."))
+LOOKING = card("Answer", quiet("Looking at the picture …"))
+WAITING_GALLERY = quiet("The examples appear as soon as the image model is up.")
+ON_CLICK = """\
+element.addEventListener('click', event => {
+  const button = event.target.closest('button[data-example]');
+  if (button) trigger('select', {example: button.dataset.example});
+});"""
+
+
+def intro(labels: list[str]) -> str:
+    """Heading and one sentence; with the model's classes once they are known."""
+    known = f" It knows {len(labels)} kinds of things: {escape(listed(labels))}." if labels else ""
+    return f'<div class="air-intro"><h2>{TITLE}</h2><p>{INTRO}{known}</p></div>'
+
+
+def gallery(examples: list[dict[str, Any]]) -> str:
+    """The example pictures as buttons, each with its true label."""
+    buttons = "".join(
+        f'<li><button type="button" data-example="{escape(example["id"])}" '
+        f'aria-label="Example {number}, a validation picture labelled {escape(example["label"])}">'
+        f'<img src="{_png(example["image"])}" alt=""><span>{escape(example["label"])}</span></button></li>'
+        for number, example in enumerate(examples, 1)
+    )
+    return f'<h3>Examples</h3><ul class="air-gallery">{buttons}</ul>'
+
+
+def no_gallery(reason: str) -> str:
+    """What stands in place of the examples."""
+    return f"<h3>Examples</h3>{quiet(reason)}"
+
+
+def answer_card(reply: dict[str, Any], original: str, truth: str | None) -> str:
+    """The whole answer to the picture at address `original`; `truth` is an example's true label."""
+    prediction = reply["predictions"][0]
+    body = [
+        f'<p class="air-verdict"><strong>{escape(prediction["label"])}</strong> '
+        f"<span>{percent(prediction['probability'])}</span></p>"
+    ]
+    if prediction["unsure"]:
+        body.append(notice(UNSURE, "warning"))
+    if truth is not None:
+        body.append(truth_notice(prediction["label"], truth))
+    body.append(_bars(prediction["top_k"]))
+    body.append(_pair(original, prediction["seen"], small=truth is not None))
+    body.append(answered_by(reply))
+    return card("Answer", "".join(body))
+
+
+def truth_notice(label: str, truth: str) -> str:
+    """Says whether the answer to an example is right."""
+    if label == truth:
+        return notice(f"Right: the true label of this example is {truth}.", "good")
+    return notice(f"Wrong: the true label of this example is {truth}.", "problem")
+
+
+def _bars(choices: list[dict[str, Any]]) -> str:
+    rows = "".join(
+        f'<li><span class="air-name">{escape(choice["label"])}</span>'
+        f'<span class="air-track"><span class="air-fill" style="width:{choice["probability"]:.2%}"></span></span>'
+        f'<span class="air-value">{percent(choice["probability"])}</span></li>'
+        for choice in choices
+    )
+    return f'<ol class="air-bars" aria-label="Most probable classes">{rows}</ol>'
+
+
+def _pair(original: str, seen: str, *, small: bool) -> str:
+    crisp = ' class="air-crisp"' if small else ""
+    return (
+        '<div class="air-pair">'
+        f'<figure><img{crisp} src="{escape(original)}" alt="The picture you gave"><figcaption>Your picture</figcaption>'
+        f'</figure><figure><img class="air-crisp" src="{_png(seen)}" alt="The picture as the model sees it">'
+        "<figcaption>What the model sees: 32&nbsp;×&nbsp;32&nbsp;pixels</figcaption></figure></div>"
+    )
+
+
+def _png(encoded: str) -> str:
+    return f"data:image/png;base64,{escape(encoded)}"
+
+
+class Screen:
+    """What happens on this screen; every method is an event's handler or a part of one."""
+
+    def __init__(self, api: Client, public_url: str | None) -> None:
+        self.api = api
+        self.public_url = public_url
+
+    async def fill(self) -> tuple[Any, ...]:
+        """A set of examples and the class names, once the API has them; until then the timer asks again."""
+        seed = random.randrange(SEEDS)
+        try:
+            labels = (await self.api.model(IMAGES))["labels"]
+            examples = await self.api.examples(IMAGES, EXAMPLES, seed)
+        except ApiError as error:
+            if error.passing:
+                return gr.skip(), WAITING_GALLERY, [], gr.Button(visible=False), gr.Timer(active=True)
+            return gr.skip(), no_gallery(str(error)), [], gr.Button(visible=False), gr.Timer(active=False)
+        questions = [example | {"seed": seed} for example in examples]
+        return intro(labels), gallery(examples), questions, gr.Button(visible=True), gr.Timer(active=False)
+
+    async def answer(self, question: Question | None, request: gr.Request) -> tuple[Any, ...]:
+        """Answer to a file or an example. The API gets the file's own bytes and does all decoding."""
+        if question is None:
+            return EMPTY, "", gr.skip(), gr.Timer(active=False)
+        upload = "path" in question
+        data = Path(question["path"]).read_bytes() if upload else b64decode(question["image"])
+        try:
+            reply = await self.api.predict_image(data, question["name"] if upload else f"{question['id']}.png")
+        except ApiError as error:
+            return _no_answer(error)
+        original = f"gradio_api/file={quote(question['path'])}" if upload else _png(question["image"])
+        shown = answer_card(reply, original, question.get("label"))
+        return shown, self.code(question, request), gr.skip(), gr.Timer(active=False)
+
+    def code(self, question: Question, request: gr.Request) -> str:
+        """Code for the very same question."""
+        api = public_api(request, self.public_url)
+        if "path" in question:
+            return picture_code(api, question["name"])
+        return example_code(api, question["id"], EXAMPLES, question["seed"])
+
+
+def _no_answer(error: ApiError) -> tuple[Any, ...]:
+    if error.passing:
+        text = f"{error} Your picture is kept, and this page tries again by itself."
+        return card("Answer", notice(text, "warning")), "", gr.skip(), gr.Timer(active=True)
+    # A file that cannot be read would stay in the input as a broken picture.
+    return card("Answer", notice(str(error), "problem")), "", None, gr.Timer(active=False)
+
+
+def ask_upload(upload: dict[str, Any] | None) -> tuple[Any, ...]:
+    """A file was given or taken away. The old answer goes at once, before the new one is there."""
+    if upload is None:
+        return None, EMPTY
+    name = upload.get("orig_name") or "picture.png"
+    return {"path": upload["path"], "name": name, "asked": time.monotonic_ns()}, LOOKING
+
+
+def ask_example(questions: list[Question], event: gr.EventData) -> tuple[Any, ...]:
+    """An example was clicked; a file given before leaves the input."""
+    question = next((question for question in questions if question["id"] == event.example), None)
+    if question is None:
+        return gr.skip(), gr.skip(), gr.skip()
+    return question | {"asked": time.monotonic_ns()}, LOOKING, None
+
+
+def build(api: Client, page: gr.Blocks, public_url: str | None) -> None:
+    """Put the screen on the page and wire it."""
+    screen = Screen(api, public_url)
+
+    with gr.Row(elem_classes="air-screen"):
+        with gr.Column(scale=5, min_width=300):
+            heading = html(intro([]))
+            picture = gr.Image(
+                label="Your picture",
+                sources=["upload", "webcam", "clipboard"],
+                type="filepath",
+                height=300,
+                buttons=[],
+                elem_id="air-picture",
+                alt_text="The picture that you gave",
+                placeholder="Drop a picture here, or click to upload",
+            )
+            examples = html(WAITING_GALLERY, js_on_load=ON_CLICK, elem_id="air-examples")
+            others = gr.Button("Other examples", size="sm", visible=False)
+        with gr.Column(scale=6, min_width=300):
+            shown = html(EMPTY, elem_id="air-image-answer")
+            code = code_box()
+    questions = gr.State([])
+    question = gr.State(None)
+    filling = gr.Timer(RETRY_S)
+    retry = gr.Timer(RETRY_S, active=False)
+
+    events = {"show_progress": "hidden", "concurrency_limit": 8, "api_visibility": "private"}
+    latest = events | {"trigger_mode": "always_last"}
+    filled = [heading, examples, questions, others, filling]
+    gr.on([page.load, filling.tick, others.click], screen.fill, None, filled, **events)
+    # All answers come through one event, so that a slow one cannot replace the answer to a later question.
+    gr.on([question.change, retry.tick], screen.answer, question, [shown, code, picture, retry], **latest)
+    given = picture.input(ask_upload, picture, [question, shown], preprocess=False, **latest)
+    picture.clear(ask_upload, picture, [question, shown], preprocess=False, **latest)
+    clicked = examples.select(ask_example, questions, [question, shown, picture], **latest)
+    for event in (given, clicked):
+        event.success(None, js=SHOW_ON_NARROW)

@@ -1,0 +1,81 @@
+"""Runnable Python code that repeats a call of the page with `requests`.
+
+Not run by itself; the screens show these texts with a copy button.
+"""
+
+from __future__ import annotations
+
+import json
+
+import gradio as gr
+
+from ui.client import IMAGES, TABLE, TOP_K
+
+FROM_FILE = """\
+import requests
+
+API = {api!r}
+
+with open({filename!r}, "rb") as file:
+    reply = requests.post(f"{{API}}/{model}/predict", params={{"top_k": {top_k}}}, files={{"file": file}}, timeout=30)
+reply.raise_for_status()
+answer = reply.json()["predictions"][0]
+print(answer["label"], answer["probability"])
+"""
+
+FROM_EXAMPLE = """\
+import base64
+
+import requests
+
+API = {api!r}
+
+wanted = {{"n": {count}, "seed": {seed}}}
+reply = requests.get(f"{{API}}/models/{model}/examples", params=wanted, timeout=30)
+reply.raise_for_status()
+example = next(item for item in reply.json()["examples"] if item["id"] == {example!r})
+
+picture = base64.b64decode(example["image"])
+reply = requests.post(f"{{API}}/{model}/predict", params={{"top_k": {top_k}}}, files={{"file": picture}}, timeout=30)
+reply.raise_for_status()
+answer = reply.json()["predictions"][0]
+print(answer["label"], answer["probability"])
+"""
+
+FROM_ROW = """\
+import requests
+
+API = {api!r}
+
+row = {row}
+
+reply = requests.post(f"{{API}}/{model}/predict", params={{"explain": "true"}}, json=row, timeout=30)
+reply.raise_for_status()
+answer = reply.json()["predictions"][0]
+print(answer["label"], answer["probability_malignant"])
+"""
+
+
+def public_api(request: gr.Request, public_url: str | None) -> str:
+    """The API's address as the person's own machine reaches it: the page's origin, unless told."""
+    if public_url:
+        return public_url.rstrip("/")
+    headers = request.headers
+    scheme = headers.get("x-forwarded-proto", request.url.scheme).split(",")[0].strip()
+    host = headers.get("x-forwarded-host", headers.get("host", request.url.netloc)).split(",")[0].strip()
+    return f"{scheme}://{host}{request.request.scope.get('root_path', '').rstrip('/')}/api"
+
+
+def picture_code(api: str, filename: str) -> str:
+    """Code that posts a file of the person's own."""
+    return FROM_FILE.format(api=api, filename=filename, model=IMAGES, top_k=TOP_K)
+
+
+def example_code(api: str, example: str, count: int, seed: int) -> str:
+    """Code that fetches one of `count` example pictures and posts it."""
+    return FROM_EXAMPLE.format(api=api, example=example, count=count, seed=seed, model=IMAGES, top_k=TOP_K)
+
+
+def row_code(api: str, row: dict[str, float]) -> str:
+    """Code that posts the row of the form."""
+    return FROM_ROW.format(api=api, row=json.dumps(row, indent=4), model=TABLE)
