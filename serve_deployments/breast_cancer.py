@@ -15,7 +15,6 @@ from ray import serve
 from ray.serve.handle import DeploymentHandle
 from starlette.requests import Request
 
-from models.breast_cancer import BENIGN, MALIGNANT
 from serve_deployments.batching import GreedyBatcher
 from serve_deployments.errors import Invalid
 from serve_deployments.model_app import MAX_ONGOING, REPLICA_CPUS, ModelApp, VersionShelf
@@ -65,9 +64,10 @@ def _kind(value: Any) -> str:
 
 def answer(model: Any, rows: np.ndarray, probabilities: np.ndarray, options: Options) -> list[dict[str, Any]]:
     """Predictions as the contract has them, of probabilities of malignant (n,) for rows (n, features)."""
+    malignant, benign = model.labels
     predictions: list[dict[str, Any]] = [
         {
-            "label": MALIGNANT if probability >= 0.5 else BENIGN,
+            "label": malignant if probability >= 0.5 else benign,
             "probability_malignant": float(probability),
             "out_of_range": outside,
         }

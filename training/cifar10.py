@@ -29,6 +29,7 @@ from training.config import TrainCifar10, from_command_line
 from training.datasets import cifar10 as dataset
 from training.errors import TrainingError
 
+GOLDEN_SEED = 10_000_000
 UNSURE_CHECK_SEED = 20_000_000
 UNSURE_CHECK_PICTURES = 500
 WORKER_RESTARTS = 2
@@ -71,7 +72,8 @@ def train(config: TrainCifar10, settings: Settings) -> tuple[str, Path, dict[str
         _log_figures(run, figures, history)
         run.metrics(meta.metrics, step=len(history))
         model = Cifar10Model(network, meta)
-        golden_inputs = images["validation"][0][: publishing.GOLDEN_ROWS]
+        # Drawn, not taken from the data set: a checkpoint may go where the images may not.
+        golden_inputs = outliers.draw(publishing.GOLDEN_ROWS, GOLDEN_SEED)
         version, folder = publishing.publish(
             settings, registry, run.run_id, meta, figures, model.save, (golden_inputs, model.predict(golden_inputs))
         )
