@@ -23,11 +23,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 from pydantic import ValidationError
 from ray import serve
 
 from settings import MODEL_NAMES, Settings, get_settings
 
+BEGAN = psutil.Process().create_time()
 MIN_FREE_BYTES = 512 * 1024**2
 READY_TIMEOUT_S = 300.0
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -180,18 +182,17 @@ def stop(settings: Settings) -> None:
     from serve_deployments import front
 
     if ray.is_initialized():
-        with suppress(Exception):
-            serve.shutdown()
+        if settings.ray_address:
+            with suppress(Exception):
+                serve.shutdown()
+        # A Ray of our own takes Serve with it, without the half minute that Serve drains its replicas.
         ray.shutdown()
     front.stop_orphans(settings)
 
 
 def say(text: str) -> None:
-    """One line on the terminal with the seconds since the start."""
-    print(f"[{time.monotonic() - BEGAN:5.1f} s] {text}", flush=True)
-
-
-BEGAN = time.monotonic()
+    """One line on the terminal with the seconds since the process began."""
+    print(f"[{time.time() - BEGAN:5.1f} s] {text}", flush=True)
 
 
 def main() -> int:

@@ -91,4 +91,5 @@ if __name__ == "__main__":
     except KeyboardInterrupt:
         fail("stopped; run again to go on.")
     except OSError as error:
-        fail("%s: %s. Check the disk and the folder's rights, then run again." % (error.filename or ROOT, error.strerror))
+        where = error.filename or ROOT
+        fail("%s: %s. Check the disk and the folder's rights, then run again." % (where, error.strerror))

@@ -57,7 +57,9 @@ def open_upright(data: bytes) -> Image.Image:
     except UnidentifiedImageError as error:
         raise ImageError("The data is not a picture; send a JPEG, PNG, WebP, GIF or BMP file.") from error
     except Image.DecompressionBombError as error:
-        raise ImageTooLarge(f"The image has more than {MAX_PIXELS // 1_000_000} megapixels, the most that is read.") from error
+        raise ImageTooLarge(
+            f"The image has more than {MAX_PIXELS // 1_000_000} megapixels, which is too large."
+        ) from error
     except Exception as error:
         # Pillow's decoders raise many types on damaged files (OSError, SyntaxError, struct.error, …).
         raise ImageError("The picture is damaged or cut off and cannot be decoded; send the whole file.") from error

@@ -39,7 +39,7 @@ expect.set_options(timeout=WAIT_MS)
 
 
 @pytest.fixture(scope="module")
-def api(app_url):
+def http(app_url):
     with httpx.Client(base_url=f"{app_url}/api", timeout=60, trust_env=False) as client:
         yield client
 
@@ -81,8 +81,8 @@ def table(open_page, app_url):
 
 
 @pytest.fixture
-def example(api):
-    return api.get("/models/cifar10/examples", params={"n": 1}).json()["examples"][0]
+def example(http):
+    return http.get("/models/cifar10/examples", params={"n": 1}).json()["examples"][0]
 
 
 @pytest.fixture
@@ -93,8 +93,8 @@ def picture(example, tmp_path):
 
 
 @pytest.fixture
-def medians(api):
-    return {item["name"]: item["median"] for item in api.get("/models/breast-cancer/features").json()["features"]}
+def medians(http):
+    return {item["name"]: item["median"] for item in http.get("/models/breast-cancer/features").json()["features"]}
 
 
 def _foreign(requested: str, url: str, complaints: list[str]) -> None:
@@ -114,14 +114,14 @@ def _upload(page: Page, path: Path) -> None:
     page.locator("#air-picture input[type=file]").set_input_files(path)
 
 
-def _ask(api, data: bytes) -> dict:
-    reply = api.post("/cifar10/predict", params={"top_k": 5, "view": "true"}, files={"file": ("picture", data)})
+def _ask(http, data: bytes) -> dict:
+    reply = http.post("/cifar10/predict", params={"top_k": 5, "view": "true"}, files={"file": ("picture", data)})
     assert reply.status_code == 200, reply.text
     return reply.json()
 
 
-def _ask_row(api, row: dict[str, float]) -> dict:
-    reply = api.post("/breast-cancer/predict", params={"explain": "true"}, json=row)
+def _ask_row(http, row: dict[str, float]) -> dict:
+    reply = http.post("/breast-cancer/predict", params={"explain": "true"}, json=row)
     assert reply.status_code == 200, reply.text
     return reply.json()
 
@@ -147,8 +147,8 @@ def _set_threshold(page: Page, value: float) -> None:
 # Images
 
 
-def test_uploaded_picture_gets_the_answer_of_the_api(images, api, picture):
-    truth = _ask(api, picture.read_bytes())
+def test_uploaded_picture_gets_the_answer_of_the_api(images, http, picture):
+    truth = _ask(http, picture.read_bytes())
     prediction = truth["predictions"][0]
     _upload(images, picture)
     answer = images.locator(IMAGE_ANSWER)
@@ -162,10 +162,10 @@ def test_uploaded_picture_gets_the_answer_of_the_api(images, api, picture):
     expect(answer).to_contain_text(re.compile(r"answered in \d+\.\d ms"))
 
 
-def test_original_and_seen_picture_stand_side_by_side(images, api, tmp_path):
+def test_original_and_seen_picture_stand_side_by_side(images, http, tmp_path):
     photo = tmp_path / "photo.jpg"
     Image.radial_gradient("L").resize((300, 200)).convert("RGB").save(photo)
-    seen = _ask(api, photo.read_bytes())["predictions"][0]["seen"]
+    seen = _ask(http, photo.read_bytes())["predictions"][0]["seen"]
     _upload(images, photo)
     original = images.get_by_alt_text("The picture you gave")
     expect(original).to_be_visible()
@@ -181,22 +181,22 @@ def test_original_and_seen_picture_stand_side_by_side(images, api, tmp_path):
     assert left["x"] + left["width"] <= right["x"]
 
 
-def test_click_on_an_example_says_whether_the_answer_is_right(images, api):
+def test_click_on_an_example_says_whether_the_answer_is_right(images, http):
     button = images.locator(".air-gallery button").nth(3)
     truth = button.inner_text()
-    label = _ask(api, _example_bytes(images, 3))["predictions"][0]["label"]
+    label = _ask(http, _example_bytes(images, 3))["predictions"][0]["label"]
     button.click()
     word = "Right" if label == truth else "Wrong"
     expect(images.locator(f"{IMAGE_ANSWER} .air-verdict strong")).to_have_text(label)
     expect(images.locator(IMAGE_ANSWER)).to_contain_text(f"{word}: the true label of this example is {truth}.")
 
 
-def test_gallery_shows_examples_of_the_api_with_their_true_labels(images, api):
+def test_gallery_shows_examples_of_the_api_with_their_true_labels(images, http):
     buttons = images.locator(".air-gallery button")
     buttons.first.click()
     images.locator(f"{IMAGE_ANSWER} .air-verdict").wait_for()
     seed = re.search(r'"seed": (\d+)', _copied_code(images))[1]
-    examples = api.get("/models/cifar10/examples", params={"n": 12, "seed": seed}).json()["examples"]
+    examples = http.get("/models/cifar10/examples", params={"n": 12, "seed": seed}).json()["examples"]
     expect(buttons).to_have_text([item["label"] for item in examples])
     assert [_example_bytes(images, number) for number in range(12)] == [
         base64.b64decode(item["image"]) for item in examples
@@ -216,12 +216,12 @@ def _example_bytes(page: Page, number: int) -> bytes:
     return base64.b64decode(source.removeprefix("data:image/png;base64,"))
 
 
-def test_unsure_answer_is_marked_and_a_sure_one_is_not(images, api, tmp_path):
+def test_unsure_answer_is_marked_and_a_sure_one_is_not(images, http, tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (8, 64, 64, 3), dtype=np.uint8)
-    doubted = [data for data in map(_png, pixels) if _ask(api, data)["predictions"][0]["unsure"]]
+    doubted = [data for data in map(_png, pixels) if _ask(http, data)["predictions"][0]["unsure"]]
     assert doubted, "the model is sure about every picture of noise"
     pictures = [_example_bytes(images, number) for number in range(12)]
-    sure = next(data for data in pictures if not _ask(api, data)["predictions"][0]["unsure"])
+    sure = next(data for data in pictures if not _ask(http, data)["predictions"][0]["unsure"])
     (tmp_path / "noise.png").write_bytes(doubted[0])
     (tmp_path / "sure.png").write_bytes(sure)
     warning = images.get_by_text("The model is not sure.")
@@ -240,22 +240,22 @@ def _png(pixels: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def test_text_named_png_gets_the_servers_sentence_and_no_old_answer(images, api, picture, tmp_path):
+def test_text_named_png_gets_the_servers_sentence_and_no_old_answer(images, http, picture, tmp_path):
     _upload(images, picture)
     images.locator(f"{IMAGE_ANSWER} .air-verdict").wait_for()
     images.get_by_label("Remove Image").click()
     expect(images.locator(f"{IMAGE_ANSWER} .air-verdict")).to_have_count(0)
     fake = tmp_path / "notes.png"
     fake.write_text("These are notes and no picture.")
-    refused = api.post("/cifar10/predict", files={"file": (fake.name, fake.read_bytes())})
+    refused = http.post("/cifar10/predict", files={"file": (fake.name, fake.read_bytes())})
     assert 400 <= refused.status_code < 500
     _upload(images, fake)
     expect(images.locator(f"{IMAGE_ANSWER} .air-problem")).to_have_text(refused.json()["error"]["message"])
     expect(images.locator(f"{IMAGE_ANSWER} .air-verdict")).to_have_count(0)
 
 
-def test_copied_code_runs_and_gives_the_same_label(images, api, picture, tmp_path):
-    label = _ask(api, picture.read_bytes())["predictions"][0]["label"]
+def test_copied_code_runs_and_gives_the_same_label(images, http, picture, tmp_path):
+    label = _ask(http, picture.read_bytes())["predictions"][0]["label"]
     _upload(images, picture)
     images.locator(f"{IMAGE_ANSWER} .air-verdict").wait_for()
     code = _copied_code(images)
@@ -273,23 +273,23 @@ def test_copied_code_of_an_example_runs(images, tmp_path):
 # Table
 
 
-def test_form_starts_with_medians_and_the_answer_to_them(table, api, medians):
+def test_form_starts_with_medians_and_the_answer_to_them(table, http, medians):
     assert float(table.get_by_label("mean radius (µm)").input_value()) == pytest.approx(medians["mean radius"])
-    prediction = _ask_row(api, medians)["predictions"][0]
+    prediction = _ask_row(http, medians)["predictions"][0]
     expect(table.locator(f"{TABLE_ANSWER} .air-verdict")).to_have_text(prediction["label"])
     expect(table.locator(TABLE_ANSWER)).to_contain_text(percent(prediction["probability_malignant"]))
     expect(table.get_by_text("A demonstration, not medical advice.")).to_be_visible()
     expect(table.get_by_label("worst radius")).not_to_be_visible()
 
 
-def test_filled_form_gets_the_answer_of_the_api(table, api, medians):
+def test_filled_form_gets_the_answer_of_the_api(table, http, medians):
     changes = {"mean radius": 21.5, "mean area": 1450.0, "mean concave points": 0.15, "worst area": 2100.0}
     table.get_by_role("button", name="Worst values").click()
     for name, value in changes.items():
         table.get_by_label(name).fill(str(value))
-    truth = _ask_row(api, medians | changes)
+    truth = _ask_row(http, medians | changes)
     prediction = truth["predictions"][0]
-    before = _ask_row(api, medians)["predictions"][0]
+    before = _ask_row(http, medians)["predictions"][0]
     assert percent(prediction["probability_malignant"]) != percent(before["probability_malignant"])
     answer = table.locator(TABLE_ANSWER)
     expect(answer).to_contain_text(f"malignant: {percent(prediction['probability_malignant'])}")
@@ -297,8 +297,8 @@ def test_filled_form_gets_the_answer_of_the_api(table, api, medians):
     expect(answer).to_contain_text(f"version {truth['model']['version']}")
 
 
-def test_pushes_are_the_contributions_and_add_up(table, api, medians):
-    contributions = _ask_row(api, medians)["predictions"][0]["contributions"]
+def test_pushes_are_the_contributions_and_add_up(table, http, medians):
+    contributions = _ask_row(http, medians)["predictions"][0]["contributions"]
     strongest = sorted((name for name in contributions if name != "bias"), key=lambda name: -abs(contributions[name]))
     pushes = table.locator("#air-pushes")
     values = pushes.locator(".air-value")
@@ -312,8 +312,8 @@ def test_pushes_are_the_contributions_and_add_up(table, api, medians):
     expect(pushes).to_contain_text(f"add up to {signed(sum(contributions.values()))}, the logit")
 
 
-def test_value_outside_the_training_range_is_marked_at_its_field(table, api):
-    features = api.get("/models/breast-cancer/features").json()["features"]
+def test_value_outside_the_training_range_is_marked_at_its_field(table, http):
+    features = http.get("/models/breast-cancer/features").json()["features"]
     feature = next(item for item in features if item["name"] == "mean texture")
     field = table.locator(".air-field").filter(has=table.get_by_label("mean texture"))
     expect(field).to_contain_text(f"{feature['min']:g} – {feature['max']:g}")
@@ -336,11 +336,11 @@ def test_empty_field_is_named_and_leaves_no_old_answer(table):
 
 
 @pytest.mark.parametrize("threshold", [0.02, 0.97])
-def test_threshold_moves_false_alarms_misses_and_the_decision(table, api, medians, threshold):
-    answer = _ask_row(api, medians)
+def test_threshold_moves_false_alarms_misses_and_the_decision(table, http, medians, threshold):
+    answer = _ask_row(http, medians)
     probability = answer["predictions"][0]["probability_malignant"]
     url = f"/models/breast-cancer/versions/{answer['model']['version']}/evaluation"
-    steps = {step["threshold"]: step for step in api.get(url).json()["thresholds"]}
+    steps = {step["threshold"]: step for step in http.get(url).json()["thresholds"]}
     assert steps[threshold] | {"threshold": 0} != steps[0.5] | {"threshold": 0}, "this threshold would show nothing"
     counts = table.locator("#air-figures dt + dd")
     expect(counts).to_have_text([str(steps[0.5]["false_alarms"]), str(steps[0.5]["misses"])])
@@ -351,18 +351,18 @@ def test_threshold_moves_false_alarms_misses_and_the_decision(table, api, median
     expect(table.locator(TABLE_ANSWER)).to_contain_text(f"the threshold of {100 * threshold:.0f} %")
 
 
-def test_real_row_shows_its_true_label_until_it_is_changed(table, api):
+def test_real_row_shows_its_true_label_until_it_is_changed(table, http):
     rows = [
         row
         for seed in range(20)
-        for row in api.get("/models/breast-cancer/examples", params={"n": 60, "seed": seed}).json()["examples"]
+        for row in http.get("/models/breast-cancer/examples", params={"n": 60, "seed": seed}).json()["examples"]
     ]
     truth = table.locator(TABLE_ANSWER).get_by_text("the true label of this real row is")
     table.get_by_role("button", name="Load a real row").click()
     truth.wait_for()
     shown = float(table.get_by_label("mean area").input_value())
     loaded = next(row for row in rows if row["row"]["mean area"] == pytest.approx(shown))
-    label = _ask_row(api, loaded["row"])["predictions"][0]["label"]
+    label = _ask_row(http, loaded["row"])["predictions"][0]["label"]
     expect(table.locator(f"{TABLE_ANSWER} .air-verdict")).to_have_text(label)
     expect(truth).to_have_text(
         f"{'Right' if label == loaded['label'] else 'Wrong'}: the true label of this real row is {loaded['label']}."
@@ -371,9 +371,9 @@ def test_real_row_shows_its_true_label_until_it_is_changed(table, api):
     expect(truth).to_have_count(0)
 
 
-def test_copied_code_of_a_row_runs_and_gives_the_same_answer(table, api, medians, tmp_path):
+def test_copied_code_of_a_row_runs_and_gives_the_same_answer(table, http, medians, tmp_path):
     table.get_by_label("mean radius").fill("20.25")
-    prediction = _ask_row(api, medians | {"mean radius": 20.25})["predictions"][0]
+    prediction = _ask_row(http, medians | {"mean radius": 20.25})["predictions"][0]
     expect(table.locator(TABLE_ANSWER)).to_contain_text(percent(prediction["probability_malignant"]))
     label, probability = _run(_copied_code(table), tmp_path)
     assert label == prediction["label"]
@@ -383,8 +383,8 @@ def test_copied_code_of_a_row_runs_and_gives_the_same_answer(table, api, medians
 # Both screens
 
 
-def test_header_names_the_versions_that_are_served(images, api):
-    for model in api.get("/models").json()["models"]:
+def test_header_names_the_versions_that_are_served(images, http):
+    for model in http.get("/models").json()["models"]:
         (version,) = {replica["version"] for replica in model["serving"]}
         title = {"cifar10": "Images", "breast-cancer": "Table"}[model["name"]]
         expect(images.locator("#air-status")).to_contain_text(f"{title}: version {version}, ready")
@@ -607,7 +607,7 @@ def gate(lone_ui, app_url):
         opened.server_close()
 
 
-def test_page_opened_before_the_api_says_so_and_comes_alive(open_page, lone_ui, gate, picture, api):
+def test_page_opened_before_the_api_says_so_and_comes_alive(open_page, lone_ui, gate, picture, http):
     page = open_page(lone_ui[0])
     expect(page.locator("#air-status")).to_contain_text("The service does not answer: it is starting, or it is down.")
     expect(page.get_by_text("The examples appear as soon as the image model is up.")).to_be_visible()
@@ -615,7 +615,7 @@ def test_page_opened_before_the_api_says_so_and_comes_alive(open_page, lone_ui, 
     expect(page.locator(IMAGE_ANSWER)).to_contain_text("Your picture is kept, and this page tries again by itself.")
     gate()
     expect(page.locator(f"{IMAGE_ANSWER} .air-verdict strong")).to_have_text(
-        _ask(api, picture.read_bytes())["predictions"][0]["label"]
+        _ask(http, picture.read_bytes())["predictions"][0]["label"]
     )
     page.locator(".air-gallery button").first.wait_for()
     expect(page.locator("#air-status")).to_contain_text("Images: version")

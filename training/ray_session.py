@@ -11,7 +11,7 @@ import logging
 import os
 from typing import Any
 
-from settings import Settings, available_cpus
+from settings import ROOT, Settings, available_cpus
 
 NAMESPACE = "air-studio"
 LOGICAL_CPUS_PER_CORE = 4
@@ -36,7 +36,7 @@ QUIET_ENVIRONMENT = {
 def connect(settings: Settings, **overrides: Any) -> None:
     """Join ``RAY_ADDRESS`` or start Ray on this machine; nothing to do when already connected.
 
-    ``overrides`` go to ``ray.init``. Environment of AIR Studio is passed on to every worker.
+    ``overrides`` go to ``ray.init``. The environment of AIR Studio reaches every worker.
     """
     for name, value in {**TRAIN_ENVIRONMENT, **QUIET_ENVIRONMENT}.items():
         os.environ.setdefault(name, value)
@@ -48,11 +48,12 @@ def connect(settings: Settings, **overrides: Any) -> None:
         "namespace": NAMESPACE,
         "logging_level": logging.ERROR,
         "log_to_driver": False,
-        "runtime_env": {"env_vars": _forwarded_environment()},
     }
     if settings.ray_address:
-        options["address"] = settings.ray_address
+        options |= {"address": settings.ray_address, "runtime_env": {"env_vars": _forwarded_environment()}}
     else:
+        # Workers inherit this environment. A runtime_env would make Ray throw away those it starts ahead.
+        os.environ["PYTHONPATH"] = str(ROOT)
         options |= {
             "address": "local",
             "num_cpus": LOGICAL_CPUS_PER_CORE * available_cpus(),
@@ -79,8 +80,6 @@ def quiet_ray_data() -> None:
 
 
 def _forwarded_environment() -> dict[str, str]:
-    from settings import ROOT
-
     prefixes = ("AIR_", "CIFAR10_", "MLFLOW_", "AWS_", "RAY_TRAIN_", "RAY_DATA_")
     passed = {name: value for name, value in os.environ.items() if name.startswith(prefixes)}
     return passed | {"PYTHONPATH": str(ROOT)}

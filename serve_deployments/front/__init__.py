@@ -57,6 +57,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(folder / "server-state"),
         "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": str(folder / "metrics.sock"),
         "RAY_SERVE_HAPROXY_HEALTH_CHECK_INTER": "1s",
+        "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "2",
         "RAY_SERVE_HAPROXY_STATS_PORT": str(settings.air_haproxy_stats_port or settings.air_port + 2),
         "RAY_SERVE_HAPROXY_METRICS_PORT": str(settings.air_haproxy_metrics_port or settings.air_port + 3),
         "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(settings.air_fallback_port or settings.air_port + 4),
