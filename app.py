@@ -46,12 +46,11 @@ def build_page() -> Any:
     from fastapi import FastAPI
 
     from serve_deployments.access import HostGuard
-    from ui.blocks import build
-    from ui.theme import CSS, THEME
+    from ui.blocks import PAGE_OPTIONS, build
 
     server = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     server.add_middleware(HostGuard)
-    return gr.mount_gradio_app(server, build(get_settings().api_url), path="/", theme=THEME, css=CSS)
+    return gr.mount_gradio_app(server, build(get_settings().api_url), path="/", **PAGE_OPTIONS)
 
 
 @serve.deployment(name=UI_APP, num_replicas=1, max_ongoing_requests=1000, ray_actor_options={"num_cpus": 0.1})

@@ -71,9 +71,11 @@ class BreastCancerModel:
         self.booster.save_model(str(folder / WEIGHTS))
 
     def predict(self, matrix: np.ndarray) -> np.ndarray:
-        """Probability of malignant, float32 (n,), of rows float64 (n, features) in ``features`` order."""
+        """Probability of malignant, float64 (n,), of rows float64 (n, features) in ``features`` order."""
         scaled = scale(matrix, self.features, self.metadata.preprocessor)
-        return np.asarray(self.booster.inplace_predict(scaled), dtype=np.float32).reshape(-1)
+        margin = np.asarray(self.booster.inplace_predict(scaled, predict_type="margin"), dtype=np.float64)
+        # In double precision, so that the logit of a probability near 0 or 1 is the margin again.
+        return 1 / (1 + np.exp(-margin.reshape(-1)))
 
     def contributions(self, matrix: np.ndarray) -> np.ndarray:
         """Log-odds toward malignant that each feature adds, float32 (n, features + 1), bias last.

@@ -565,23 +565,36 @@ def _free_port() -> int:
         return probe.getsockname()[1]
 
 
+class LoneUi:
+    """`python -m ui` in front of an API port where nothing listens at first."""
+
+    def __init__(self, log: Path) -> None:
+        self.api_port, port = _free_port(), _free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        self.log = log
+        api = f"http://127.0.0.1:{self.api_port}/api"
+        self.command = [sys.executable, "-m", "ui", "--api", api, "--port", str(port)]
+
+    def start(self) -> None:
+        with self.log.open("w") as out:
+            self.process = subprocess.Popen(self.command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT)
+        deadline = time.monotonic() + 60
+        while not _answers(self.url):
+            assert self.process.poll() is None, self.log.read_text()
+            assert time.monotonic() < deadline, self.log.read_text()
+            time.sleep(0.1)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(timeout=20)
+
+
 @pytest.fixture(scope="module")
 def lone_ui(tmp_path_factory):
-    """`python -m ui` in front of an API port where nothing listens yet: (its address, that port)."""
-    api_port, port = _free_port(), _free_port()
-    command = [sys.executable, "-m", "ui", "--api", f"http://127.0.0.1:{api_port}/api", "--port", str(port)]
-    log = tmp_path_factory.mktemp("ui") / "log"
-    with log.open("w") as out:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT)
-    url = f"http://127.0.0.1:{port}"
-    deadline = time.monotonic() + 60
-    while not _answers(url):
-        assert process.poll() is None, log.read_text()
-        assert time.monotonic() < deadline, log.read_text()
-        time.sleep(0.1)
-    yield url, api_port
-    process.terminate()
-    process.wait(timeout=20)
+    ui = LoneUi(tmp_path_factory.mktemp("ui") / "log")
+    ui.start()
+    yield ui
+    ui.kill()
 
 
 def _answers(url: str) -> bool:
@@ -597,7 +610,7 @@ def gate(lone_ui, app_url):
     gates = []
 
     def open_() -> Gate:
-        gates.append(Gate(app_url, lone_ui[1]))
+        gates.append(Gate(app_url, lone_ui.api_port))
         threading.Thread(target=gates[-1].serve_forever, daemon=True).start()
         return gates[-1]
 
@@ -608,7 +621,7 @@ def gate(lone_ui, app_url):
 
 
 def test_page_opened_before_the_api_says_so_and_comes_alive(open_page, lone_ui, gate, picture, http):
-    page = open_page(lone_ui[0])
+    page = open_page(lone_ui.url)
     expect(page.locator("#air-status")).to_contain_text("The service does not answer: it is starting, or it is down.")
     expect(page.get_by_text("The examples appear as soon as the image model is up.")).to_be_visible()
     _upload(page, picture)
@@ -620,11 +633,13 @@ def test_page_opened_before_the_api_says_so_and_comes_alive(open_page, lone_ui, 
     page.locator(".air-gallery button").first.wait_for()
     expect(page.locator("#air-status")).to_contain_text("Images: version")
     _to_table(page)
+    # A second visitor, whose page had a shorter history, gets a form of the same kind.
+    _to_table(open_page(lone_ui.url))
 
 
 def test_model_that_goes_down_is_named_and_its_return_noticed(open_page, lone_ui, gate):
     opened = gate()
-    page = _to_table(open_page(lone_ui[0]))
+    page = _to_table(open_page(lone_ui.url))
     down = _refusal("The model breast-cancer is starting.")
     opened.replies = {
         "/readyz": (503, {"ready": False, "models": {"cifar10": "ready", "breast-cancer": "starting"}}),
@@ -642,7 +657,22 @@ def test_model_that_goes_down_is_named_and_its_return_noticed(open_page, lone_ui
 def test_without_example_pictures_there_is_a_sentence_and_no_gallery(open_page, lone_ui, gate):
     sentence = "There is no <b id='injected'>CIFAR-10</b> here; set CIFAR10_DIR."
     gate().replies = {"/models/cifar10/examples": (404, _refusal(sentence))}
-    page = open_page(lone_ui[0])
+    page = open_page(lone_ui.url)
     expect(page.get_by_text(sentence)).to_be_visible()
     expect(page.locator("#injected")).to_have_count(0)
     expect(page.locator(".air-gallery")).to_have_count(0)
+
+
+def test_page_outlives_a_restart_of_its_server(browser, lone_ui, gate):
+    gate()
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.set_default_timeout(WAIT_MS)
+        page.goto(lone_ui.url)
+        page.locator(".air-gallery button").first.wait_for()
+        lone_ui.kill()
+        banner = page.get_by_role("alert").filter(has_text="This page comes back by itself.")
+        banner.wait_for()
+        lone_ui.start()
+        banner.wait_for(state="detached")
+        _to_table(page)

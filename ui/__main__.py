@@ -8,8 +8,7 @@ from __future__ import annotations
 import argparse
 
 from settings import get_settings
-from ui.blocks import build
-from ui.theme import CSS, HEAD, THEME, UPLOAD_LIMIT
+from ui.blocks import PAGE_OPTIONS, build
 
 
 def main() -> None:
@@ -19,17 +18,8 @@ def main() -> None:
     parser.add_argument("--api", default=settings.api_url, help="address of the API (default: %(default)s)")
     parser.add_argument("--port", type=int, default=settings.air_port + 10, help="port of the page (%(default)s)")
     options = parser.parse_args()
-    build(options.api, public_url=options.api).launch(
-        server_name=settings.air_host,
-        server_port=options.port,
-        theme=THEME,
-        css=CSS,
-        head=HEAD,
-        footer_links=[],
-        max_file_size=UPLOAD_LIMIT,
-        show_error=False,
-        ssr_mode=False,
-    )
+    page = build(options.api, public_url=options.api)
+    page.launch(server_name=settings.air_host, server_port=options.port, **PAGE_OPTIONS)
 
 
 if __name__ == "__main__":

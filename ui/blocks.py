@@ -5,12 +5,28 @@ Run it with `python -m ui`, or through `python app.py` together with the models.
 
 from __future__ import annotations
 
+from typing import Any
+
 import gradio as gr
 
+from settings import MAX_BODY_BYTES
 from ui import header, images, table
 from ui.client import Client
+from ui.theme import CSS, HEAD, THEME
 
 UPLOADS_CHECKED_S, UPLOADS_KEPT_S = 600, 3600
+# What launch() and mount_gradio_app() must be given along with the page.
+PAGE_OPTIONS: dict[str, Any] = {
+    "theme": THEME,
+    "css": CSS,
+    "head": HEAD,
+    "max_file_size": MAX_BODY_BYTES,
+    "footer_links": [],
+    "run_history": False,
+    "show_error": False,
+    "enable_monitoring": False,
+    "ssr_mode": False,
+}
 SCREENS = [("Images", images.build), ("Table", table.build)]
 
 

@@ -131,15 +131,15 @@ class Screen:
             examples = await self.api.examples(IMAGES, EXAMPLES, seed)
         except ApiError as error:
             if error.passing:
-                return gr.skip(), WAITING_GALLERY, [], gr.Button(visible=False), gr.Timer(active=True)
-            return gr.skip(), no_gallery(str(error)), [], gr.Button(visible=False), gr.Timer(active=False)
+                return gr.skip(), WAITING_GALLERY, [], gr.update(visible=False), gr.update(active=True)
+            return gr.skip(), no_gallery(str(error)), [], gr.update(visible=False), gr.update(active=False)
         questions = [example | {"seed": seed} for example in examples]
-        return intro(labels), gallery(examples), questions, gr.Button(visible=True), gr.Timer(active=False)
+        return intro(labels), gallery(examples), questions, gr.update(visible=True), gr.update(active=False)
 
     async def answer(self, question: Question | None, request: gr.Request) -> tuple[Any, ...]:
         """Answer to a file or an example. The API gets the file's own bytes and does all decoding."""
         if question is None:
-            return EMPTY, "", gr.skip(), gr.Timer(active=False)
+            return EMPTY, "", gr.skip(), gr.update(active=False)
         upload = "path" in question
         data = Path(question["path"]).read_bytes() if upload else b64decode(question["image"])
         try:
@@ -148,7 +148,7 @@ class Screen:
             return _no_answer(error)
         original = f"gradio_api/file={quote(question['path'])}" if upload else _png(question["image"])
         shown = answer_card(reply, original, question.get("label"))
-        return shown, self.code(question, request), gr.skip(), gr.Timer(active=False)
+        return shown, self.code(question, request), gr.skip(), gr.update(active=False)
 
     def code(self, question: Question, request: gr.Request) -> str:
         """Code for the very same question."""
@@ -161,9 +161,9 @@ class Screen:
 def _no_answer(error: ApiError) -> tuple[Any, ...]:
     if error.passing:
         text = f"{error} Your picture is kept, and this page tries again by itself."
-        return card("Answer", notice(text, "warning")), "", gr.skip(), gr.Timer(active=True)
+        return card("Answer", notice(text, "warning")), "", gr.skip(), gr.update(active=True)
     # A file that cannot be read would stay in the input as a broken picture.
-    return card("Answer", notice(str(error), "problem")), "", None, gr.Timer(active=False)
+    return card("Answer", notice(str(error), "problem")), "", None, gr.update(active=False)
 
 
 def ask_upload(upload: dict[str, Any] | None) -> tuple[Any, ...]:

@@ -161,9 +161,9 @@ class Screen:
             features = grouped(await self.api.features())
         except ApiError as error:
             text = WAITING if error.passing else quiet(str(error))
-            return text, [], *(gr.skip(),) * ANSWERS, gr.Timer(active=error.passing)
+            return text, [], *(gr.skip(),) * ANSWERS, gr.update(active=error.passing)
         first = await self.answer(features, medians(features), threshold, None, request)
-        return "", features, *first, gr.Timer(active=False)
+        return "", features, *first, gr.update(active=False)
 
     async def answer(
         self, features: list[Feature], values: Values, threshold: float, real: Example | None, request: gr.Request
@@ -183,7 +183,7 @@ class Screen:
         pushes = pushes_card(prediction["contributions"], row, prediction["probability_malignant"])
         code = row_code(public_api(request, self.public_url), row)
         shown, glance = answer_card(reply, threshold, truth), answer_glance(prediction, threshold)
-        return shown, glance, figures, pushes, code, gr.Timer(active=False)
+        return shown, glance, figures, pushes, code, gr.update(active=False)
 
     async def figures(self, version: str, threshold: float) -> str:
         """False alarms and misses of the version that answered."""
@@ -205,7 +205,7 @@ def _no_answer(error: ApiError) -> tuple[Any, ...]:
         if error.passing
         else notice(str(error), "problem")
     )
-    return card("Answer", shown), "", "", "", "", gr.Timer(active=error.passing)
+    return card("Answer", shown), "", "", "", "", gr.update(active=error.passing)
 
 
 def build(api: Client, page: gr.Blocks, public_url: str | None) -> None:
@@ -268,7 +268,8 @@ def build(api: Client, page: gr.Blocks, public_url: str | None) -> None:
         reset.click(load_typical, [threshold], [*answers, *fields], **latest)
 
     with form:
-        gr.render(inputs=features, triggers=[features.change], show_progress="hidden")(draw)
+        # One at a time: Gradio numbers components with a counter that two threads can set back.
+        gr.render(features, [features.change], concurrency_limit=None, show_progress="hidden")(draw)
 
 
 def draw_fields(features: list[Feature]) -> list[gr.Number]:
@@ -291,5 +292,4 @@ def draw_field(feature: Feature) -> gr.Number:
         interactive=True,
         min_width=120,
         elem_classes=["air-field"],
-        key=feature["name"],
     )

@@ -10,8 +10,6 @@ from pathlib import Path
 
 import gradio as gr
 
-UPLOAD_LIMIT = "20mb"
-
 THEME = gr.themes.Base(
     primary_hue="blue",
     secondary_hue="blue",
@@ -50,6 +48,6 @@ THEME = gr.themes.Base(
     input_border_color_dark="#4a5878",
 )
 
-CSS = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
-
-HEAD = '<meta name="color-scheme" content="light dark"><meta name="robots" content="noindex">'
+FOLDER = Path(__file__).parent
+CSS = (FOLDER / "style.css").read_text(encoding="utf-8")
+HEAD = f"<script>{(FOLDER / 'watch.js').read_text(encoding='utf-8')}</script>"
