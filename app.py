@@ -26,6 +26,7 @@ from typing import Any
 import psutil
 from pydantic import ValidationError
 from ray import serve
+from ray.exceptions import RayError
 
 from settings import MODEL_NAMES, Settings, get_settings
 
@@ -106,7 +107,6 @@ def start(settings: Settings) -> None:
         starting_page.close()
     say("starting Serve, both models and the page")
     _deploy(settings)
-    _wait_until_running()
     for url in (f"{settings.api_url}/readyz", settings.api_url.removesuffix("api")):
         _wait_for(lambda url=url: _answers(url), f"nothing answers at {url}")
 
@@ -122,28 +122,41 @@ def _start_ray(settings: Settings) -> None:
 
 
 def _deploy(settings: Settings) -> None:
+    """Deploy in the order of need: the models first, then what shows and explains them."""
     from serve_deployments import breast_cancer, cifar10, control
 
-    serve.start(
-        proxy_location="HeadOnly",
-        http_options={"host": settings.air_host, "port": settings.air_port},
-        logging_config={"enable_access_log": False},
+    # Serve's start waits for its proxies to be up; the models can load meanwhile.
+    proxies = threading.Thread(target=_start_serve, args=(settings,), daemon=True)
+    proxies.start()
+    _wait_for(lambda: bool(serve.status().proxies), "Serve's controller has not started")
+    _run(
+        serve.RunTarget(cifar10.app, "cifar10", "/api/cifar10"),
+        serve.RunTarget(breast_cancer.app, "breast-cancer", "/api/breast-cancer"),
     )
-    serve.run_many(
-        [
-            serve.RunTarget(cifar10.app, "cifar10", "/api/cifar10"),
-            serve.RunTarget(breast_cancer.app, "breast-cancer", "/api/breast-cancer"),
-            serve.RunTarget(control.app, CONTROL_APP, "/api"),
-            serve.RunTarget(page, UI_APP, "/"),
-        ],
-        wait_for_ingress_deployment_creation=False,
-        wait_for_applications_running=False,
-    )
+    _wait_until_running(*MODEL_NAMES)
+    _run(serve.RunTarget(control.app, CONTROL_APP, "/api"), serve.RunTarget(page, UI_APP, "/"))
+    _wait_until_running(CONTROL_APP, UI_APP)
+    proxies.join()
 
 
-def _wait_until_running() -> None:
+def _start_serve(settings: Settings) -> None:
+    # On a busy machine the controller replaces a proxy that is slow to come up; what counts is that
+    # the port answers, which ``start`` waits for.
+    with suppress(RayError):
+        serve.start(
+            proxy_location="HeadOnly",
+            http_options={"host": settings.air_host, "port": settings.air_port},
+            logging_config={"enable_access_log": False},
+        )
+
+
+def _run(*targets: serve.RunTarget) -> None:
+    serve.run_many(targets, wait_for_ingress_deployment_creation=False, wait_for_applications_running=False)
+
+
+def _wait_until_running(*names: str) -> None:
     """Say which application runs, as they come. Raises CannotStart when one cannot be deployed."""
-    waiting = {*MODEL_NAMES, CONTROL_APP, UI_APP}
+    waiting = set(names)
 
     def all_running() -> bool:
         for name, application in serve.status().applications.items():

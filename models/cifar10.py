@@ -78,7 +78,9 @@ class Cifar10Model:
     @torch.inference_mode()
     def logits(self, images: np.ndarray) -> np.ndarray:
         """Uncalibrated scores, float32 (n, classes), of uint8 (n, size, size, 3) images."""
-        return self.network(normalise(torch.from_numpy(images), self.metadata.preprocessor)).float().numpy()
+        # Arrays out of Ray's object store and out of Pillow are read-only, which torch does not take.
+        writable = torch.from_numpy(np.require(images, requirements="W"))
+        return self.network(normalise(writable, self.metadata.preprocessor)).float().numpy()
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Probabilities, float32 (n, classes), rows sum to 1, of uint8 (n, size, size, 3) images."""

@@ -100,18 +100,18 @@ class Unavailable(ApiError):
 
 
 def request_id_of(headers: Mapping[str, str]) -> str:
-    """The client's X-Request-ID when it is a plain word of at most 64 characters, else a new id."""
+    """The X-Request-ID of client or Serve, when it is a plain word of at most 64 characters, else a new id."""
     given = headers.get("x-request-id", "")
     return given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
 
 
-def json_response(body: Any, request_id: str, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """``body`` as a JSON response that carries its request id."""
+def json_response(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """``body`` as a JSON response."""
     return Response(
         orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY),
         status_code=status,
         media_type="application/json",
-        headers={"X-Request-ID": request_id, "X-Content-Type-Options": "nosniff", **(headers or {})},
+        headers={"X-Content-Type-Options": "nosniff", **(headers or {})},
     )
 
 
@@ -123,4 +123,4 @@ def error_response(error: Exception, request_id: str) -> Response:
     body: dict[str, Any] = {"code": error.code, "message": error.message}
     if error.detail is not None:
         body["detail"] = error.detail
-    return json_response({"error": body, "request_id": request_id}, request_id, error.status, error.headers)
+    return json_response({"error": body, "request_id": request_id}, error.status, error.headers)

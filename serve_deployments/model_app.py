@@ -70,7 +70,7 @@ class ModelApp:
         try:
             check_host(request.headers, self._settings)
             handler = self._handler(request)
-            return json_response(await handler(request, request_id), request_id)
+            return json_response(await handler(request, request_id))
         except Exception as error:
             return error_response(error, request_id)
 

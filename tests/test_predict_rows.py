@@ -22,7 +22,8 @@ def _row(i: int = 0) -> dict[str, float]:
 
 
 def _changed(**changes: object) -> dict[str, object]:
-    row: dict[str, object] = _row()
+    """A row that the model was trained on, with changes."""
+    row: dict[str, object] = _row(int(np.flatnonzero(TABLE.split == "train")[0]))
     row.update(changes)
     return row
 

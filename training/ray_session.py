@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+from pathlib import Path
 from typing import Any
 
 from settings import ROOT, Settings, available_cpus
@@ -40,6 +41,8 @@ def connect(settings: Settings, **overrides: Any) -> None:
     """
     for name, value in {**TRAIN_ENVIRONMENT, **QUIET_ENVIRONMENT}.items():
         os.environ.setdefault(name, value)
+    if not os.access(Path.home(), os.W_OK):
+        os.environ["HOME"] = str(settings.air_home)  # Ray keeps its authentication token at home
     import ray
 
     if ray.is_initialized():

@@ -36,6 +36,7 @@ class Client:
         # A proxy from the environment must not stand between this process and the same machine.
         direct = urlsplit(self.url).hostname in LOOPBACK
         self._http = httpx.AsyncClient(timeout=TIMEOUT, trust_env=not direct)
+        self._features: list[dict[str, Any]] = []
         self._evaluations: dict[tuple[str, str], dict[str, Any]] = {}
 
     async def states(self) -> dict[str, str]:
@@ -54,9 +55,11 @@ class Client:
         """One model with its labels, versions and replicas."""
         return await self._json("GET", f"/models/{name}")
 
-    async def features(self) -> list[dict[str, Any]]:
-        """Name, group, unit, range, median and step of each column of the table model."""
-        return (await self._json("GET", f"/models/{TABLE}/features"))["features"]
+    async def features(self, *, fresh: bool = False) -> list[dict[str, Any]]:
+        """Name, group, unit, range, median and step of each column of the table model; remembered unless `fresh`."""
+        if fresh or not self._features:
+            self._features = (await self._json("GET", f"/models/{TABLE}/features"))["features"]
+        return self._features
 
     async def examples(self, name: str, count: int, seed: int) -> list[dict[str, Any]]:
         """Validation pictures or rows with their true labels; the same ones for the same seed."""
@@ -112,4 +115,4 @@ def _error(reply: httpx.Response, body: Any) -> ApiError:
         case {"error": {"message": str(message)}}:
             return ApiError(message, passing=busy)
     # Not in the API's own shape: the proxy answered because the model's application is not up yet.
-    return ApiError(NOT_UP, passing=busy or reply.status_code == 404)
+    return ApiError(NOT_UP, passing=busy or reply.status_code in (404, 500))

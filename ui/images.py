@@ -32,7 +32,7 @@ SHOW_ON_NARROW = """\
   }
 }"""
 
-# An example with the seed of its set, or the path and name of a file; `asked` tells repeated questions apart.
+# The id of an example and the seed of its set, or path and name of a file; `asked` tells repetitions apart.
 Question = dict[str, Any]
 
 UNSURE = "The model is not sure. The picture may show none of the things it knows; do not rely on this answer."
@@ -42,7 +42,7 @@ WAITING_GALLERY = quiet("The examples appear as soon as the image model is up.")
 ON_CLICK = """\
 element.addEventListener('click', event => {
   const button = event.target.closest('button[data-example]');
-  if (button) trigger('select', {example: button.dataset.example});
+  if (button) trigger('select', {example: button.dataset.example, seed: button.closest('ul').dataset.seed});
 });"""
 
 
@@ -52,7 +52,7 @@ def intro(labels: list[str]) -> str:
     return f'<div class="air-intro"><h2>{TITLE}</h2><p>{INTRO}{known}</p></div>'
 
 
-def gallery(examples: list[dict[str, Any]]) -> str:
+def gallery(examples: list[dict[str, Any]], seed: int) -> str:
     """The example pictures as buttons, each with its true label."""
     buttons = "".join(
         f'<li><button type="button" data-example="{escape(example["id"])}" '
@@ -60,12 +60,7 @@ def gallery(examples: list[dict[str, Any]]) -> str:
         f'<img src="{_png(example["image"])}" alt=""><span>{escape(example["label"])}</span></button></li>'
         for number, example in enumerate(examples, 1)
     )
-    return f'<h3>Examples</h3><ul class="air-gallery">{buttons}</ul>'
-
-
-def no_gallery(reason: str) -> str:
-    """What stands in place of the examples."""
-    return f"<h3>Examples</h3>{quiet(reason)}"
+    return f'<h3>Examples</h3><ul class="air-gallery" data-seed="{seed}">{buttons}</ul>'
 
 
 def answer_card(reply: dict[str, Any], original: str, truth: str | None) -> str:
@@ -125,37 +120,48 @@ class Screen:
 
     async def fill(self) -> tuple[Any, ...]:
         """A set of examples and the class names, once the API has them; until then the timer asks again."""
+        try:
+            heading = intro((await self.api.model(IMAGES))["labels"])
+        except ApiError as error:
+            return gr.skip(), *_no_gallery(error)
         seed = random.randrange(SEEDS)
         try:
-            labels = (await self.api.model(IMAGES))["labels"]
             examples = await self.api.examples(IMAGES, EXAMPLES, seed)
         except ApiError as error:
-            if error.passing:
-                return gr.skip(), WAITING_GALLERY, [], gr.update(visible=False), gr.update(active=True)
-            return gr.skip(), no_gallery(str(error)), [], gr.update(visible=False), gr.update(active=False)
-        questions = [example | {"seed": seed} for example in examples]
-        return intro(labels), gallery(examples), questions, gr.update(visible=True), gr.update(active=False)
+            return heading, *_no_gallery(error)
+        return heading, gallery(examples, seed), gr.update(visible=True), gr.update(active=False)
 
     async def answer(self, question: Question | None, request: gr.Request) -> tuple[Any, ...]:
-        """Answer to a file or an example. The API gets the file's own bytes and does all decoding."""
+        """Answer, with code that asks the very same question."""
         if question is None:
             return EMPTY, "", gr.skip(), gr.update(active=False)
-        upload = "path" in question
-        data = Path(question["path"]).read_bytes() if upload else b64decode(question["image"])
+        answer = self.answer_file if "path" in question else self.answer_example
         try:
-            reply = await self.api.predict_image(data, question["name"] if upload else f"{question['id']}.png")
+            shown, code = await answer(question, public_api(request, self.public_url))
         except ApiError as error:
             return _no_answer(error)
-        original = f"gradio_api/file={quote(question['path'])}" if upload else _png(question["image"])
-        shown = answer_card(reply, original, question.get("label"))
-        return shown, self.code(question, request), gr.skip(), gr.update(active=False)
+        return shown, code, gr.skip(), gr.update(active=False)
 
-    def code(self, question: Question, request: gr.Request) -> str:
-        """Code for the very same question."""
-        api = public_api(request, self.public_url)
-        if "path" in question:
-            return picture_code(api, question["name"])
-        return example_code(api, question["id"], EXAMPLES, question["seed"])
+    async def answer_file(self, question: Question, public: str) -> tuple[str, str]:
+        """The file's own bytes go to the API, which does all decoding."""
+        path, name = question["path"], question["name"]
+        reply = await self.api.predict_image(Path(path).read_bytes(), name)
+        return answer_card(reply, f"gradio_api/file={quote(path)}", None), picture_code(public, name)
+
+    async def answer_example(self, question: Question, public: str) -> tuple[str, str]:
+        """The same seed gives the same examples, so nothing of them is kept here."""
+        examples = await self.api.examples(IMAGES, EXAMPLES, question["seed"])
+        example = next((example for example in examples if example["id"] == question["id"]), None)
+        if example is None:
+            raise ApiError("This example is gone. Choose another one.")
+        reply = await self.api.predict_image(b64decode(example["image"]), f"{example['id']}.png")
+        shown = answer_card(reply, _png(example["image"]), example["label"])
+        return shown, example_code(public, example["id"], EXAMPLES, question["seed"])
+
+
+def _no_gallery(error: ApiError) -> tuple[Any, ...]:
+    shown = WAITING_GALLERY if error.passing else f"<h3>Examples</h3>{quiet(str(error))}"
+    return shown, gr.update(visible=False), gr.update(active=error.passing)
 
 
 def _no_answer(error: ApiError) -> tuple[Any, ...]:
@@ -174,12 +180,9 @@ def ask_upload(upload: dict[str, Any] | None) -> tuple[Any, ...]:
     return {"path": upload["path"], "name": name, "asked": time.monotonic_ns()}, LOOKING
 
 
-def ask_example(questions: list[Question], event: gr.EventData) -> tuple[Any, ...]:
+def ask_example(event: gr.EventData) -> tuple[Any, ...]:
     """An example was clicked; a file given before leaves the input."""
-    question = next((question for question in questions if question["id"] == event.example), None)
-    if question is None:
-        return gr.skip(), gr.skip(), gr.skip()
-    return question | {"asked": time.monotonic_ns()}, LOOKING, None
+    return {"id": event.example, "seed": int(event.seed), "asked": time.monotonic_ns()}, LOOKING, None
 
 
 def build(api: Client, page: gr.Blocks, public_url: str | None) -> None:
@@ -204,19 +207,18 @@ def build(api: Client, page: gr.Blocks, public_url: str | None) -> None:
         with gr.Column(scale=6, min_width=300):
             shown = html(EMPTY, elem_id="air-image-answer")
             code = code_box()
-    questions = gr.State([])
     question = gr.State(None)
     filling = gr.Timer(RETRY_S)
     retry = gr.Timer(RETRY_S, active=False)
 
     events = {"show_progress": "hidden", "concurrency_limit": 8, "api_visibility": "private"}
     latest = events | {"trigger_mode": "always_last"}
-    filled = [heading, examples, questions, others, filling]
+    filled = [heading, examples, others, filling]
     gr.on([page.load, filling.tick, others.click], screen.fill, None, filled, **events)
     # All answers come through one event, so that a slow one cannot replace the answer to a later question.
     gr.on([question.change, retry.tick], screen.answer, question, [shown, code, picture, retry], **latest)
     given = picture.input(ask_upload, picture, [question, shown], preprocess=False, **latest)
     picture.clear(ask_upload, picture, [question, shown], preprocess=False, **latest)
-    clicked = examples.select(ask_example, questions, [question, shown, picture], **latest)
+    clicked = examples.select(ask_example, None, [question, shown, picture], **latest)
     for event in (given, clicked):
         event.success(None, js=SHOW_ON_NARROW)

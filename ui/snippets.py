@@ -14,9 +14,9 @@ from ui.client import IMAGES, TABLE, TOP_K
 FROM_FILE = """\
 import requests
 
-API = {api!r}
+API = {api}
 
-with open({filename!r}, "rb") as file:
+with open({filename}, "rb") as file:
     reply = requests.post(f"{{API}}/{model}/predict", params={{"top_k": {top_k}}}, files={{"file": file}}, timeout=30)
 reply.raise_for_status()
 answer = reply.json()["predictions"][0]
@@ -28,12 +28,12 @@ import base64
 
 import requests
 
-API = {api!r}
+API = {api}
 
 wanted = {{"n": {count}, "seed": {seed}}}
 reply = requests.get(f"{{API}}/models/{model}/examples", params=wanted, timeout=30)
 reply.raise_for_status()
-example = next(item for item in reply.json()["examples"] if item["id"] == {example!r})
+example = next(item for item in reply.json()["examples"] if item["id"] == {example})
 
 picture = base64.b64decode(example["image"])
 reply = requests.post(f"{{API}}/{model}/predict", params={{"top_k": {top_k}}}, files={{"file": picture}}, timeout=30)
@@ -45,7 +45,7 @@ print(answer["label"], answer["probability"])
 FROM_ROW = """\
 import requests
 
-API = {api!r}
+API = {api}
 
 row = {row}
 
@@ -68,14 +68,21 @@ def public_api(request: gr.Request, public_url: str | None) -> str:
 
 def picture_code(api: str, filename: str) -> str:
     """Code that posts a file of the person's own."""
-    return FROM_FILE.format(api=api, filename=filename, model=IMAGES, top_k=TOP_K)
+    return FROM_FILE.format(api=_text(api), filename=_text(filename), model=IMAGES, top_k=TOP_K)
 
 
 def example_code(api: str, example: str, count: int, seed: int) -> str:
     """Code that fetches one of `count` example pictures and posts it."""
-    return FROM_EXAMPLE.format(api=api, example=example, count=count, seed=seed, model=IMAGES, top_k=TOP_K)
+    return FROM_EXAMPLE.format(
+        api=_text(api), example=_text(example), count=count, seed=seed, model=IMAGES, top_k=TOP_K
+    )
 
 
 def row_code(api: str, row: dict[str, float]) -> str:
     """Code that posts the row of the form."""
-    return FROM_ROW.format(api=api, row=json.dumps(row, indent=4), model=TABLE)
+    return FROM_ROW.format(api=_text(api), row=json.dumps(row, indent=4), model=TABLE)
+
+
+def _text(value: str) -> str:
+    """A Python string literal in double quotes."""
+    return json.dumps(value, ensure_ascii=False)

@@ -1,7 +1,7 @@
 """The Table screen: thirty measurements in, malignant or benign out, and why.
 
 Run all screens with `python -m ui`. Names, units and ranges of the measurements come from the
-API, so the form is drawn when the API first answers, and again never.
+API and are put into the empty form when the API first answers.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ REAL_ROWS = 2
 SEEDS = 2**32
 GROUPS = {"mean": "Mean values", "error": "Standard errors", "worst": "Worst values (mean of the three largest)"}
 
-ANSWERS = 6
+ANSWERS, PER_GROUP = 6, 10
 THRESHOLD = "Call a sample malignant from this probability on. Lower: fewer misses, more false alarms."
 
 Feature = dict[str, Any]
@@ -48,10 +48,12 @@ def range_of(feature: Feature) -> str:
     return f"{feature['min']:g} – {feature['max']:g}"
 
 
-def grouped(features: list[Feature]) -> list[Feature]:
-    """The features with those of one group together, in the order of the form."""
-    groups = list(dict.fromkeys(feature["group"] for feature in features))
-    return sorted(features, key=lambda feature: groups.index(feature["group"]))
+def arranged(features: list[Feature]) -> list[Feature]:
+    """The features in the order of the form's fields. Raises ApiError when the form has no room for them."""
+    groups = [[feature for feature in features if feature["group"] == group] for group in GROUPS]
+    if len(features) != len(GROUPS) * PER_GROUP or any(len(group) != PER_GROUP for group in groups):
+        raise ApiError(f"The model takes {len(features)} features that this form has no fields for.")
+    return [feature for group in groups for feature in group]
 
 
 def medians(features: list[Feature]) -> list[float]:
@@ -155,15 +157,42 @@ class Screen:
         self.api = api
         self.public_url = public_url
 
-    async def fill(self, threshold: float, request: gr.Request) -> tuple[Any, ...]:
-        """The features, once the API has them, and the answer to their medians."""
+    async def fill(self, threshold: float, request: gr.Request) -> list[Any]:
+        """Names, ranges and medians into the form once the API has them; until then the timer asks again."""
         try:
-            features = grouped(await self.api.features())
+            features = arranged(await self.api.features(fresh=True))
         except ApiError as error:
-            text = WAITING if error.passing else quiet(str(error))
-            return text, [], *(gr.skip(),) * ANSWERS, gr.update(active=error.passing)
+            text = WAITING if error.passing else notice(str(error), "problem")
+            skipped = [gr.skip()] * (ANSWERS + len(GROUPS) * PER_GROUP)
+            return [text, gr.update(visible=False), gr.update(active=error.passing), *skipped]
         first = await self.answer(features, medians(features), threshold, None, request)
-        return "", features, *first, gr.update(active=False)
+        fields = [
+            update | {"label": title_of(feature), "step": feature["step"]}
+            for update, feature in zip(filled(features, medians(features)), features, strict=True)
+        ]
+        return ["", gr.update(visible=True), gr.update(active=False), *first, *fields]
+
+    async def edited(
+        self, request: gr.Request, threshold: float, real: Example | None, *values: float | None
+    ) -> list[Any]:
+        """The answer to the form as it is now, and a word at each field that needs one."""
+        try:
+            features = arranged(await self.api.features())
+        except ApiError as error:
+            return [*_no_answer(error), *[gr.skip()] * len(values)]
+        notes = [field_note(feature, value) for feature, value in zip(features, values, strict=True)]
+        return [*await self.answer(features, values, threshold, real, request), *notes]
+
+    async def load_real(self, request: gr.Request, threshold: float, last: Example | None) -> list[Any]:
+        """A validation row into the form, another one than the last."""
+        try:
+            features = arranged(await self.api.features())
+            rows = await self.api.examples(TABLE, REAL_ROWS, random.randrange(SEEDS))
+        except ApiError as error:
+            return [*_no_answer(error), *[gr.skip()] * (1 + len(GROUPS) * PER_GROUP)]
+        example = next((row for row in rows if row != last), rows[0])
+        values = [example["row"][feature["name"]] for feature in features]
+        return [*await self.answer(features, values, threshold, example, request), example, *filled(features, values)]
 
     async def answer(
         self, features: list[Feature], values: Values, threshold: float, real: Example | None, request: gr.Request
@@ -192,11 +221,6 @@ class Screen:
         except ApiError as error:
             return quiet(str(error))
 
-    async def real_row(self, last: Example | None) -> Example:
-        """A validation row with its true label, another one than the last."""
-        rows = await self.api.examples(TABLE, REAL_ROWS, random.randrange(SEEDS))
-        return next((row for row in rows if row != last), rows[0])
-
 
 def _no_answer(error: ApiError) -> tuple[Any, ...]:
     """Nothing of the last answer stays, since it would be read as the answer to these values."""
@@ -216,7 +240,11 @@ def build(api: Client, page: gr.Blocks, public_url: str | None) -> None:
         with gr.Column(scale=6, min_width=300):
             html(INTRO)
             waiting = html(WAITING)
-            form = gr.Column(elem_id="air-form")
+            with gr.Column(visible=False, elem_id="air-form") as form:
+                with gr.Row(elem_classes="air-actions"):
+                    load = gr.Button("Load a real row", variant="primary")
+                    reset = gr.Button("Typical values")
+                fields = [field for title in GROUPS.values() for field in field_group(title)]
             glance = html(elem_id="air-glance")
         with gr.Column(scale=5, min_width=300):
             shown = html(card("Answer", WAITING), elem_id="air-table-answer")
@@ -224,7 +252,6 @@ def build(api: Client, page: gr.Blocks, public_url: str | None) -> None:
             figures = html(elem_id="air-figures")
             pushes = html(elem_id="air-pushes")
             code = code_box()
-    features = gr.State([])
     real = gr.State(None)
     filling = gr.Timer(RETRY_S)
     retry = gr.Timer(RETRY_S, active=False)
@@ -232,64 +259,15 @@ def build(api: Client, page: gr.Blocks, public_url: str | None) -> None:
 
     events = {"show_progress": "hidden", "concurrency_limit": 8, "api_visibility": "private"}
     latest = events | {"trigger_mode": "always_last"}
-    gr.on([page.load, filling.tick], screen.fill, threshold, [waiting, features, *answers, filling], **events)
-
-    def draw(features: list[Feature]) -> None:
-        """The form. Its events belong to it, since only it knows how many fields there are."""
-        if not features:
-            return
-        with gr.Row(elem_classes="air-actions"):
-            load = gr.Button("Load a real row", variant="primary")
-            reset = gr.Button("Typical values")
-        fields = draw_fields(features)
-
-        async def edited(
-            request: gr.Request, threshold: float, real: Example | None, *values: float | None
-        ) -> list[Any]:
-            notes = [field_note(feature, value) for feature, value in zip(features, values, strict=True)]
-            return [*await screen.answer(features, values, threshold, real, request), *notes]
-
-        async def load_real(request: gr.Request, threshold: float, last: Example | None) -> list[Any]:
-            try:
-                example = await screen.real_row(last)
-            except ApiError as error:
-                return [*_no_answer(error), *[gr.skip()] * (1 + len(fields))]
-            values = [example["row"][feature["name"]] for feature in features]
-            answered = await screen.answer(features, values, threshold, example, request)
-            return [*answered, example, *filled(features, values)]
-
-        async def load_typical(request: gr.Request, threshold: float) -> list[Any]:
-            answered = await screen.answer(features, medians(features), threshold, None, request)
-            return [*answered, *filled(features, medians(features))]
-
-        changes = [threshold.input, retry.tick, *[field.input for field in fields]]
-        gr.on(changes, edited, [threshold, real, *fields], [*answers, *fields], **latest)
-        load.click(load_real, [threshold, real], [*answers, real, *fields], **latest)
-        reset.click(load_typical, [threshold], [*answers, *fields], **latest)
-
-    with form:
-        # One at a time: Gradio numbers components with a counter that two threads can set back.
-        gr.render(features, [features.change], concurrency_limit=None, show_progress="hidden")(draw)
+    everything = [waiting, form, filling, *answers, *fields]
+    gr.on([page.load, filling.tick, reset.click], screen.fill, threshold, everything, **events)
+    load.click(screen.load_real, [threshold, real], [*answers, real, *fields], **latest)
+    # One event for all of them, so that an answer to older values cannot come after a newer one.
+    changes = [threshold.input, retry.tick, *[field.input for field in fields]]
+    gr.on(changes, screen.edited, [threshold, real, *fields], [*answers, *fields], **latest)
 
 
-def draw_fields(features: list[Feature]) -> list[gr.Number]:
-    """A number field for each feature: the first group in sight, the others folded."""
-    fields = []
-    for number, group in enumerate(dict.fromkeys(feature["group"] for feature in features)):
-        members = [feature for feature in features if feature["group"] == group]
-        with gr.Accordion(GROUPS.get(group, group), open=number == 0), gr.Row(elem_classes="air-fields"):
-            fields += [draw_field(feature) for feature in members]
-    return fields
-
-
-def draw_field(feature: Feature) -> gr.Number:
-    """One field that starts with a typical value."""
-    return gr.Number(
-        feature["median"],
-        label=title_of(feature),
-        info=range_of(feature),
-        step=feature["step"],
-        interactive=True,
-        min_width=120,
-        elem_classes=["air-field"],
-    )
+def field_group(title: str) -> list[gr.Number]:
+    """Number fields that have no names yet; the first group is in sight, the others are folded."""
+    with gr.Accordion(title, open=title == next(iter(GROUPS.values()))), gr.Row(elem_classes="air-fields"):
+        return [gr.Number(min_width=120, interactive=True, elem_classes=["air-field"]) for _ in range(PER_GROUP)]
