@@ -103,10 +103,18 @@ def start(settings: Settings) -> None:
     try:
         say("starting Ray")
         _start_ray(settings)
+        say("starting Serve and both models")
+        proxies = threading.Thread(target=_start_serve, args=(settings,), daemon=True)
+        proxies.start()
+        _deploy_models()
+        _wait_for(lambda: front.haproxy_is_up(settings), "HAProxy has not opened the port")
     finally:
         starting_page.close()
-    say("starting Serve, both models and the page")
-    _deploy(settings)
+    _wait_until_running(*MODEL_NAMES)
+    say("starting the control API and the page")
+    _deploy_page()
+    _wait_until_running(CONTROL_APP, UI_APP)
+    proxies.join()
     for url in (f"{settings.api_url}/readyz", settings.api_url.removesuffix("api")):
         _wait_for(lambda url=url: _answers(url), f"nothing answers at {url}")
 
@@ -121,25 +129,8 @@ def _start_ray(settings: Settings) -> None:
     registry_actor()
 
 
-def _deploy(settings: Settings) -> None:
-    """Deploy in the order of need: the models first, then what shows and explains them."""
-    from serve_deployments import breast_cancer, cifar10, control
-
-    # Serve's start waits for its proxies to be up; the models can load meanwhile.
-    proxies = threading.Thread(target=_start_serve, args=(settings,), daemon=True)
-    proxies.start()
-    _wait_for(lambda: bool(serve.status().proxies), "Serve's controller has not started")
-    _run(
-        serve.RunTarget(cifar10.app, "cifar10", "/api/cifar10"),
-        serve.RunTarget(breast_cancer.app, "breast-cancer", "/api/breast-cancer"),
-    )
-    _wait_until_running(*MODEL_NAMES)
-    _run(serve.RunTarget(control.app, CONTROL_APP, "/api"), serve.RunTarget(page, UI_APP, "/"))
-    _wait_until_running(CONTROL_APP, UI_APP)
-    proxies.join()
-
-
 def _start_serve(settings: Settings) -> None:
+    """Start Serve's controller and proxies; takes until the proxies are up, so it runs beside the rest."""
     # On a busy machine the controller replaces a proxy that is slow to come up; what counts is that
     # the port answers, which ``start`` waits for.
     with suppress(RayError):
@@ -148,6 +139,23 @@ def _start_serve(settings: Settings) -> None:
             http_options={"host": settings.air_host, "port": settings.air_port},
             logging_config={"enable_access_log": False},
         )
+
+
+def _deploy_models() -> None:
+    """The models come first: they answer while the page is still being built."""
+    from serve_deployments import breast_cancer, cifar10
+
+    _wait_for(lambda: bool(serve.status().proxies), "Serve's controller has not started")
+    _run(
+        serve.RunTarget(cifar10.app, "cifar10", "/api/cifar10"),
+        serve.RunTarget(breast_cancer.app, "breast-cancer", "/api/breast-cancer"),
+    )
+
+
+def _deploy_page() -> None:
+    from serve_deployments import control
+
+    _run(serve.RunTarget(control.app, CONTROL_APP, "/api"), serve.RunTarget(page, UI_APP, "/"))
 
 
 def _run(*targets: serve.RunTarget) -> None:

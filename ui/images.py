@@ -211,14 +211,19 @@ def build(api: Client, page: gr.Blocks, public_url: str | None) -> None:
     filling = gr.Timer(RETRY_S)
     retry = gr.Timer(RETRY_S, active=False)
 
-    events = {"show_progress": "hidden", "concurrency_limit": 8, "api_visibility": "private"}
-    latest = events | {"trigger_mode": "always_last"}
+    events = {
+        "show_progress": "hidden",
+        "concurrency_limit": 8,
+        "api_visibility": "private",
+        # A click or a keystroke while an answer is under way counts, and gets an answer of its own.
+        "trigger_mode": "always_last",
+    }
     filled = [heading, examples, others, filling]
     gr.on([page.load, filling.tick, others.click], screen.fill, None, filled, **events)
     # All answers come through one event, so that a slow one cannot replace the answer to a later question.
-    gr.on([question.change, retry.tick], screen.answer, question, [shown, code, picture, retry], **latest)
-    given = picture.input(ask_upload, picture, [question, shown], preprocess=False, **latest)
-    picture.clear(ask_upload, picture, [question, shown], preprocess=False, **latest)
-    clicked = examples.select(ask_example, None, [question, shown, picture], **latest)
+    gr.on([question.change, retry.tick], screen.answer, question, [shown, code, picture, retry], **events)
+    given = picture.input(ask_upload, picture, [question, shown], preprocess=False, **events)
+    picture.clear(ask_upload, picture, [question, shown], preprocess=False, **events)
+    clicked = examples.select(ask_example, None, [question, shown, picture], **events)
     for event in (given, clicked):
         event.success(None, js=SHOW_ON_NARROW)

@@ -257,14 +257,19 @@ def build(api: Client, page: gr.Blocks, public_url: str | None) -> None:
     retry = gr.Timer(RETRY_S, active=False)
     answers = [shown, glance, figures, pushes, code, retry]
 
-    events = {"show_progress": "hidden", "concurrency_limit": 8, "api_visibility": "private"}
-    latest = events | {"trigger_mode": "always_last"}
+    events = {
+        "show_progress": "hidden",
+        "concurrency_limit": 8,
+        "api_visibility": "private",
+        # A click or a keystroke while an answer is under way counts, and gets an answer of its own.
+        "trigger_mode": "always_last",
+    }
     everything = [waiting, form, filling, *answers, *fields]
     gr.on([page.load, filling.tick, reset.click], screen.fill, threshold, everything, **events)
-    load.click(screen.load_real, [threshold, real], [*answers, real, *fields], **latest)
+    load.click(screen.load_real, [threshold, real], [*answers, real, *fields], **events)
     # One event for all of them, so that an answer to older values cannot come after a newer one.
     changes = [threshold.input, retry.tick, *[field.input for field in fields]]
-    gr.on(changes, screen.edited, [threshold, real, *fields], [*answers, *fields], **latest)
+    gr.on(changes, screen.edited, [threshold, real, *fields], [*answers, *fields], **events)
 
 
 def field_group(title: str) -> list[gr.Number]:

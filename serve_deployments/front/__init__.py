@@ -107,17 +107,30 @@ def port_is_free(host: str, port: int) -> bool:
     return True
 
 
+def haproxy_is_up(settings: Settings) -> bool:
+    """Whether HAProxy has opened its ports."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", settings.air_haproxy_stats_port or settings.air_port + 2)) == 0
+
+
 class StartingPage:
     """Answers on the public port from the first second until HAProxy takes it over."""
 
     def __init__(self, host: str, port: int) -> None:
-        self._server = ThreadingHTTPServer((host, port), _Starting)
+        self._server = _SharingServer((host, port), _Starting)
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
     def close(self) -> None:
         """Give the port back."""
         self._server.shutdown()
         self._server.server_close()
+
+
+class _SharingServer(ThreadingHTTPServer):
+    """Shares its port, so that HAProxy can open it before this server closes it."""
+
+    allow_reuse_port = True
 
 
 class _Starting(BaseHTTPRequestHandler):

@@ -1,7 +1,11 @@
 #!/bin/sh
-# HAProxy as Ray Serve starts it (haproxy -db -f CONFIG …), after two changes to Ray's configuration:
-# its statistics and metrics listen on loopback only, and what has no application yet is told so.
+# HAProxy as Ray Serve starts it (haproxy -db -f CONFIG …), after three changes to what Ray gives it:
+# its statistics and metrics listen on loopback only, what has no application yet is told so, and
+# it may open the public port while the starting page still holds it (no -dR).
 set -e
-config="$3"
-sed -i -f "$AIR_HAPROXY_EDITS" "$config"
+sed -i -f "$AIR_HAPROXY_EDITS" "$3"
+for argument in "$@"; do
+  shift
+  [ "$argument" = "-dR" ] || set -- "$@" "$argument"
+done
 exec "$AIR_HAPROXY_BINARY" "$@"
