@@ -26,7 +26,6 @@ from typing import Any
 import psutil
 from pydantic import ValidationError
 from ray import serve
-from ray.exceptions import RayError
 
 from settings import MODEL_NAMES, Settings, get_settings
 
@@ -131,9 +130,9 @@ def _start_ray(settings: Settings) -> None:
 
 def _start_serve(settings: Settings) -> None:
     """Start Serve's controller and proxies; takes until the proxies are up, so it runs beside the rest."""
-    # On a busy machine the controller replaces a proxy that is slow to come up; what counts is that
-    # the port answers, which ``start`` waits for.
-    with suppress(RayError):
+    # On a busy machine the controller replaces a proxy that is slow to come up, and Ctrl-C may take Ray
+    # away meanwhile. What counts is that the port answers, which ``start`` waits for.
+    with suppress(Exception):
         serve.start(
             proxy_location="HeadOnly",
             http_options={"host": settings.air_host, "port": settings.air_port},
