@@ -34,6 +34,7 @@ MIN_FREE_BYTES = 512 * 1024**2
 READY_TIMEOUT_S = 300.0
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 UI_APP, CONTROL_APP = "ui", "control"
+ROUTES = {"cifar10": "/api/cifar10", "breast-cancer": "/api/breast-cancer", CONTROL_APP: "/api", UI_APP: "/"}
 
 
 class CannotStart(Exception):
@@ -87,6 +88,12 @@ def check_machine(settings: Settings) -> None:
             f"Port {settings.air_port} on {settings.air_host} is taken by another program. Stop it, or choose "
             f"another port: AIR_PORT={settings.air_port + 100} make run"
         )
+    for port in (settings.haproxy_stats_port, settings.haproxy_metrics_port, settings.fallback_port):
+        if not front.port_is_free("127.0.0.1", port):
+            raise CannotStart(
+                f"Port {port}, which AIR Studio uses behind port {settings.air_port}, is taken by another program. "
+                f"Stop it, or choose another port: AIR_PORT={settings.air_port + 100} make run"
+            )
 
 
 def start(settings: Settings) -> None:
@@ -145,20 +152,21 @@ def _deploy_models() -> None:
     from serve_deployments import breast_cancer, cifar10
 
     _wait_for(lambda: bool(serve.status().proxies), "Serve's controller has not started")
-    _run(
-        serve.RunTarget(cifar10.app, "cifar10", "/api/cifar10"),
-        serve.RunTarget(breast_cancer.app, "breast-cancer", "/api/breast-cancer"),
-    )
+    _run({"cifar10": cifar10.app, "breast-cancer": breast_cancer.app})
 
 
 def _deploy_page() -> None:
     from serve_deployments import control
 
-    _run(serve.RunTarget(control.app, CONTROL_APP, "/api"), serve.RunTarget(page, UI_APP, "/"))
+    _run({CONTROL_APP: control.app, UI_APP: page})
 
 
-def _run(*targets: serve.RunTarget) -> None:
-    serve.run_many(targets, wait_for_ingress_deployment_creation=False, wait_for_applications_running=False)
+def _run(applications: dict[str, serve.Application]) -> None:
+    serve.run_many(
+        [serve.RunTarget(application, name, ROUTES[name]) for name, application in applications.items()],
+        wait_for_ingress_deployment_creation=False,
+        wait_for_applications_running=False,
+    )
 
 
 def _wait_until_running(*names: str) -> None:

@@ -70,6 +70,21 @@ class Settings(BaseSettings):
         return self.air_tmp or Path(f"/tmp/air-{os.getuid()}-{self.air_port}")
 
     @property
+    def haproxy_stats_port(self) -> int:
+        """HAProxy's statistics, on loopback."""
+        return self.air_haproxy_stats_port or self.air_port + 2
+
+    @property
+    def haproxy_metrics_port(self) -> int:
+        """HAProxy's own metrics, on loopback."""
+        return self.air_haproxy_metrics_port or self.air_port + 3
+
+    @property
+    def fallback_port(self) -> int:
+        """Serve's own proxy, behind HAProxy, on loopback."""
+        return self.air_fallback_port or self.air_port + 4
+
+    @property
     def api_url(self) -> str:
         """Where the UI of the same machine finds the API."""
         host = "127.0.0.1" if self.air_host in ("0.0.0.0", "::", "localhost") else self.air_host

@@ -8,6 +8,7 @@ It answers from the registry, the checkpoint folders and the replicas themselves
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -39,6 +40,7 @@ from settings import MODEL_NAMES, get_settings
 from training.datasets import breast_cancer as table_data
 from training.errors import DataError
 
+log = logging.getLogger("ray.serve")
 MAX_EXAMPLES = 60
 ASK_REPLICAS_S = 3.0
 ERRORS = {status: {"model": schemas.ErrorReply} for status in (403, 404, 405, 422, 500)}
@@ -166,8 +168,8 @@ async def _state(name: str) -> str:
     try:
         if await _serving(name):
             return "ready"
-    except Exception:  # noqa: S110 - any failure to answer is told by the status below
-        pass
+    except Exception:
+        log.info("%s does not answer", name, exc_info=True)
     return await asyncio.to_thread(_status_words, name)
 
 

@@ -11,6 +11,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from ray import serve
@@ -157,8 +158,6 @@ class VersionShelf:
     def answer(self, folder: str, inputs: Any, options: Any) -> list[dict[str, Any]]:
         """Predictions of the model in a checkpoint folder, by the same code as the champion's."""
         if folder not in self._models:
-            from pathlib import Path
-
             self._models[folder] = catalog.load(Path(folder))
             if len(self._models) > SHELF_SIZE:
                 self._models.popitem(last=False)

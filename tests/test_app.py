@@ -81,14 +81,16 @@ def test_interrupt_while_starting_leaves_nothing(tmp_path: Path) -> None:
     assert "Traceback" not in app.output()
 
 
-def test_taken_port_is_told_in_one_sentence(tmp_path: Path) -> None:
+@pytest.mark.parametrize("offset", [0, 2, 3, 4])
+def test_taken_port_is_told_in_one_sentence(tmp_path: Path, offset: int) -> None:
     port = free_port()
     with socket.socket() as other:
-        other.bind(("127.0.0.1", port))
+        other.bind(("127.0.0.1", port + offset))
         other.listen()
         ended = _run(sys.executable, "app.py", AIR_PORT=str(port), AIR_HOME=str(tmp_path))
     assert ended.returncode == 1
-    assert f"Port {port} on 127.0.0.1 is taken" in ended.stderr
+    assert f"Port {port + offset}" in ended.stderr
+    assert "is taken by another program" in ended.stderr
     assert "AIR_PORT=" in ended.stderr
     assert "Traceback" not in ended.stderr
 

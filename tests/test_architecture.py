@@ -5,9 +5,11 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+import yaml
 
 from settings import ROOT
 
@@ -53,6 +55,18 @@ def test_import_starts_nothing_and_loads_no_model(module: str) -> None:
     )
     ended = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert ended.returncode == 0, ended.stderr
+
+
+def test_serve_config_deploys_what_the_app_does() -> None:
+    from ray.serve.schema import ServeDeploySchema
+
+    import app
+
+    config = ServeDeploySchema.model_validate(yaml.safe_load((ROOT / "cluster" / "serve.yaml").read_text()))
+    assert {item.name: item.route_prefix for item in config.applications} == app.ROUTES
+    for item in config.applications:
+        module, _, attribute = item.import_path.partition(":")
+        assert type(getattr(import_module(module), attribute)).__name__ == "Application"
 
 
 def test_every_file_opens_with_what_it_is() -> None:

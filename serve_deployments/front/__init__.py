@@ -58,9 +58,9 @@ def environment(settings: Settings) -> dict[str, str]:
         "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": str(folder / "metrics.sock"),
         "RAY_SERVE_HAPROXY_HEALTH_CHECK_INTER": "1s",
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "2",
-        "RAY_SERVE_HAPROXY_STATS_PORT": str(settings.air_haproxy_stats_port or settings.air_port + 2),
-        "RAY_SERVE_HAPROXY_METRICS_PORT": str(settings.air_haproxy_metrics_port or settings.air_port + 3),
-        "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(settings.air_fallback_port or settings.air_port + 4),
+        "RAY_SERVE_HAPROXY_STATS_PORT": str(settings.haproxy_stats_port),
+        "RAY_SERVE_HAPROXY_METRICS_PORT": str(settings.haproxy_metrics_port),
+        "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(settings.fallback_port),
         "AIR_HAPROXY_BINARY": str(get_haproxy_binary()),
         "AIR_HAPROXY_EDITS": str(folder / "edits.sed"),
     }
@@ -111,7 +111,7 @@ def haproxy_is_up(settings: Settings) -> bool:
     """Whether HAProxy has opened its ports."""
     with socket.socket() as probe:
         probe.settimeout(1)
-        return probe.connect_ex(("127.0.0.1", settings.air_haproxy_stats_port or settings.air_port + 2)) == 0
+        return probe.connect_ex(("127.0.0.1", settings.haproxy_stats_port)) == 0
 
 
 class StartingPage:
