@@ -21,6 +21,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from models import catalog
+from models.checkpoint import CheckpointError
 from models.registry import CHALLENGER, CHAMPION, RegisteredVersion, UnknownVersion
 from serve_deployments.access import check_host
 from serve_deployments.errors import (
@@ -124,6 +125,8 @@ class ModelApp:
             cause = getattr(error, "cause", None)
             if isinstance(cause, ApiError):
                 raise cause from None
+            if isinstance(cause, CheckpointError):
+                raise Unavailable(f"Version {found.version} of {self.name} cannot be loaded. {cause}") from None
             raise Unavailable(f"Version {found.version} of {self.name} cannot answer now; try again.") from error
 
     def serving(self) -> dict[str, str]:

@@ -16,7 +16,8 @@ import psutil
 import pytest
 import requests
 
-from settings import ROOT
+from models.registry import Registry
+from settings import ROOT, Settings
 from tests.running_app import RunningApp, free_port
 
 
@@ -32,7 +33,7 @@ def _wait_until_gone(processes: list[psutil.Process], seconds: float) -> list[ps
 
 
 def test_whole_life_of_the_app(tmp_path: Path) -> None:
-    """Early page, ready, kill -9, a new start on the same port and home, SIGTERM, nothing left."""
+    """Early page, ready, kill -9, a new start on the same port and home, other versions, SIGTERM, nothing left."""
     app = RunningApp(tmp_path / "home").start(wait=False)
     early = _first_page(app)
     assert early.status_code == 503
@@ -50,6 +51,8 @@ def test_whole_life_of_the_app(tmp_path: Path) -> None:
     assert requests.get(f"{app.url}/api/models").json()["models"][0]["versions"][0]["version"] == "1"
     assert not _wait_until_gone([process for process in killed if process.is_running()], 30)
 
+    _ask_other_versions(app)
+
     started = app.processes()
     children = psutil.Process(app.process.pid).children(recursive=True)
     assert app.stop(signal.SIGTERM) == 0
@@ -57,6 +60,29 @@ def test_whole_life_of_the_app(tmp_path: Path) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(("127.0.0.1", app.port))
+
+
+def _ask_other_versions(app: RunningApp) -> None:
+    """Versions registered beside the running app are seen and answer; a damaged one says what is wrong."""
+    registry = Registry(Settings(air_home=app.home))
+    shipped = ROOT / "models" / "pretrained" / "breast-cancer"
+    for name in ("two", "three"):
+        registry.register(Path(shutil.copytree(shipped, app.home / "checkpoints" / "breast-cancer" / name)))
+    api = f"{app.url}/api"
+    row = requests.get(f"{api}/models/breast-cancer/examples?n=1&seed=1").json()["examples"][0]["row"]
+    aliases = {v["version"]: v["aliases"] for v in requests.get(f"{api}/models/breast-cancer").json()["versions"]}
+    assert aliases == {"3": ["challenger"], "2": [], "1": ["champion"]}
+
+    both = requests.post(f"{api}/breast-cancer/compare", json=row).json()
+    assert [both[side]["model"]["version"] for side in ("champion", "challenger")] == ["1", "3"]
+    assert both["champion"]["predictions"] == both["challenger"]["predictions"]
+
+    weights = app.home / "checkpoints" / "breast-cancer" / "two" / "booster.ubj"
+    weights.write_bytes(weights.read_bytes()[:-50])
+    damaged = requests.post(f"{api}/breast-cancer/predict?version=2", json=row)
+    assert damaged.status_code == 503
+    assert "booster.ubj has" in damaged.json()["error"]["message"]
+    assert requests.post(f"{api}/breast-cancer/predict", json=row).json()["model"]["version"] == "1"
 
 
 def _first_page(app: RunningApp) -> requests.Response:
