@@ -69,12 +69,13 @@ class RunningApp:
         return self.log.read_text()
 
     def processes(self) -> list[psutil.Process]:
-        """Every process that belongs to this app: its own and all that names its folder in /tmp."""
+        """Every process that belongs to this app: its own, and all that name its folder in /tmp."""
         mark = f"/tmp/air-{os.getuid()}-{self.port}/"
         found = []
         for process in psutil.process_iter():
             try:
-                if process.pid == self.process.pid or any(mark in part for part in process.cmdline()):
+                words = [*process.cmdline(), process.environ().get("AIR_HAPROXY_EDITS", "")]
+                if process.pid == self.process.pid or any(mark in word for word in words):
                     found.append(process)
             except psutil.Error:
                 continue

@@ -44,7 +44,7 @@ def test_whole_life_of_the_app(tmp_path: Path) -> None:
     ready_at = float(re.search(r"\[ *([\d.]+) s\] AIR Studio is ready", app.output())[1])
     assert ready_at > 0
     killed = app.processes()
-    assert len(killed) > 5
+    assert len(killed) > 10
     app.stop(signal.SIGKILL)
 
     app.start()
@@ -57,6 +57,7 @@ def test_whole_life_of_the_app(tmp_path: Path) -> None:
     children = psutil.Process(app.process.pid).children(recursive=True)
     assert app.stop(signal.SIGTERM) == 0
     assert not _wait_until_gone([*started, *children], 15)
+    assert app.processes() == []
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(("127.0.0.1", app.port))

@@ -81,18 +81,27 @@ def prepare(settings: Settings) -> None:
 
 def stop_orphans(settings: Settings) -> int:
     """Stop what a killed app of the same port left behind; returns how many processes."""
-    mark = str(settings.tmp)
-    orphans = []
-    for process in psutil.process_iter(["cmdline", "ppid"]):
+    orphans = [process for process in psutil.process_iter() if _belongs_to(process, f"{settings.tmp}/")]
+    for process in orphans:
         with suppress(psutil.Error):
-            if process.pid != os.getpid() and any(mark + "/" in part for part in process.info["cmdline"] or []):
-                process.terminate()
-                orphans.append(process)
+            process.terminate()
     _, alive = psutil.wait_procs(orphans, timeout=ORPHAN_GRACE_S)
     for process in alive:
         with suppress(psutil.Error):
             process.kill()
+    psutil.wait_procs(alive, timeout=ORPHAN_GRACE_S)
     return len(orphans)
+
+
+def _belongs_to(process: psutil.Process, folder: str) -> bool:
+    """Whether a process was started by an app with this folder: Ray's workers change their command line."""
+    if process.pid == os.getpid():
+        return False
+    try:
+        words = [*process.cmdline(), process.environ().get("AIR_HAPROXY_EDITS", "")]
+    except psutil.Error:
+        return False
+    return any(folder in word for word in words)
 
 
 def port_is_free(host: str, port: int) -> bool:
