@@ -230,6 +230,26 @@ def main() -> int:
         first = error.errors()[0]
         print(f"error: {str(first['loc'][0]).upper()}: {first['msg']}, got {first['input']!r}.", file=sys.stderr)
         return 2
+    from serve_deployments import front
+
+    try:
+        claim = front.claim(settings)
+    except BlockingIOError:
+        print(
+            f"error: AIR Studio runs already on port {settings.air_port}. Open http://localhost:{settings.air_port}, "
+            f"stop it, or choose another port: AIR_PORT={settings.air_port + 100} make run",
+            file=sys.stderr,
+        )
+        return 1
+    except OSError as error:
+        print(f"error: {settings.tmp} cannot be written: {error.strerror}. Set AIR_TMP elsewhere.", file=sys.stderr)
+        return 1
+    with claim:
+        return run(settings)
+
+
+def run(settings: Settings) -> int:
+    """Start, wait for a signal, stop; returns the exit status."""
     status = 0
     stop_on_signals()
     try:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent
@@ -31,7 +31,6 @@ class Settings(BaseSettings):
     air_mode: Literal["local", "public"] = Field("local", description="who may reach and change what")
     air_host: str = Field("127.0.0.1", description="address the public port binds")
     air_port: int = Field(7860, ge=1024, le=60000, description="the one public port")
-    air_admin_token: SecretStr | None = Field(None, description="bearer token for changes in public mode")
     air_storage: str | None = Field(None, description="where checkpoints go; default AIR_HOME/checkpoints")
     air_image_replicas: int = Field(2, ge=1, le=64, description="Serve replicas of the image model")
     air_table_replicas: int = Field(1, ge=1, le=64, description="Serve replicas of the table model")

@@ -29,7 +29,7 @@ BROWSER_FLAGS = [
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests that need the app run last: training has the machine for itself until then."""
-    items.sort(key=lambda item: "app_url" in getattr(item, "fixturenames", ()))
+    items.sort(key=lambda item: bool({"app", "app_url"} & set(getattr(item, "fixturenames", ()))))
 
 
 @pytest.fixture(scope="session")

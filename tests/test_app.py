@@ -108,6 +108,17 @@ def test_interrupt_while_starting_leaves_nothing(tmp_path: Path) -> None:
     assert "Traceback" not in app.output()
 
 
+def test_second_start_leaves_the_first_alone(app: RunningApp) -> None:
+    before = {process.pid for process in app.processes()}
+    ended = subprocess.run(
+        [sys.executable, "app.py"], cwd=ROOT, env=app.environment, capture_output=True, text=True, timeout=60
+    )
+    assert ended.returncode == 1
+    assert f"AIR Studio runs already on port {app.port}" in ended.stderr
+    assert requests.get(f"{app.url}/api/readyz").json()["ready"] is True
+    assert before <= {process.pid for process in app.processes()}
+
+
 @pytest.mark.parametrize("offset", [0, 2, 3, 4])
 def test_taken_port_is_told_in_one_sentence(tmp_path: Path, offset: int) -> None:
     port = free_port()

@@ -5,6 +5,7 @@ Ray Serve runs HAProxy itself; this module gives it its settings by environment,
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import socket
@@ -13,6 +14,7 @@ import time
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import IO
 
 import psutil
 
@@ -66,11 +68,22 @@ def environment(settings: Settings) -> dict[str, str]:
     }
 
 
+def claim(settings: Settings) -> IO[str]:
+    """Hold this port's folder for as long as the returned file is open.
+
+    Raises BlockingIOError when another app holds it; what else is there then is no orphan.
+    """
+    settings.tmp.mkdir(parents=True, exist_ok=True)
+    settings.tmp.chmod(0o700)
+    lock = (settings.tmp / "app.lock").open("w")
+    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return lock
+
+
 def prepare(settings: Settings) -> None:
     """Write what ``environment`` names, and set it for this process and all that Ray starts."""
     folder = settings.tmp / "haproxy"
     folder.mkdir(parents=True, exist_ok=True)
-    settings.tmp.chmod(0o700)
     script = folder / "haproxy.sh"
     shutil.copyfile(HERE / "haproxy.sh", script)
     script.chmod(0o700)
@@ -80,7 +93,7 @@ def prepare(settings: Settings) -> None:
 
 
 def stop_orphans(settings: Settings) -> int:
-    """Stop what a killed app of the same port left behind; returns how many processes."""
+    """Stop what a killed app of the same port left behind; returns how many processes. ``claim`` comes first."""
     orphans = [process for process in psutil.process_iter() if _belongs_to(process, f"{settings.tmp}/")]
     for process in orphans:
         with suppress(psutil.Error):
