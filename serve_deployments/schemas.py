@@ -80,12 +80,6 @@ class RowCompareReply(Reply):
     challenger: RowReply
 
 
-class ImagesJson(BaseModel):
-    """JSON body of the image routes."""
-
-    images: list[str] = Field(description="1 to 64 base64-encoded pictures")
-
-
 class Version(Reply):
     """One registered version."""
 

@@ -1,0 +1,36 @@
+"""Versions and aliases: what moving the champion does, and what is said of one that is not there."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from models.registry import Registry, UnknownVersion
+from settings import ROOT, Settings
+
+
+def test_moving_the_champion_keeps_the_one_before_as_previous(tmp_path: Path) -> None:
+    registry = Registry(Settings(air_home=tmp_path))
+    shipped = ROOT / "models" / "pretrained" / "breast-cancer"
+    registry.register(Path(shutil.copytree(shipped, tmp_path / "checkpoints" / "breast-cancer" / "two")))
+    assert registry.resolve("breast-cancer", "challenger").version == "2"
+
+    assert registry.set_champion("breast-cancer", "2").version == "2"
+    assert {item.version: item.aliases for item in registry.versions("breast-cancer")} == {
+        "2": ["champion"],
+        "1": ["previous"],
+    }
+    registry.set_champion("breast-cancer", "2")
+    assert registry.resolve("breast-cancer", "previous").version == "1"
+    with pytest.raises(UnknownVersion, match="no challenger now"):
+        registry.resolve("breast-cancer", "challenger")
+
+    registry.set_champion("breast-cancer", "previous")
+    assert Registry(Settings(air_home=tmp_path)).resolve("breast-cancer").version == "1"
+
+
+def test_unknown_version_names_those_that_there_are(tmp_path: Path) -> None:
+    with pytest.raises(UnknownVersion, match="no version '7'; there are: 1"):
+        Registry(Settings(air_home=tmp_path)).resolve("cifar10", "7")
