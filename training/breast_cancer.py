@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import sys
 import time
-import uuid
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,8 @@ from training.breast_cancer_worker import LABEL, train_loop
 from training.config import TrainBreastCancer, from_command_line
 from training.datasets import breast_cancer as dataset
 from training.errors import ConfigError, TrainingError
+
+WORKER_RESTARTS = 1
 
 
 def train(config: TrainBreastCancer, settings: Settings) -> tuple[str, Path, dict[str, float]]:
@@ -96,7 +97,7 @@ def _fit(
 ) -> tuple[xgb.Booster, dict[int, dict[str, float]]]:
     """Boost on the cluster; returns the booster and the figures of every round."""
     from ray.data import ExecutionOptions
-    from ray.train import CheckpointConfig, DataConfig, FailureConfig, RunConfig, ScalingConfig
+    from ray.train import DataConfig, ScalingConfig
     from ray.train.xgboost import RayTrainReportCallback, XGBoostTrainer
 
     features = table.features
@@ -125,12 +126,7 @@ def _fit(
                 datasets_to_split=["train"], execution_options=ExecutionOptions(preserve_order=True)
             ),
             scaling_config=ScalingConfig(num_workers=config.num_workers, resources_per_worker={"CPU": 1}),
-            run_config=RunConfig(
-                name=f"breast-cancer-{uuid.uuid4().hex[:12]}",
-                storage_path=str(settings.air_home / "runs"),
-                checkpoint_config=CheckpointConfig(num_to_keep=1),
-                failure_config=FailureConfig(max_failures=1, controller_failure_limit=0),
-            ),
+            run_config=fitting.run_config(settings, model_module.NAME, WORKER_RESTARTS),
         )
         result = fitting.fit(trainer)
     for step, figures in sorted(history.items()):

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import sys
 import time
-import uuid
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +93,7 @@ def _fit(
 ) -> tuple[dict[str, torch.Tensor], dict[int, dict[str, float]]]:
     """Train on the cluster; returns the weights of the last epoch and the figures of every epoch."""
     import ray
-    from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
+    from ray.train import ScalingConfig
     from ray.train.torch import TorchTrainer
 
     history: dict[int, dict[str, float]] = {}
@@ -121,12 +120,7 @@ def _fit(
                 use_gpu=gpu,
                 resources_per_worker={"CPU": 1, "GPU": 1} if gpu else {"CPU": 1},
             ),
-            run_config=RunConfig(
-                name=f"cifar10-{uuid.uuid4().hex[:12]}",
-                storage_path=str(settings.air_home / "runs"),
-                checkpoint_config=CheckpointConfig(num_to_keep=1),
-                failure_config=FailureConfig(max_failures=WORKER_RESTARTS, controller_failure_limit=0),
-            ),
+            run_config=fitting.run_config(settings, model_module.NAME, WORKER_RESTARTS),
         )
         result = fitting.fit(trainer)
     with result.checkpoint.as_directory() as folder:

@@ -1,10 +1,25 @@
-"""Running a Ray Train trainer, with the worker's own sentence in place of Ray's chain of errors."""
+"""Running a Ray Train trainer: where a run keeps its state, and what is said when it fails."""
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
+from settings import Settings
 from training.errors import TrainingError
+
+
+def run_config(settings: Settings, model: str, restarts: int) -> Any:
+    """The RunConfig of one run: a name of its own, its last checkpoint kept, ``restarts`` of its workers."""
+    from ray.train import CheckpointConfig, FailureConfig, RunConfig
+
+    return RunConfig(
+        # A run that reuses a name would silently resume the other.
+        name=f"{model}-{uuid.uuid4().hex[:12]}",
+        storage_path=str(settings.air_home / "runs"),
+        checkpoint_config=CheckpointConfig(num_to_keep=1),
+        failure_config=FailureConfig(max_failures=restarts, controller_failure_limit=0),
+    )
 
 
 def fit(trainer: Any) -> Any:
