@@ -33,6 +33,7 @@ BEGAN = psutil.Process().create_time()
 MIN_FREE_BYTES = 512 * 1024**2
 READY_TIMEOUT_S = 300.0
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STOP_ASKED = threading.Event()
 UI_APP, CONTROL_APP = "ui", "control"
 ROUTES = {"cifar10": "/api/cifar10", "breast-cancer": "/api/breast-cancer", CONTROL_APP: "/api", UI_APP: "/"}
 
@@ -189,6 +190,8 @@ def _wait_until_running(*names: str) -> None:
 def _wait_for(done: Callable[[], bool], complaint: str) -> None:
     deadline = time.monotonic() + READY_TIMEOUT_S
     while not done():
+        if STOP_ASKED.is_set():
+            raise KeyboardInterrupt
         if time.monotonic() > deadline:
             raise CannotStart(f"After {READY_TIMEOUT_S:.0f} s {complaint}; the logs of Ray may say why.")
         time.sleep(0.1)
@@ -213,7 +216,9 @@ def stop(settings: Settings) -> None:
             with suppress(Exception):
                 serve.shutdown()
         # A Ray of our own takes Serve with it, without the half minute that Serve drains its replicas.
-        ray.shutdown()
+        # What it cannot stop, because it had only half started, is stopped below.
+        with suppress(Exception):
+            ray.shutdown()
     front.stop_orphans(settings)
 
 
@@ -256,17 +261,15 @@ def run(settings: Settings) -> int:
         start(settings)
         host = "localhost" if settings.air_host == "127.0.0.1" else settings.air_host
         say(f"AIR Studio is ready: http://{host}:{settings.air_port}   (Ctrl-C stops it)")
-        threading.Event().wait()
+        STOP_ASKED.wait()
     except KeyboardInterrupt:
         pass
     except CannotStart as error:
         print(f"error: {error}", file=sys.stderr)
         status = 1
     except Exception as error:
-        reason = next((line for line in reversed(str(error).splitlines()) if line.strip()), type(error).__name__)
-        logs = settings.tmp / "ray" / "session_latest" / "logs"
-        print(f"error: AIR Studio could not be started: {reason.strip()} The logs are in {logs}.", file=sys.stderr)
-        status = 1
+        # Ray turns an interrupt that meets it in the middle of a call into errors of its own.
+        status = 0 if STOP_ASKED.is_set() else _complain(settings, error)
     say("stopping")
     for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
@@ -274,10 +277,19 @@ def run(settings: Settings) -> int:
     return status
 
 
+def _complain(settings: Settings, error: Exception) -> int:
+    """One sentence about an error that nobody foresaw; returns the exit status."""
+    reason = next((line for line in reversed(str(error).splitlines()) if line.strip()), type(error).__name__)
+    logs = settings.tmp / "ray" / "session_latest" / "logs"
+    print(f"error: AIR Studio could not be started: {reason.strip()} The logs are in {logs}.", file=sys.stderr)
+    return 1
+
+
 def stop_on_signals() -> None:
-    """Make SIGINT, SIGTERM and SIGHUP raise KeyboardInterrupt in the main thread."""
+    """Make SIGINT, SIGTERM and SIGHUP set STOP_ASKED and raise KeyboardInterrupt in the main thread."""
 
     def interrupt(*_: object) -> None:
+        STOP_ASKED.set()
         raise KeyboardInterrupt
 
     for number in STOP_SIGNALS:

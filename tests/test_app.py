@@ -103,7 +103,7 @@ def test_interrupt_while_starting_leaves_nothing(tmp_path: Path) -> None:
     while "starting Serve" not in app.output() and time.monotonic() < deadline:
         time.sleep(0.05)
     started = app.processes()
-    assert app.stop(signal.SIGINT) == 0
+    assert app.stop(signal.SIGINT) == 0, app.output()
     assert not _wait_until_gone(started, 15)
     assert "Traceback" not in app.output()
 
