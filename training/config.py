@@ -38,7 +38,7 @@ class TrainCifar10(JobConfig):
     PRESETS: ClassVar[dict[str, Preset]] = {
         "quick": Preset(epochs=5, widths=(32, 64, 128)),
         "standard": Preset(epochs=20, widths=(64, 128, 256)),
-        "best": Preset(epochs=40, widths=(64, 192, 256)),
+        "best": Preset(epochs=30, widths=(64, 256, 256)),
     }
 
     preset: Literal["quick", "standard", "best"] = Field("standard", description="time against accuracy")
