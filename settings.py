@@ -34,6 +34,8 @@ class Settings(BaseSettings):
     air_storage: str | None = Field(None, description="where checkpoints go; default AIR_HOME/checkpoints")
     air_image_replicas: int = Field(2, ge=1, le=64, description="Serve replicas of the image model")
     air_table_replicas: int = Field(1, ge=1, le=64, description="Serve replicas of the table model")
+    air_engine: Literal["auto", "openvino", "torch"] = Field("auto", description="what runs the image network")
+    air_precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="what it calculates in")
     air_object_store_mb: int = Field(1024, ge=128, description="Ray object store of a local start, MiB")
     air_haproxy_stats_port: int | None = Field(None, description="loopback; default AIR_PORT+2")
     air_haproxy_metrics_port: int | None = Field(None, description="loopback; default AIR_PORT+3")

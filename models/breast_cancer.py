@@ -13,6 +13,7 @@ import numpy as np
 import xgboost as xgb
 
 from models import checkpoint
+from settings import Settings
 
 NAME = "breast-cancer"
 MALIGNANT, BENIGN = "malignant", "benign"
@@ -65,6 +66,11 @@ class BreastCancerModel:
             )
         checkpoint.check_golden(folder, model.predict, atol=GOLDEN_ATOL)
         return model
+
+    @classmethod
+    def load_to_serve(cls, folder: Path, settings: Settings) -> BreastCancerModel:  # noqa: ARG003 - one backend only
+        """``load``: trees have one backend."""
+        return cls.load(folder)
 
     def save(self, folder: Path) -> None:
         """Write the booster into ``folder``."""

@@ -2,40 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import pickle
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from models import checkpoint
+from models import backends, checkpoint
 from models.networks import build
+from settings import Settings
 
 NAME = "cifar10"
 WEIGHTS = "weights.pt"
-GOLDEN_ATOL = 1e-3
+GOLDEN_ATOL = {"fp32": 1e-3, "bf16": 0.05}
 
-
-def normalise(images: Tensor, preprocessor: dict[str, Any]) -> Tensor:
-    """uint8 (n, h, w, 3) → float32 (n, 3, h, w), channels last in memory, zero mean and unit variance.
-
-    ``preprocessor`` holds ``mean`` and ``std`` per channel in 0..1, fitted on training images.
-    """
-    mean = torch.tensor(preprocessor["mean"], dtype=torch.float32) * 255
-    std = torch.tensor(preprocessor["std"], dtype=torch.float32) * 255
-    return ((images.float() - mean) / std).permute(0, 3, 1, 2)
-
-
-def fit_preprocessor(images: np.ndarray) -> dict[str, Any]:
-    """Channel means and deviations (0..1) of uint8 (n, h, w, 3) training images."""
-    pixels = images.reshape(-1, 3)
-    return {
-        "size": images.shape[1],
-        "mean": [float(value) for value in pixels.mean(0, dtype=np.float64) / 255],
-        "std": [float(value) for value in pixels.std(0, dtype=np.float64) / 255],
-    }
+log = logging.getLogger("ray.serve")
 
 
 class Cifar10Model:
@@ -45,19 +29,28 @@ class Cifar10Model:
     whose best probability is lower is flagged unsure), both chosen on validation images.
     """
 
-    backend, precision = "torch", "fp32"
-
     def __init__(self, network: nn.Module, metadata: checkpoint.Metadata) -> None:
-        self.network = network.eval().to(memory_format=torch.channels_last)
+        self.network = network
         self.metadata = metadata
         self.labels = metadata.labels
         self.size = int(metadata.preprocessor["size"])
         self.temperature = float(metadata.decision["temperature"])
         self.unsure_below = float(metadata.decision["unsure_below"])
+        self._backend: backends.Backend = backends.TorchBackend(network, metadata.preprocessor)
+
+    @property
+    def backend(self) -> str:
+        """The engine that answers: torch or openvino."""
+        return self._backend.engine
+
+    @property
+    def precision(self) -> str:
+        """What it calculates in: fp32 or bf16."""
+        return self._backend.precision
 
     @classmethod
     def load(cls, folder: Path) -> Cifar10Model:
-        """The model of a checkpoint folder, files and golden answers checked. Raises CheckpointError."""
+        """The model of a checkpoint folder, in torch fp32; files and golden answers checked. Raises CheckpointError."""
         metadata = checkpoint.verify(folder)
         network = build(metadata.config)
         try:
@@ -68,23 +61,47 @@ class Cifar10Model:
                 f"{folder.name}: {WEIGHTS} does not fit the network of its metadata."
             ) from error
         model = cls(network, metadata)
-        checkpoint.check_golden(folder, model.predict, atol=GOLDEN_ATOL)
+        model._check(folder)
         return model
+
+    @classmethod
+    def load_to_serve(cls, folder: Path, settings: Settings) -> Cifar10Model:
+        """``load``, then the backend that the settings ask for, checked against the same answers.
+
+        Raises CheckpointError; a backend that answers otherwise than torch is not used.
+        """
+        model = cls.load(folder)
+        weights = checkpoint.sha256(folder / WEIGHTS)
+        cached = settings.air_home / "cache" / f"{weights[:32]}-{_openvino_version()}.xml"
+        torch_backend = model._backend
+        model._backend = backends.choose(
+            model.network, model.metadata.preprocessor, model.size, settings.air_engine, settings.air_precision, cached
+        )
+        try:
+            model._check(folder)
+        except checkpoint.CheckpointError as error:
+            log.warning("%s in %s does not answer as torch does: %s", model.backend, model.precision, error)
+            model._backend = torch_backend
+        return model
+
+    def _check(self, folder: Path) -> None:
+        checkpoint.check_golden(folder, self.predict, atol=GOLDEN_ATOL[self.precision])
 
     def save(self, folder: Path) -> None:
         """Write the weights into ``folder``."""
         torch.save(self.network.state_dict(), folder / WEIGHTS)
 
-    @torch.inference_mode()
     def logits(self, images: np.ndarray) -> np.ndarray:
         """Uncalibrated scores, float32 (n, classes), of uint8 (n, size, size, 3) images."""
-        # Arrays out of Ray's object store and out of Pillow are read-only, which torch does not take.
-        writable = torch.from_numpy(np.require(images, requirements="W"))
-        return self.network(normalise(writable, self.metadata.preprocessor)).float().numpy()
+        return self._backend.logits(images)
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Probabilities, float32 (n, classes), rows sum to 1, of uint8 (n, size, size, 3) images."""
         return softmax(self.logits(images) / self.temperature)
+
+
+def _openvino_version() -> str:
+    return version("openvino")
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

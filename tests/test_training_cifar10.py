@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from models import catalog, checkpoint
-from models.cifar10 import normalise
 from models.networks import build
+from models.preprocessing import normalise
 from models.registry import Registry
 from settings import Settings
 from training import cifar10 as stage

@@ -18,8 +18,9 @@ import torch
 
 from models import checkpoint
 from models import cifar10 as model_module
-from models.cifar10 import Cifar10Model, fit_preprocessor, softmax
+from models.cifar10 import Cifar10Model, softmax
 from models.networks import build
+from models.preprocessing import fit_preprocessor
 from models.registry import Registry
 from settings import Settings, available_cpus, get_settings
 from training import evaluation, fitting, outliers, progress, publishing, ray_session, tracking

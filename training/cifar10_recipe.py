@@ -17,8 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.cifar10 import normalise
 from models.networks import AirNet
+from models.preprocessing import normalise
 from training.errors import DivergedError
 from training.outliers import draw
 

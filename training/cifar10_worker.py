@@ -16,8 +16,10 @@ import ray.train
 import torch
 from ray.train.torch import get_device, prepare_model
 
-from models.cifar10 import normalise, softmax
+from models.backends import has_fast_bf16
+from models.cifar10 import softmax
 from models.networks import build
+from models.preprocessing import normalise
 from training import cifar10_recipe as recipe
 from training.evaluation import mean_log_loss
 
@@ -106,18 +108,10 @@ def _resume(network: torch.nn.Module, chosen: list[torch.optim.Optimizer]) -> in
 
 
 def _has_bf16(device: torch.device) -> bool:
-    """Whether bf16 is fast here: a GPU with it, or a processor with AVX-512 or AMX for it."""
+    """Whether bf16 is fast on the device that trains."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    capabilities = torch.backends.cpu.get_cpu_capability()
-    return "AVX512" in capabilities and "avx512_bf16" in _cpu_flags()
-
-
-def _cpu_flags() -> str:
-    try:
-        return Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return ""
+    return has_fast_bf16()
 
 
 @torch.inference_mode()
