@@ -233,7 +233,8 @@ def main() -> int:
         settings = get_settings()
     except ValidationError as error:
         first = error.errors()[0]
-        print(f"error: {str(first['loc'][0]).upper()}: {first['msg']}, got {first['input']!r}.", file=sys.stderr)
+        problem = first["msg"].removeprefix("Value error, ")
+        print(f"error: {str(first['loc'][0]).upper()}: {problem}, got {first['input']!r}.", file=sys.stderr)
         return 2
     from serve_deployments import front
 

@@ -10,11 +10,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent
 MODEL_NAMES = ("cifar10", "breast-cancer")
+
+LOOPBACK_NAMES = {"localhost", "127.0.0.1", "::1", "[::1]"}
 
 MAX_BODY_BYTES = 20 * 1024 * 1024
 MAX_IMAGES = 64
@@ -36,6 +38,8 @@ class Settings(BaseSettings):
     air_table_replicas: int = Field(1, ge=1, le=64, description="Serve replicas of the table model")
     air_engine: Literal["auto", "openvino", "torch"] = Field("auto", description="what runs the image network")
     air_precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="what it calculates in")
+    air_deadline_s: float = Field(30, gt=0, le=3600, description="a prediction that takes longer is given up")
+    air_admin_token: SecretStr | None = Field(None, description="AIR_MODE=public: who sends it may change things")
     air_object_store_mb: int = Field(1024, ge=128, description="Ray object store of a local start, MiB")
     air_haproxy_stats_port: int | None = Field(None, description="loopback; default AIR_PORT+2")
     air_haproxy_metrics_port: int | None = Field(None, description="loopback; default AIR_PORT+3")
@@ -49,6 +53,13 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         return path.expanduser().resolve() if path is not None else None
+
+    @field_validator("air_host")
+    @classmethod
+    def _loopback_unless_public(cls, host: str, info: ValidationInfo) -> str:
+        if info.data.get("air_mode") == "local" and host not in LOOPBACK_NAMES:
+            raise ValueError("AIR_MODE=local binds loopback only; set AIR_MODE=public as well")
+        return host
 
     @field_validator("air_mode", mode="before")
     @classmethod

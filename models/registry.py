@@ -12,11 +12,13 @@ from __future__ import annotations
 import fcntl
 import logging
 import shutil
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -25,6 +27,7 @@ from settings import MODEL_NAMES, ROOT, Settings, get_settings
 
 PRETRAINED = ROOT / "models" / "pretrained"
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
+MOVE_TAG = "champion-move."
 ALIASES = (CHAMPION, CHALLENGER, PREVIOUS)
 
 
@@ -47,6 +50,18 @@ class RegisteredVersion(BaseModel):
     folder: Path
     run_id: str | None
     created: str
+
+
+class Move(BaseModel):
+    """One move of the champion: promotion or rollback."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Literal["promotion", "rollback"] = "promotion"
+    version: str
+    before: str
+    at: str
+    reason: str
 
 
 class Registry:
@@ -117,8 +132,13 @@ class Registry:
         numbers = ", ".join(item.version for item in known) or "none"
         raise UnknownVersion(f"{model} has no version {version!r}; there are: {numbers}.")
 
-    def set_champion(self, model: str, version: str) -> RegisteredVersion:
-        """Move ``champion`` to a version; the one before becomes ``previous``."""
+    def set_champion(
+        self, model: str, version: str, kind: Literal["promotion", "rollback"] = "promotion", reason: str = ""
+    ) -> RegisteredVersion:
+        """Move ``champion`` to a version; the one before becomes ``previous``.
+
+        ``kind`` and ``reason`` are what the history says of it.
+        """
         with self._locked():
             target = self.resolve(model, version)
             if CHAMPION in target.aliases:
@@ -128,7 +148,23 @@ class Registry:
             self.client.set_registered_model_alias(model, CHAMPION, target.version)
             if CHALLENGER in target.aliases:
                 self.client.delete_registered_model_alias(model, CHALLENGER)
+            move = Move(
+                kind=kind,
+                version=target.version,
+                before=before.version,
+                at=datetime.now().astimezone().isoformat(timespec="seconds"),
+                reason=reason,
+            )
+            self.client.set_registered_model_tag(model, f"{MOVE_TAG}{time.time_ns()}", move.model_dump_json())
             return self.resolve(model, CHAMPION)
+
+    def history(self, model: str) -> list[Move]:
+        """Every move of the champion, newest first; the first champion of a model was not moved there."""
+        if model not in self._known_models():
+            return []
+        tags = self.client.get_registered_model(model).tags
+        moves = [(int(key.removeprefix(MOVE_TAG)), text) for key, text in tags.items() if key.startswith(MOVE_TAG)]
+        return [Move.model_validate_json(text) for _, text in sorted(moves, reverse=True)]
 
     def _known_models(self) -> set[str]:
         return {item.name for item in self.client.search_registered_models()}

@@ -1,21 +1,27 @@
-"""Who may ask: the two modes, checked by every application on every request.
+"""Who may ask, and who may change things: the two modes, checked by every application on every request.
 
 ``AIR_MODE=local`` answers only to the names of this machine, so that a web page elsewhere cannot
-reach it through a DNS name of its own (DNS rebinding). ``AIR_MODE=public`` stands behind a proxy
-or a name of its own and answers to any.
+reach it through a DNS name of its own (DNS rebinding), and changes nothing for a page of another
+origin or for a request that came through a proxy. ``AIR_MODE=public`` stands behind a proxy or a
+name of its own and answers to any; whoever changes something has to show the admin's token.
 """
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Mapping
+from typing import Literal
+from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serve_deployments.errors import Forbidden, error_response, request_id_of
-from settings import Settings, get_settings
+from serve_deployments.errors import ApiError, Forbidden, Unauthorized, error_response, request_id_of
+from settings import LOOPBACK_NAMES, Settings, get_settings
 
-LOOPBACK = {"localhost", "127.0.0.1", "[::1]"}
+FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via")
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+Changes = Literal["open", "token", "off"]
 
 
 def check_host(headers: Mapping[str, str], settings: Settings) -> None:
@@ -24,11 +30,52 @@ def check_host(headers: Mapping[str, str], settings: Settings) -> None:
         return
     host = headers.get("host", "")
     name = host if host.endswith("]") else host.rpartition(":")[0] or host
-    if name.lower() not in LOOPBACK | {settings.air_host}:
+    if name.lower() not in LOOPBACK_NAMES | {settings.air_host}:
         raise Forbidden(
             f"This server answers to localhost only, not to {name[:80]!r}. "
             "Set AIR_MODE=public to serve it under another name."
         )
+
+
+def changes_allowed(headers: Mapping[str, str], settings: Settings) -> Changes:
+    """What a client like this may change: everything, everything with the token, or nothing."""
+    if settings.air_mode == "public":
+        return "token" if settings.air_admin_token else "off"
+    return "off" if any(name in headers for name in FORWARDED) else "open"
+
+
+def check_change(headers: Mapping[str, str], settings: Settings) -> None:
+    """Raise Forbidden or Unauthorized when this client may not change things."""
+    allowed = changes_allowed(headers, settings)
+    if allowed == "token":
+        _check_token(headers, settings)
+    elif allowed == "off" and settings.air_mode == "public":
+        raise Forbidden("This is a read-only demo: no AIR_ADMIN_TOKEN is set on the server, so nothing can be changed.")
+    elif allowed == "off":
+        raise Forbidden(
+            "The request came through a proxy, and AIR_MODE=local is read-only for those. "
+            "Set AIR_MODE=public and AIR_ADMIN_TOKEN to change things from elsewhere."
+        )
+    else:
+        _check_origin(headers)
+
+
+def _check_token(headers: Mapping[str, str], settings: Settings) -> None:
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise Unauthorized("This changes something: send the admin's token as 'Authorization: Bearer …'.")
+    expected = settings.air_admin_token.get_secret_value().encode() if settings.air_admin_token else b""
+    if not hmac.compare_digest(token.strip().encode(), expected):
+        raise Unauthorized("The admin's token is wrong.")
+
+
+def _check_origin(headers: Mapping[str, str]) -> None:
+    """A browser names the page that asks; a program does not."""
+    if headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
+        raise Forbidden("A page of another site may not change anything here.")
+    origin = headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc.lower() != headers.get("host", "").lower():
+        raise Forbidden(f"A page of {origin[:80]!r} may not change anything here.")
 
 
 class HostGuard:
@@ -36,14 +83,33 @@ class HostGuard:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._settings = get_settings()
+        self.settings = get_settings()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             headers = Headers(scope=scope)
             try:
-                check_host(headers, self._settings)
-            except Forbidden as error:
+                self.check(scope, headers)
+            except ApiError as error:
                 await error_response(error, request_id_of(headers))(scope, receive, send)
                 return
         await self._app(scope, receive, send)
+
+    def check(self, scope: Scope, headers: Headers) -> None:  # noqa: ARG002 - a subclass looks at it
+        """Raise ApiError when the request is refused."""
+        check_host(headers, self.settings)
+
+
+class ChangeGuard(HostGuard):
+    """``HostGuard`` that applies ``check_change`` too, to whatever is no GET, other than on ``harmless`` paths."""
+
+    def __init__(self, app: ASGIApp, harmless: tuple[str, ...] = ()) -> None:
+        super().__init__(app)
+        self._harmless = harmless
+
+    def check(self, scope: Scope, headers: Headers) -> None:
+        """Raise ApiError when the request is refused."""
+        super().check(scope, headers)
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        if scope["method"] not in SAFE_METHODS and not path.startswith(self._harmless):
+            check_change(headers, self.settings)

@@ -19,22 +19,29 @@ from serve_deployments.errors import Busy
 class GreedyBatcher:
     """Runs ``predict`` (a batch of rows in, as many rows out) in one thread, a batch at a time."""
 
-    def __init__(self, predict: Callable[[np.ndarray], np.ndarray], max_batch: int, max_waiting: int) -> None:
+    def __init__(
+        self,
+        predict: Callable[[np.ndarray], np.ndarray],
+        max_batch: int,
+        max_waiting: int,
+        on_batch: Callable[[int], None] | None = None,
+    ) -> None:
         self.predict = predict
+        self._on_batch = on_batch
         self._max_batch = max_batch
         self._max_waiting = max_waiting
         self._waiting: deque[tuple[np.ndarray, asyncio.Future]] = deque()
-        self._waiting_rows = 0
+        self.waiting_rows = 0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="predict")
         self._running: asyncio.Task | None = None
 
     async def submit(self, rows: np.ndarray) -> np.ndarray:
         """The predictions of ``rows``. Raises Busy when ``max_waiting`` rows wait already."""
-        if self._waiting_rows + len(rows) > self._max_waiting and self._waiting:
+        if self.waiting_rows + len(rows) > self._max_waiting and self._waiting:
             raise Busy("More requests are waiting than can be answered soon; try again in a second.")
         future = asyncio.get_running_loop().create_future()
         self._waiting.append((rows, future))
-        self._waiting_rows += len(rows)
+        self.waiting_rows += len(rows)
         if self._running is None:
             self._running = asyncio.create_task(self._run())
         return await future
@@ -46,6 +53,8 @@ class GreedyBatcher:
                 taken = self._take()
                 try:
                     rows = np.concatenate([rows for rows, _ in taken]) if len(taken) > 1 else taken[0][0]
+                    if self._on_batch is not None:
+                        self._on_batch(len(rows))
                     answers = await loop.run_in_executor(self._thread, self.predict, rows)
                 except Exception as error:
                     _fail(taken, error)
@@ -63,7 +72,7 @@ class GreedyBatcher:
         taken, size = [], 0
         while self._waiting and (not taken or size + len(self._waiting[0][0]) <= self._max_batch):
             rows, future = self._waiting.popleft()
-            self._waiting_rows -= len(rows)
+            self.waiting_rows -= len(rows)
             taken.append((rows, future))
             size += len(rows)
         return taken

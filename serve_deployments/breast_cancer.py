@@ -15,9 +15,8 @@ from ray import serve
 from ray.serve.handle import DeploymentHandle
 from starlette.requests import Request
 
-from serve_deployments.batching import GreedyBatcher
 from serve_deployments.errors import Invalid
-from serve_deployments.model_app import MAX_ONGOING, REPLICA_CPUS, ModelApp, VersionShelf
+from serve_deployments.model_app import REPLICA_CPUS, SERVE_MAX_ONGOING, ModelApp, VersionShelf
 from serve_deployments.requests import Options, read_json_request, read_options
 from settings import MAX_ROWS, get_settings
 
@@ -62,7 +61,7 @@ def _kind(value: Any) -> str:
     return kinds.get(type(value), "something else")
 
 
-def answer(model: Any, rows: np.ndarray, probabilities: np.ndarray, options: Options) -> list[dict[str, Any]]:
+def encode(model: Any, rows: np.ndarray, probabilities: np.ndarray, options: Options) -> list[dict[str, Any]]:
     """Predictions as the contract has them, of probabilities of malignant (n,) for rows (n, features)."""
     malignant, benign = model.labels
     predictions: list[dict[str, Any]] = [
@@ -82,28 +81,31 @@ def answer(model: Any, rows: np.ndarray, probabilities: np.ndarray, options: Opt
 
 @serve.deployment(
     name="breast-cancer",
-    max_ongoing_requests=MAX_ONGOING,
-    max_queued_requests=MAX_ONGOING,
+    max_ongoing_requests=SERVE_MAX_ONGOING,
     ray_actor_options={"num_cpus": REPLICA_CPUS},
 )
 class TableApp(ModelApp):
     """Root of the table model's graph; each replica holds the champion."""
 
     name = "breast-cancer"
+    max_batch, max_waiting = MAX_BATCH, MAX_WAITING
 
     async def __init__(self, shelf: DeploymentHandle) -> None:
         super().__init__(shelf)
         await self.start()
-        self._batcher = GreedyBatcher(self.model.predict, MAX_BATCH, MAX_WAITING)
 
-    async def read(self, request: Request) -> tuple[np.ndarray, Options]:
-        """Rows in the model's column order, and options."""
+    async def read(self, request: Request) -> tuple[Any, Options]:
+        """Parsed JSON and options."""
         options = read_options(Options, request.query_params)
-        return read_rows(await read_json_request(request), self.model.features), options
+        return await read_json_request(request), options
 
-    async def answer(self, inputs: np.ndarray, options: Options) -> list[dict[str, Any]]:
-        """The champion's predictions for rows."""
-        return answer(self.model, inputs, await self._batcher.submit(inputs), options)
+    async def decode(self, model: Any, sent: Any) -> np.ndarray:
+        """Rows, float64 (n, features), in the model's column order."""
+        return read_rows(sent, model.features)
+
+    def encode(self, model: Any, inputs: np.ndarray, answers: np.ndarray, options: Options) -> list[dict[str, Any]]:
+        """Predictions for rows."""
+        return encode(model, inputs, answers, options)
 
 
 app = TableApp.options(num_replicas=get_settings().air_table_replicas).bind(

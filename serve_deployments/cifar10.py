@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -17,9 +18,8 @@ from ray.serve.handle import DeploymentHandle
 from starlette.requests import Request
 
 from models.images import ImageError, ImageTooLarge, decode, encode_base64_png
-from serve_deployments.batching import GreedyBatcher
 from serve_deployments.errors import Invalid, TooLarge
-from serve_deployments.model_app import MAX_ONGOING, REPLICA_CPUS, ModelApp, VersionShelf
+from serve_deployments.model_app import REPLICA_CPUS, SERVE_MAX_ONGOING, ModelApp, VersionShelf
 from serve_deployments.requests import ImageOptions, read_images, read_options
 from settings import get_settings
 
@@ -28,10 +28,16 @@ MAX_WAITING = 1_024
 DECODE_THREADS = 2
 
 
-def decode_all(pictures: list[bytes], size: int) -> np.ndarray:
-    """uint8 (n, size, size, 3) of encoded pictures. Raises Invalid or TooLarge naming the picture."""
+def decode_all(pictures: list[bytes], size: int, give_up_at: float) -> np.ndarray:
+    """uint8 (n, size, size, 3) of encoded pictures. Raises Invalid or TooLarge naming the picture.
+
+    Raises TimeoutError between two pictures when ``time.monotonic()`` has passed ``give_up_at``: nobody
+    waits for the answer any more.
+    """
     decoded = []
     for i, picture in enumerate(pictures):
+        if time.monotonic() > give_up_at:
+            raise TimeoutError
         try:
             decoded.append(decode(picture, size))
         except ImageTooLarge as error:
@@ -41,7 +47,7 @@ def decode_all(pictures: list[bytes], size: int) -> np.ndarray:
     return np.stack(decoded)
 
 
-def answer(model: Any, images: np.ndarray, probabilities: np.ndarray, options: ImageOptions) -> list[dict[str, Any]]:
+def encode(model: Any, images: np.ndarray, probabilities: np.ndarray, options: ImageOptions) -> list[dict[str, Any]]:
     """Predictions as the contract has them, of probabilities (n, classes) for images (n, size, size, 3)."""
     order = np.argsort(-probabilities, axis=1)[:, : options.top_k]
     predictions = []
@@ -56,14 +62,14 @@ def answer(model: Any, images: np.ndarray, probabilities: np.ndarray, options: I
 
 @serve.deployment(
     name="cifar10",
-    max_ongoing_requests=MAX_ONGOING,
-    max_queued_requests=MAX_ONGOING,
+    max_ongoing_requests=SERVE_MAX_ONGOING,
     ray_actor_options={"num_cpus": REPLICA_CPUS},
 )
 class ImageApp(ModelApp):
     """Root of the image model's graph; each replica holds the champion and one torch thread."""
 
     name = "cifar10"
+    max_batch, max_waiting = MAX_BATCH, MAX_WAITING
 
     async def __init__(self, shelf: DeploymentHandle) -> None:
         import torch
@@ -73,20 +79,25 @@ class ImageApp(ModelApp):
         super().__init__(shelf)
         self._decoders = ThreadPoolExecutor(DECODE_THREADS, thread_name_prefix="decode")
         await self.start()
-        self._batcher = GreedyBatcher(self.model.predict, MAX_BATCH, MAX_WAITING)
 
-    async def read(self, request: Request) -> tuple[np.ndarray, ImageOptions]:
-        """Decoded images and options."""
+    async def read(self, request: Request) -> tuple[list[bytes], ImageOptions]:
+        """Encoded pictures and options."""
         options = read_options(ImageOptions, request.query_params)
         if options.explain:
             raise Invalid("explain is not offered for images yet; leave it out.")
-        pictures = await read_images(request)
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._decoders, decode_all, pictures, self.model.size), options
+        return await read_images(request), options
 
-    async def answer(self, inputs: np.ndarray, options: ImageOptions) -> list[dict[str, Any]]:
-        """The champion's predictions for decoded images."""
-        return answer(self.model, inputs, await self._batcher.submit(inputs), options)
+    async def decode(self, model: Any, sent: list[bytes]) -> np.ndarray:
+        """Pixels, uint8 (n, size, size, 3), decoded in a thread."""
+        give_up_at = time.monotonic() + self._settings.air_deadline_s
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._decoders, decode_all, sent, model.size, give_up_at)
+
+    def encode(
+        self, model: Any, inputs: np.ndarray, answers: np.ndarray, options: ImageOptions
+    ) -> list[dict[str, Any]]:
+        """Predictions for images."""
+        return encode(model, inputs, answers, options)
 
 
 app = ImageApp.options(num_replicas=get_settings().air_image_replicas).bind(

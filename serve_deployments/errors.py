@@ -2,13 +2,16 @@
 
     ApiError
     ├── BadRequest        400  the body or the query cannot be read
+    ├── Unauthorized      401  the admin's token is missing or wrong
     ├── Forbidden         403  this client may not do that
     ├── NotFound          404  no such model, version, route, or nothing to show
     ├── MethodNotAllowed  405
+    ├── Conflict          409  the state of things stands against it
     ├── TooLarge          413  too many bytes or pixels
     ├── UnsupportedMedia  415  a content type that is not read
     ├── Invalid           422  readable, but a value is wrong
     ├── Busy              503  the queue is full; comes with Retry-After
+    ├── TimedOut          503  the deadline of a request has passed
     └── Unavailable       503  a part is starting or gone; comes with Retry-After
 
 Every reply is ``{"error": {"code", "message", "detail"?}, "request_id"}``. An exception of any
@@ -49,6 +52,13 @@ class BadRequest(ApiError):
     status, code = 400, "bad_request"
 
 
+class Unauthorized(ApiError):
+    """The admin's token is missing or wrong."""
+
+    status, code = 401, "unauthorized"
+    headers = {"WWW-Authenticate": "Bearer"}
+
+
 class Forbidden(ApiError):
     """This client may not do that."""
 
@@ -65,6 +75,12 @@ class MethodNotAllowed(ApiError):
     """The route exists, but not with this method."""
 
     status, code = 405, "method_not_allowed"
+
+
+class Conflict(ApiError):
+    """The state of things stands against it."""
+
+    status, code = 409, "conflict"
 
 
 class TooLarge(ApiError):
@@ -90,6 +106,13 @@ class Busy(ApiError):
 
     status, code = 503, "busy"
     headers = {"Retry-After": "1"}
+
+
+class TimedOut(ApiError):
+    """The deadline of a request has passed before its answer was there."""
+
+    status, code = 503, "timed_out"
+    headers = {"Retry-After": "5"}
 
 
 class Unavailable(ApiError):

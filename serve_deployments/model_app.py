@@ -3,17 +3,26 @@
 A model's application is a deployment graph: its root answers for the champion itself, without a
 hop; any other version (the challenger of ``/compare``, ``?version=``) is answered by a shelf node
 behind a handle, which starts when it is first asked.
+
+A request goes read → decode → predict → encode. A swap (``serve_deployments.swap``) comes in two
+steps: every replica prepares the new version, then all switch; a request stays with the version
+that it began with.
 """
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from ray import serve
 from ray.exceptions import RayError
 from ray.serve.handle import DeploymentHandle
@@ -24,57 +33,118 @@ from models import catalog
 from models.checkpoint import CheckpointError
 from models.registry import CHALLENGER, CHAMPION, RegisteredVersion, UnknownVersion
 from serve_deployments.access import check_host
+from serve_deployments.batching import GreedyBatcher
 from serve_deployments.errors import (
     ApiError,
+    Busy,
     MethodNotAllowed,
     NotFound,
+    TimedOut,
     Unavailable,
     error_response,
     json_response,
     request_id_of,
 )
+from serve_deployments.metrics import ReplicaMetrics
 from serve_deployments.registry_actor import registry_actor
 from settings import get_settings
 
+log = logging.getLogger("ray.serve")
 SHELF_SIZE = 2
 MAX_ONGOING = 256
 REPLICA_CPUS = 0.1
+# Serve's own limit lies far above MAX_ONGOING: what is too much is refused here, in the API's own words.
+SERVE_MAX_ONGOING = 100_000
+DRAIN_S = 10.0
+
+
+@dataclass
+class Loaded:
+    """A version in this replica's memory, with the batches that wait for it."""
+
+    version: str
+    model: Any
+    batcher: GreedyBatcher
+    users: int = 0
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Count a request that began with this version, until its answer is made."""
+        self.users += 1
+        try:
+            yield
+        finally:
+            self.users -= 1
 
 
 class ModelApp:
-    """Base of a model application's root. A subclass reads requests and answers for a model."""
+    """Base of a model application's root. A subclass reads requests and encodes a model's answers."""
 
     name: str
+    max_batch: int
+    max_waiting: int
 
     def __init__(self, shelf: DeploymentHandle) -> None:
         self._shelf = shelf
         self._settings = get_settings()
         self._registry = registry_actor()
+        self._ongoing = 0
+        self._prepared: Loaded | None = None
+        self.metrics = ReplicaMetrics(self.name)
         self.replica = serve.get_replica_context().replica_id.unique_id
 
     async def start(self) -> None:
         """Load the champion, checked against its golden answers."""
-        champion = await self._registry.resolve.remote(self.name, CHAMPION)
-        self.model = catalog.load(champion.folder)
-        self.version = champion.version
+        found: RegisteredVersion = await self._registry.resolve.remote(self.name, CHAMPION)
+        self.champion = await self._load(found.version, found.folder)
+        now: RegisteredVersion = await self._registry.resolve.remote(self.name, CHAMPION)
+        if now.version != found.version:
+            # Promoted while this replica was loading; it could not be told yet.
+            self.champion = await self._load(now.version, now.folder)
 
     async def read(self, request: Request) -> tuple[Any, Any]:
-        """Inputs as the model takes them, and options. Raises ApiError."""
+        """What the client sent, still encoded, and options. Raises ApiError."""
         raise NotImplementedError
 
-    async def answer(self, inputs: Any, options: Any) -> list[dict[str, Any]]:
-        """The champion's predictions, one for each input."""
+    async def decode(self, model: Any, sent: Any) -> np.ndarray:
+        """Inputs as ``model`` takes them. Raises ApiError."""
+        raise NotImplementedError
+
+    def encode(self, model: Any, inputs: np.ndarray, answers: np.ndarray, options: Any) -> list[dict[str, Any]]:
+        """Predictions as the contract has them, one for each input."""
         raise NotImplementedError
 
     async def __call__(self, request: Request) -> Response:
         """Answer one HTTP request; never raises."""
         request_id = request_id_of(request.headers)
+        started = time.perf_counter()
+        version, status = "", 500
         try:
-            check_host(request.headers, self._settings)
-            handler = self._handler(request)
-            return json_response(await handler(request, request_id))
+            reply = await self._answer_in_time(request, request_id)
+            version = (reply.get("champion") or reply)["model"]["version"]
+            response = json_response(reply)
         except Exception as error:
-            return error_response(error, request_id)
+            response = error_response(error, request_id)
+        status = response.status_code
+        self.metrics.request(version, status, time.perf_counter() - started)
+        return response
+
+    async def _answer_in_time(self, request: Request, request_id: str) -> dict[str, Any]:
+        check_host(request.headers, self._settings)
+        handler = self._handler(request)
+        if self._ongoing >= MAX_ONGOING:
+            raise Busy("More requests are being answered than this server can take; try again in a second.")
+        self._ongoing += 1
+        try:
+            async with asyncio.timeout(self._settings.air_deadline_s):
+                return await handler(request, request_id)
+        except TimeoutError:
+            raise TimedOut(
+                f"The request took longer than {self._settings.air_deadline_s:g} s, to arrive or to be answered; "
+                "send fewer or smaller items, or try again."
+            ) from None
+        finally:
+            self._ongoing -= 1
 
     def _handler(self, request: Request) -> Callable[[Request, str], Awaitable[dict[str, Any]]]:
         path = request.url.path.removeprefix(f"/api/{self.name}")
@@ -88,23 +158,46 @@ class ModelApp:
     async def predict(self, request: Request, request_id: str) -> dict[str, Any]:
         """``POST /{model}/predict``."""
         started = time.perf_counter()
-        inputs, options = await self.read(request)
-        if options.version in (CHAMPION, self.version):
-            # Read before the answer is awaited: a swap may come in between.
-            version, answers = self.version, await self.answer(inputs, options)
-        else:
-            version, answers = await self._ask_shelf(options.version, inputs, options)
-        return self._reply(version, answers, started, request_id)
+        sent, options = await self.read(request)
+        champion = self.champion
+        with champion.in_use():
+            inputs = await self.decode(champion.model, sent)
+            if options.version in (CHAMPION, champion.version):
+                version, answers = champion.version, await self._predict(champion, inputs, options)
+            else:
+                version, answers = await self._ask_shelf(options.version, inputs, options)
+            return self._reply(version, answers, started, request_id)
 
     async def compare(self, request: Request, request_id: str) -> dict[str, Any]:
         """``POST /{model}/compare``: champion's and challenger's answers to the same inputs."""
         started = time.perf_counter()
-        inputs, options = await self.read(request)
-        version, answers = await self._ask_shelf(CHALLENGER, inputs, options)
-        challenger = self._reply(version, answers, started, request_id)
-        started = time.perf_counter()
-        champion = self._reply(self.version, await self.answer(inputs, options), started, request_id)
-        return {"champion": champion, "challenger": challenger}
+        sent, options = await self.read(request)
+        champion = self.champion
+        with champion.in_use():
+            inputs = await self.decode(champion.model, sent)
+            version, answers = await self._ask_shelf(CHALLENGER, inputs, options)
+            challenger = self._reply(version, answers, started, request_id)
+            started = time.perf_counter()
+            answers = await self._predict(champion, inputs, options)
+            return {
+                "champion": self._reply(champion.version, answers, started, request_id),
+                "challenger": challenger,
+            }
+
+    async def infer(self, inputs: np.ndarray, version: str | None) -> tuple[str, list[str], np.ndarray]:
+        """The version that answered, its labels and the model's raw output for decoded ``inputs``.
+
+        For the Open Inference Protocol, whose tensors need no decoding. Raises NotFound for a version
+        that is not served.
+        """
+        champion = self.champion
+        if version not in (None, CHAMPION, champion.version):
+            raise NotFound(f"Version {version!r} of {self.name} is not served; version {champion.version} is.")
+        with champion.in_use():
+            return champion.version, champion.model.labels, await champion.batcher.submit(inputs)
+
+    async def _predict(self, loaded: Loaded, inputs: np.ndarray, options: Any) -> list[dict[str, Any]]:
+        return self.encode(loaded.model, inputs, await loaded.batcher.submit(inputs), options)
 
     def _reply(self, version: str, answers: list[dict[str, Any]], started: float, request_id: str) -> dict[str, Any]:
         return {
@@ -129,14 +222,56 @@ class ModelApp:
                 raise Unavailable(f"Version {found.version} of {self.name} cannot be loaded. {cause}") from None
             raise Unavailable(f"Version {found.version} of {self.name} cannot answer now; try again.") from error
 
+    async def _load(self, version: str, folder: Path) -> Loaded:
+        """A version from its folder, in a thread: requests go on meanwhile. Raises CheckpointError."""
+        model = await asyncio.to_thread(catalog.load_to_serve, folder, self._settings)
+        batcher = GreedyBatcher(model.predict, self.max_batch, self.max_waiting, self.metrics.batch)
+        return Loaded(version, model, batcher)
+
+    async def prepare(self, version: str, folder: Path) -> dict[str, str | None]:
+        """Load a version beside the one that answers; says what was found wrong with it, or None."""
+        try:
+            self._prepared = await self._load(version, folder)
+        except CheckpointError as error:
+            return {"replica": self.replica, "problem": str(error)}
+        except Exception as error:
+            log.error("version %s cannot be loaded", version, exc_info=error)
+            return {"replica": self.replica, "problem": f"it cannot be loaded ({type(error).__name__})"}
+        return {"replica": self.replica, "problem": None}
+
+    async def switch(self, version: str, folder: Path) -> str:
+        """Answer with ``version`` from now on, and return when nothing waits for the one before.
+
+        Loads it when this replica has not prepared it. Returns the replica's name.
+        """
+        if self.champion.version != version:
+            prepared = self._prepared
+            if prepared is None or prepared.version != version:
+                prepared = await self._load(version, folder)
+            before, self.champion = self.champion, prepared
+            deadline = time.monotonic() + DRAIN_S
+            while before.users and time.monotonic() < deadline:
+                await asyncio.sleep(0.005)
+        self._prepared = None
+        return self.replica
+
+    async def forget_prepared(self) -> None:
+        """Drop what ``prepare`` loaded: the swap was called off."""
+        self._prepared = None
+
     def serving(self) -> dict[str, str]:
         """What this replica serves now."""
         return {
             "replica": self.replica,
-            "version": self.version,
-            "backend": self.model.backend,
-            "precision": self.model.precision,
+            "version": self.champion.version,
+            "backend": self.champion.model.backend,
+            "precision": self.champion.model.precision,
         }
+
+    def metrics_text(self) -> tuple[str, str]:
+        """This replica's name and its figures in Prometheus' text form."""
+        self.metrics.queue(self._ongoing, self.champion.batcher.waiting_rows)
+        return self.replica, self.metrics.text()
 
 
 @serve.deployment(
@@ -155,15 +290,16 @@ class VersionShelf:
     """Answers for versions other than the champion; keeps the last few it was asked for."""
 
     def __init__(self, module: str) -> None:
-        self._answer = import_module(module).answer
+        self._encode = import_module(module).encode
+        self._settings = get_settings()
         self._models: OrderedDict[str, Any] = OrderedDict()
 
     def answer(self, folder: str, inputs: Any, options: Any) -> list[dict[str, Any]]:
         """Predictions of the model in a checkpoint folder, by the same code as the champion's."""
         if folder not in self._models:
-            self._models[folder] = catalog.load(Path(folder))
+            self._models[folder] = catalog.load_to_serve(Path(folder), self._settings)
             if len(self._models) > SHELF_SIZE:
                 self._models.popitem(last=False)
         self._models.move_to_end(folder)
         model = self._models[folder]
-        return self._answer(model, inputs, model.predict(inputs), options)
+        return self._encode(model, inputs, model.predict(inputs), options)

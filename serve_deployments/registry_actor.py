@@ -5,9 +5,12 @@ MLflow takes seconds and some 150 MB to import, and has one writer: this.
 
 from __future__ import annotations
 
+import asyncio
+
 import ray
 
-from models.registry import RegisteredVersion, Registry
+from models.registry import Move, RegisteredVersion, Registry
+from serve_deployments.swap import Swap
 from settings import get_settings
 from training.ray_session import NAMESPACE
 
@@ -16,18 +19,33 @@ NAME = "registry"
 
 @ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=3)
 class RegistryActor:
-    """``models.registry.Registry`` behind an actor."""
+    """``models.registry.Registry`` behind an actor, and the moves of what is served."""
 
-    def __init__(self) -> None:
+    async def __init__(self) -> None:
         self._registry = Registry(get_settings())
+        self._swap = Swap(self._registry)
+        if ray.get_runtime_context().was_current_actor_reconstructed:
+            self._following = asyncio.create_task(self._swap.follow_registry())
 
-    def versions(self, model: str) -> list[RegisteredVersion]:
+    async def versions(self, model: str) -> list[RegisteredVersion]:
         """Every version of a model, newest first."""
-        return self._registry.versions(model)
+        return await asyncio.to_thread(self._registry.versions, model)
 
-    def resolve(self, model: str, version: str) -> RegisteredVersion:
+    async def resolve(self, model: str, version: str) -> RegisteredVersion:
         """The version of a number or an alias. Raises UnknownVersion."""
-        return self._registry.resolve(model, version)
+        return await asyncio.to_thread(self._registry.resolve, model, version)
+
+    async def history(self, model: str) -> list[Move]:
+        """Every move of the champion, newest first."""
+        return await asyncio.to_thread(self._registry.history, model)
+
+    async def promote(self, model: str, version: str, reason: str, force: bool) -> None:
+        """See ``Swap.promote``."""
+        await self._swap.promote(model, version, reason, force)
+
+    async def rollback(self, model: str, reason: str) -> None:
+        """See ``Swap.rollback``."""
+        await self._swap.rollback(model, reason)
 
 
 def registry_actor() -> ray.actor.ActorHandle:

@@ -115,6 +115,48 @@ class Models(Reply):
     models: list[Model]
 
 
+class Promotion(BaseModel):
+    """``POST /models/{name}/promote``."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    version: str = Field(max_length=64, description="a version or an alias, such as challenger", examples=["2"])
+    force: bool = Field(False, description="promote even when the gate says no")
+    reason: str = Field("", max_length=500, description="kept in the history")
+
+
+class Rollback(BaseModel):
+    """``POST /models/{name}/rollback``; the body may be left out."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: str = Field("", max_length=500, description="kept in the history")
+
+
+class Move(Reply):
+    """One move of the champion."""
+
+    kind: str = Field(description="promotion or rollback")
+    version: str
+    before: str = Field(description="the champion until then")
+    at: str
+    reason: str
+
+
+class History(Reply):
+    """``GET /models/{name}/history``, newest first."""
+
+    name: str
+    moves: list[Move]
+
+
+class Access(Reply):
+    """``GET /access``: what this client may do."""
+
+    mode: str = Field(description="local or public")
+    changes: str = Field(description="open, token (the admin's token is asked for) or off (read-only)")
+
+
 class Feature(Reply):
     """A column of the table model with the range of its training rows."""
 
@@ -194,4 +236,56 @@ class ErrorReply(Reply):
     """Every 4xx and 5xx."""
 
     error: ErrorBody
+    request_id: str
+
+
+class ProtocolServer(Reply):
+    """``GET /v2``."""
+
+    name: str
+    version: str
+    extensions: list[str]
+
+
+class ProtocolLive(Reply):
+    """``GET /v2/health/live``."""
+
+    live: bool
+
+
+class ProtocolReady(Reply):
+    """``GET /v2/health/ready``."""
+
+    ready: bool
+
+
+class ProtocolModelReady(Reply):
+    """``GET /v2/models/{name}/ready``."""
+
+    name: str
+    ready: bool
+
+
+class ProtocolTensor(Reply):
+    """Name, datatype and shape of a tensor; -1 is any length."""
+
+    name: str
+    datatype: str
+    shape: list[int]
+
+
+class ProtocolModel(Reply):
+    """``GET /v2/models/{name}``."""
+
+    name: str
+    versions: list[str]
+    platform: str
+    inputs: list[ProtocolTensor]
+    outputs: list[ProtocolTensor]
+
+
+class ProtocolError(Reply):
+    """Errors of the Open Inference Protocol."""
+
+    error: str
     request_id: str

@@ -1,0 +1,90 @@
+"""Figures for Prometheus: requests, errors, latency, batches and queue, by model and version.
+
+Each replica counts for itself; ``/api/metrics`` collects from all of them and names the replica
+beside every figure, as a scrape of the replicas one by one would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import Metric
+from prometheus_client.parser import text_string_to_metric_families
+
+LATENCY_BUCKETS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
+BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 512, 2_048, 10_000)
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class ReplicaMetrics:
+    """What one replica of a model counts."""
+
+    def __init__(self, model: str) -> None:
+        self._model = model
+        self._registry = CollectorRegistry()
+        self._requests = Counter(
+            "air_requests", "Requests answered", ["model", "version", "status"], registry=self._registry
+        )
+        self._errors = Counter("air_errors", "Requests refused or failed", ["model", "status"], registry=self._registry)
+        self._latency = Histogram(
+            "air_request_seconds",
+            "Seconds from a request's arrival to its reply",
+            ["model", "version"],
+            buckets=LATENCY_BUCKETS_S,
+            registry=self._registry,
+        )
+        batch = Histogram(
+            "air_batch_size", "Images or rows in one batch", ["model"], buckets=BATCH_BUCKETS, registry=self._registry
+        )
+        self._batch = batch.labels(model)
+        self._ongoing = Gauge("air_ongoing_requests", "Requests being answered", ["model"], registry=self._registry)
+        self._waiting = Gauge(
+            "air_queue_items", "Images or rows waiting for the model", ["model"], registry=self._registry
+        )
+
+    def request(self, version: str, status: int, seconds: float) -> None:
+        """Count a request; ``version`` is empty when none answered."""
+        self._requests.labels(self._model, version, status).inc()
+        self._latency.labels(self._model, version).observe(seconds)
+        if status >= 400:
+            self._errors.labels(self._model, status).inc()
+
+    def batch(self, size: int) -> None:
+        """Count a batch."""
+        self._batch.observe(size)
+
+    def queue(self, ongoing: int, waiting: int) -> None:
+        """Set what is going on now."""
+        self._ongoing.labels(self._model).set(ongoing)
+        self._waiting.labels(self._model).set(waiting)
+
+    def text(self) -> str:
+        """The figures in Prometheus' text form."""
+        return generate_latest(self._registry).decode()
+
+
+def merge(replicas: Iterable[tuple[str, str]]) -> bytes:
+    """One text of the texts of many replicas, ``(replica, text)``, each figure with its replica's name."""
+    families: dict[str, Metric] = {}
+    for replica, text in replicas:
+        for family in text_string_to_metric_families(text):
+            if family.name.endswith("_created"):
+                continue  # when each counter began: a family of its own in this form, of use to nobody
+            merged = families.setdefault(family.name, Metric(family.name, family.documentation, family.type))
+            merged.samples += [
+                sample._replace(labels=sample.labels | {"replica": replica}) for sample in family.samples
+            ]
+    collected = CollectorRegistry()
+    collected.register(_Fixed(families.values()))
+    return generate_latest(collected)
+
+
+class _Fixed:
+    """A collector of metrics that are there already."""
+
+    def __init__(self, metrics: Iterable[Metric]) -> None:
+        self._metrics = list(metrics)
+
+    def collect(self) -> Iterable[Metric]:
+        return self._metrics

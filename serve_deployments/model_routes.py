@@ -1,0 +1,203 @@
+"""Routes about models: versions, what is served, examples, evaluations, promotion and rollback."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from fastapi import APIRouter, Path, Query
+from ray.exceptions import RayError
+
+from models import checkpoint
+from models.images import encode_base64_png
+from models.registry import CHAMPION, Move, RegisteredVersion, UnknownVersion
+from serve_deployments import replicas, schemas
+from serve_deployments.errors import ApiError, NotFound, Unavailable
+from serve_deployments.registry_actor import registry_actor
+from settings import MODEL_NAMES, get_settings
+from training.datasets import breast_cancer as table_data
+from training.errors import DataError
+
+MAX_EXAMPLES = 60
+NAME = Path(description="cifar10 or breast-cancer", examples=["cifar10"])
+
+CHANGE_ERRORS = {status: {"model": schemas.ErrorReply} for status in (401, 409, 503)}
+
+router = APIRouter(prefix="/models")
+
+
+@router.get("")
+async def models() -> schemas.Models:
+    """Both models with their versions, newest first."""
+    return schemas.Models(models=list(await asyncio.gather(*map(_model, MODEL_NAMES))))
+
+
+@router.get("/{name}")
+async def model(name: str = NAME) -> schemas.Model:
+    """One model with its versions, newest first, and what each replica serves."""
+    return await _model(_known(name))
+
+
+@router.get("/{name}/features")
+async def features(name: str = NAME) -> schemas.Features:
+    """Ranges, units and groups of the table model's columns, over its training rows."""
+    if _known(name) != "breast-cancer":
+        raise NotFound(f"{name} takes pictures and has no features; try breast-cancer.")
+    described = [schemas.Feature(**feature) for feature in table_data.describe(_table())]
+    return schemas.Features(name=name, features=described)
+
+
+@router.get("/{name}/examples")
+async def examples(
+    name: str = NAME,
+    n: int = Query(12, ge=1, le=MAX_EXAMPLES),
+    seed: int | None = Query(None, ge=0, lt=2**32, description="the same examples for the same seed"),
+) -> schemas.Examples:
+    """Validation images or rows with their true labels; 404 with the reason when there is no data."""
+    random = np.random.default_rng(seed)
+    if _known(name) == "breast-cancer":
+        return _row_examples(random, n)
+    try:
+        return await asyncio.to_thread(_image_examples, random, n)
+    except DataError as error:
+        raise NotFound(str(error)) from error
+
+
+@router.get("/{name}/versions/{version}/evaluation")
+async def evaluation(version: str = Path(max_length=64), name: str = NAME) -> schemas.Evaluation:
+    """Validation and test figures of a version (or an alias), thresholds with false alarms and misses."""
+    found = await _resolve(_known(name), version)
+    figures = await asyncio.to_thread(checkpoint.read_evaluation, found.folder)
+    wanted = ("validation", "test", "thresholds", "unsure")
+    return schemas.Evaluation(
+        name=name, version=found.version, **{key: figures[key] for key in wanted if key in figures}
+    )
+
+
+@router.get("/{name}/history")
+async def history(name: str = NAME) -> schemas.History:
+    """Every promotion and rollback, newest first."""
+    moves: list[Move] = await registry_actor().history.remote(_known(name))
+    return schemas.History(name=name, moves=[schemas.Move(**move.model_dump()) for move in moves])
+
+
+@router.post("/{name}/promote", responses=CHANGE_ERRORS)
+async def promote(wanted: schemas.Promotion, name: str = NAME) -> schemas.Model:
+    """Put a version into service in every replica, after each has loaded and checked it; then the new state.
+
+    409 when the gate says no and `force` is not set, when a replica finds something wrong with the version, or
+    when another promotion is under way. A version that is served already is 200 and changes nothing.
+    """
+    await _moved(registry_actor().promote.remote(_known(name), wanted.version, wanted.reason, wanted.force))
+    return await _model(name)
+
+
+@router.post("/{name}/rollback", responses=CHANGE_ERRORS)
+async def rollback(wanted: schemas.Rollback | None = None, name: str = NAME) -> schemas.Model:
+    """Put the version that was champion before into service again; then the new state."""
+    reason = wanted.reason if wanted else ""
+    await _moved(registry_actor().rollback.remote(_known(name), reason))
+    return await _model(name)
+
+
+async def _moved(move: Awaitable[None]) -> None:
+    """Await a move of the champion; its refusals come back as the errors they are."""
+    try:
+        await move
+    except RayError as error:
+        cause = getattr(error, "cause", None)
+        if isinstance(cause, ApiError):
+            raise cause from None
+        raise Unavailable("The registry does not answer now; look at the versions and try again.") from error
+
+
+def _known(name: str) -> str:
+    if name not in MODEL_NAMES:
+        raise NotFound(f"There is no model {name[:80]!r}; there are {' and '.join(MODEL_NAMES)}.")
+    return name
+
+
+async def _resolve(name: str, version: str) -> RegisteredVersion:
+    try:
+        return await registry_actor().resolve.remote(name, version)
+    except UnknownVersion as error:
+        raise NotFound(str(getattr(error, "cause", error))) from None
+
+
+async def _model(name: str) -> schemas.Model:
+    versions: list[RegisteredVersion] = await registry_actor().versions.remote(name)
+    try:
+        serving = await replicas.ask_all(name, "serving")
+    except Exception:
+        serving = []
+    described = [(item, checkpoint.read_metadata(item.folder)) for item in versions]
+    labels = next((meta.labels for item, meta in described if CHAMPION in item.aliases), [])
+    return schemas.Model(
+        name=name,
+        labels=labels,
+        versions=[_version(item, meta) for item, meta in described],
+        serving=[schemas.ServingReplica(**replica) for replica in serving],
+    )
+
+
+def _version(item: RegisteredVersion, meta: checkpoint.Metadata) -> schemas.Version:
+    return schemas.Version(
+        version=item.version,
+        aliases=item.aliases,
+        metrics=meta.metrics,
+        created=meta.created,
+        config=meta.config | {"training": meta.training},
+        source={
+            "run": item.run_id,
+            "command": meta.command,
+            "seed": meta.seed,
+            "duration_s": meta.duration_s,
+            "hardware": meta.hardware,
+            "data": meta.data,
+        },
+    )
+
+
+@lru_cache(maxsize=1)
+def _table() -> table_data.Table:
+    return table_data.read_shipped()
+
+
+@lru_cache(maxsize=1)
+def _validation_images() -> Any:
+    from training.datasets import cifar10
+
+    splits = cifar10.load(get_settings(), download=False)
+    return splits.labels, splits.validation, splits.source
+
+
+def _row_examples(random: np.random.Generator, n: int) -> schemas.Examples:
+    table = _table()
+    matrix, malignant = table.part("validation")
+    chosen = random.permutation(len(matrix))[:n]
+    rows = [
+        schemas.RowExample(
+            id=str(i),
+            label="malignant" if malignant[i] else "benign",
+            row=dict(zip(table.features, map(float, matrix[i]), strict=True)),
+        )
+        for i in chosen
+    ]
+    return schemas.Examples(name="breast-cancer", source=table.source, examples=rows)
+
+
+def _image_examples(random: np.random.Generator, n: int) -> schemas.Examples:
+    from training.datasets.cifar10 import decode_stored
+
+    labels, validation, source = _validation_images()
+    chosen = random.permutation(len(validation))[:n]
+    pictures = validation.take(chosen)
+    pixels = decode_stored([item.as_py() for item in pictures.stored], pictures.raw)
+    shown = [
+        schemas.ImageExample(id=str(i), label=labels[label], image=encode_base64_png(image))
+        for i, label, image in zip(chosen, pictures.labels, pixels, strict=True)
+    ]
+    return schemas.Examples(name="cifar10", source=source, examples=shown)

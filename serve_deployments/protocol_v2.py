@@ -1,0 +1,165 @@
+"""The Open Inference Protocol, version 2 (KServe, Triton): tensors in, tensors out, for both models.
+
+https://github.com/kserve/open-inference-protocol; tensors as JSON or, by the binary tensor data
+extension, as bytes behind the JSON. The champion answers. Errors are ``{"error": "<sentence>"}``,
+as the protocol has them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import orjson
+from fastapi import APIRouter, Path, Request
+from fastapi.routing import APIRoute
+from ray import serve
+from ray.exceptions import RayError
+from starlette.responses import Response
+
+from serve_deployments import replicas, schemas, tensors
+from serve_deployments.errors import ApiError, BadRequest, NotFound, Unavailable, json_response, request_id_of
+from serve_deployments.requests import read_body, read_json
+from serve_deployments.tensors import TensorSpec
+from settings import MAX_IMAGES, MAX_ROWS, MODEL_NAMES
+
+PREFIX = "/v2"
+HEADER_LENGTH = "Inference-Header-Content-Length"
+NAME = Path(description="cifar10 or breast-cancer", examples=["breast-cancer"])
+VERSION = Path(max_length=64, description="the version that is served")
+
+INPUTS = {
+    "cifar10": TensorSpec("images", ("UINT8",), (-1, 32, 32, 3), MAX_IMAGES),
+    "breast-cancer": TensorSpec("rows", ("FP64", "FP32"), (-1, 30), MAX_ROWS),
+}
+OUTPUTS = {
+    "cifar10": [TensorSpec("probabilities", ("FP32",), (-1, 10)), TensorSpec("labels", ("BYTES",), (-1,))],
+    "breast-cancer": [
+        TensorSpec("probability_malignant", ("FP64",), (-1,)),
+        TensorSpec("labels", ("BYTES",), (-1,)),
+    ],
+}
+
+
+class ProtocolRoute(APIRoute):
+    """A route whose errors have the protocol's form."""
+
+    def get_route_handler(self) -> Any:
+        """FastAPI's handler with ApiError translated."""
+        handle = super().get_route_handler()
+
+        async def handler(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except ApiError as error:
+                body = {"error": error.message, "request_id": request_id_of(request.headers)}
+                return json_response(body, error.status, error.headers)
+
+        return handler
+
+
+ERRORS = {status: {"model": schemas.ProtocolError} for status in (400, 404, 413, 422, 503)}
+router = APIRouter(prefix=PREFIX, tags=["Open Inference Protocol"], route_class=ProtocolRoute, responses=ERRORS)
+
+
+@router.get("")
+async def server() -> schemas.ProtocolServer:
+    """Name, version and extensions of this server."""
+    return schemas.ProtocolServer(name="air-studio", version="1", extensions=["binary_tensor_data"])
+
+
+@router.get("/health/live")
+async def live() -> schemas.ProtocolLive:
+    """The server is alive."""
+    return schemas.ProtocolLive(live=True)
+
+
+@router.get("/health/ready", response_model=schemas.ProtocolReady, responses={503: {"model": schemas.ProtocolReady}})
+async def ready() -> Response:
+    """200 when both models answer, else 503."""
+    states = [await replicas.state(name) for name in MODEL_NAMES]
+    all_ready = all(state == "ready" for state in states)
+    return json_response({"ready": all_ready}, 200 if all_ready else 503)
+
+
+@router.get("/models/{name}")
+@router.get("/models/{name}/versions/{version}")
+async def metadata(name: str = NAME, version: str | None = None) -> schemas.ProtocolModel:
+    """Inputs and outputs of a model."""
+    served = await _served(name, version)
+    return schemas.ProtocolModel(
+        name=name,
+        versions=[served["version"]],
+        platform=f"{served['backend']}_{served['precision']}",
+        inputs=[schemas.ProtocolTensor(**INPUTS[name].described())],
+        outputs=[schemas.ProtocolTensor(**spec.described()) for spec in OUTPUTS[name]],
+    )
+
+
+@router.get("/models/{name}/ready")
+@router.get("/models/{name}/versions/{version}/ready")
+async def model_ready(name: str = NAME, version: str | None = None) -> schemas.ProtocolModelReady:
+    """200 when the model answers, in the version that is asked for."""
+    await _served(name, version)
+    return schemas.ProtocolModelReady(name=name, ready=True)
+
+
+@router.post("/models/{name}/infer")
+@router.post("/models/{name}/versions/{version}/infer")
+async def infer(request: Request, name: str = NAME, version: str | None = None) -> Response:
+    """The champion's answers to one input tensor; see the model's metadata for its name and shape."""
+    _known(name)
+    body = await read_body(request)
+    split = _header_length(request, len(body))
+    content = read_json(body[:split])
+    if not isinstance(content, dict):
+        raise BadRequest("The body must be a JSON object with 'inputs'.")
+    wanted = tensors.wanted_outputs(content, OUTPUTS[name])
+    inputs = tensors.read_input(content, body[split:], INPUTS[name])
+    answered, labels, answers = await _ask(name, version, inputs)
+    outputs = {OUTPUTS[name][0].name: answers, "labels": tensors.label_array(labels, answers)}
+    described, binary = tensors.write_outputs(outputs, wanted, OUTPUTS[name])
+    reply: dict[str, Any] = {"model_name": name, "model_version": answered, "outputs": described}
+    if isinstance(content.get("id"), str):
+        reply["id"] = content["id"]
+    if not binary:
+        return json_response(reply)
+    header = orjson.dumps(reply)
+    return Response(header + binary, headers={HEADER_LENGTH: str(len(header))}, media_type="application/octet-stream")
+
+
+def _known(name: str) -> None:
+    if name not in MODEL_NAMES:
+        raise NotFound(f"There is no model {name[:80]!r}; there are {' and '.join(MODEL_NAMES)}.")
+
+
+async def _served(name: str, version: str | None) -> dict[str, str]:
+    """What a replica of the model serves. Raises NotFound, Unavailable."""
+    _known(name)
+    try:
+        served = (await replicas.ask_all(name, "serving"))[0]
+    except Exception as error:
+        raise Unavailable(f"{name} does not answer now; try again.") from error
+    if version not in (None, served["version"]):
+        raise NotFound(f"Version {version[:64]!r} of {name} is not served; version {served['version']} is.")
+    return served
+
+
+async def _ask(name: str, version: str | None, inputs: np.ndarray) -> tuple[str, list[str], np.ndarray]:
+    try:
+        return await serve.get_app_handle(name).infer.remote(inputs, version)
+    except RayError as error:
+        cause = getattr(error, "cause", None)
+        if isinstance(cause, ApiError):
+            raise cause from None
+        raise Unavailable(f"{name} does not answer now; try again.") from error
+
+
+def _header_length(request: Request, total: int) -> int:
+    """How many bytes of the body are JSON; what follows are binary tensors. Raises BadRequest."""
+    given = request.headers.get(HEADER_LENGTH)
+    if given is None:
+        return total
+    if not given.isdigit() or int(given) > total:
+        raise BadRequest(f"{HEADER_LENGTH} must be the JSON's length in bytes, at most the body's {total}.")
+    return int(given)

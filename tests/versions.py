@@ -1,0 +1,48 @@
+"""Further versions of the shipped models for tests: whole ones that answer otherwise, and broken ones."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from models import checkpoint
+from models.cifar10 import WEIGHTS, Cifar10Model
+from models.registry import Registry
+from settings import ROOT, Settings
+
+SHIPPED = ROOT / "models" / "pretrained"
+State = dict[str, torch.Tensor]
+
+
+def add_shifted(home: Path, name: str = "shifted", metrics: dict[str, float] | None = None) -> str:
+    """Register an image model that says the next class for each picture; returns its version."""
+    model = Cifar10Model.load(SHIPPED / "cifar10")
+    head = model.network.head.weight
+    head.data = head.data.roll(1, 0)
+    if metrics:
+        model.metadata.metrics.update(metrics)
+    inputs = np.load(SHIPPED / "cifar10" / checkpoint.GOLDEN)["inputs"]
+    folder = home / "checkpoints" / "cifar10" / name
+    with checkpoint.writing(folder) as made:
+        shutil.copyfile(SHIPPED / "cifar10" / checkpoint.EVALUATION, made / checkpoint.EVALUATION)
+        model.save(made)
+        checkpoint.write_golden(made, inputs, model.predict(inputs))
+        (made / checkpoint.METADATA).write_text(model.metadata.model_dump_json())
+    return Registry(Settings(air_home=home)).register(folder)
+
+
+def add_broken(home: Path, name: str, harm: Callable[[State], None]) -> str:
+    """Register an image model whose weights were changed by ``harm`` and whose manifest is right; its version."""
+    folder = home / "checkpoints" / "cifar10" / name
+    with checkpoint.writing(folder) as made:
+        for file in (SHIPPED / "cifar10").iterdir():
+            if file.name != checkpoint.MANIFEST:
+                shutil.copyfile(file, made / file.name)
+        state = torch.load(made / WEIGHTS, weights_only=True)
+        harm(state)
+        torch.save(state, made / WEIGHTS)
+    return Registry(Settings(air_home=home)).register(folder)
