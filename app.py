@@ -144,7 +144,7 @@ def _start_serve(settings: Settings) -> None:
         serve.start(
             proxy_location="HeadOnly",
             http_options={"host": settings.air_host, "port": settings.air_port},
-            logging_config={"enable_access_log": False},
+            logging_config={"enable_access_log": False, "log_level": "WARNING"},
         )
 
 

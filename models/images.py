@@ -8,6 +8,8 @@ from __future__ import annotations
 import base64
 import io
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -32,28 +34,45 @@ def decode(data: bytes, size: int) -> np.ndarray:
     transparency is laid on white, 16-bit and CMYK are converted, and the middle square is
     resized. A picture of size×size RGB passes through unchanged. Raises ImageError.
     """
-    return np.asarray(_square(open_upright(data), size), dtype=np.uint8)
+    return pixels(open_header(data), size)
 
 
-def open_upright(data: bytes) -> Image.Image:
-    """The picture as upright RGB at its own size. Raises ImageError, ImageTooLarge."""
+def open_header(data: bytes) -> Image.Image:
+    """The picture with its header read and nothing decoded. Raises ImageError, ImageTooLarge."""
     if not data:
         raise ImageError("The image is empty (0 bytes); send the bytes of a JPEG, PNG, WebP, GIF or BMP file.")
+    with _told():
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise ImageTooLarge(
+            f"The image has {width}×{height} pixels; at most {MAX_PIXELS // 1_000_000} megapixels are read."
+        )
+    return image
+
+
+def pixels(image: Image.Image, size: int) -> np.ndarray:
+    """What ``decode`` returns, of what ``open_header`` returned. Raises ImageError."""
+    return np.asarray(_square(_upright(image), size), dtype=np.uint8)
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """The whole picture of ``open_header`` as upright RGB at its own size. Raises ImageError."""
+    with _told():
+        image.draft("RGB", (256, 256))
+        image.load()
+        ImageOps.exif_transpose(image, in_place=True)
+        return _to_rgb(image)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Turn whatever Pillow raises into an ImageError that tells a person what is wrong."""
     try:
         with warnings.catch_warnings():
             # Pillow warns of bombs and odd metadata; size is checked here and the rest decides nothing.
             warnings.simplefilter("ignore")
-            image = Image.open(io.BytesIO(data), formats=FORMATS)
-            width, height = image.size
-            if width * height > MAX_PIXELS:
-                raise ImageTooLarge(
-                    f"The image has {width}×{height} pixels; at most {MAX_PIXELS // 1_000_000} megapixels are read."
-                )
-            image.draft("RGB", (256, 256))
-            image.load()
-            return _to_rgb(ImageOps.exif_transpose(image))
-    except ImageError:
-        raise
+            yield
     except UnidentifiedImageError as error:
         raise ImageError("The data is not a picture; send a JPEG, PNG, WebP, GIF or BMP file.") from error
     except Image.DecompressionBombError as error:

@@ -9,50 +9,63 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
+from PIL import Image
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 from starlette.requests import Request
 
-from models.images import ImageError, ImageTooLarge, decode, encode_base64_png
+from models.images import ImageError, ImageTooLarge, encode_base64_png, open_header, pixels
 from serve_deployments.errors import Invalid, TooLarge
-from serve_deployments.model_app import REPLICA_CPUS, SERVE_MAX_ONGOING, ModelApp, VersionShelf
+from serve_deployments.model_app import QUIET, REPLICA_CPUS, SERVE_MAX_ONGOING, ModelApp, VersionShelf
 from serve_deployments.requests import ImageOptions, read_images, read_options
 from settings import get_settings
 
 MAX_BATCH = 64
 MAX_WAITING = 1_024
 DECODE_THREADS = 2
+SMALL_BYTES, SMALL_PIXELS = 32_768, 65_536
 
 
-def decode_all(pictures: list[bytes], size: int, give_up_at: float) -> np.ndarray:
-    """uint8 (n, size, size, 3) of encoded pictures. Raises Invalid or TooLarge naming the picture.
+def open_all(pictures: list[bytes]) -> list[Image.Image]:
+    """Pictures with their headers read. Raises Invalid or TooLarge naming the picture."""
+    return [_named(i, open_header, picture) for i, picture in enumerate(pictures)]
+
+
+def pixels_of_all(opened: list[Image.Image], size: int, give_up_at: float) -> np.ndarray:
+    """uint8 (n, size, size, 3) of opened pictures. Raises Invalid naming the picture.
 
     Raises TimeoutError between two pictures when ``time.monotonic()`` has passed ``give_up_at``: nobody
     waits for the answer any more.
     """
     decoded = []
-    for i, picture in enumerate(pictures):
+    for i, picture in enumerate(opened):
         if time.monotonic() > give_up_at:
             raise TimeoutError
-        try:
-            decoded.append(decode(picture, size))
-        except ImageTooLarge as error:
-            raise TooLarge(f"Image {i}: {error}") from error
-        except ImageError as error:
-            raise Invalid(f"Image {i}: {error}") from error
+        decoded.append(_named(i, pixels, picture, size))
     return np.stack(decoded)
+
+
+def _named(i: int, step: Callable[..., Any], *arguments: Any) -> Any:
+    try:
+        return step(*arguments)
+    except ImageTooLarge as error:
+        raise TooLarge(f"Image {i}: {error}") from error
+    except ImageError as error:
+        raise Invalid(f"Image {i}: {error}") from error
 
 
 def encode(model: Any, images: np.ndarray, probabilities: np.ndarray, options: ImageOptions) -> list[dict[str, Any]]:
     """Predictions as the contract has them, of probabilities (n, classes) for images (n, size, size, 3)."""
-    order = np.argsort(-probabilities, axis=1)[:, : options.top_k]
     predictions = []
-    for i, best in enumerate(order):
-        top = [{"label": model.labels[j], "probability": float(probabilities[i, j])} for j in best]
+    for i, row in enumerate(probabilities.tolist()):
+        best = sorted(zip(row, model.labels, strict=True), key=itemgetter(0), reverse=True)[: options.top_k]
+        top = [{"label": label, "probability": probability} for probability, label in best]
         prediction: dict[str, Any] = {**top[0], "unsure": top[0]["probability"] < model.unsure_below, "top_k": top}
         if options.view:
             prediction["seen"] = encode_base64_png(images[i])
@@ -63,6 +76,7 @@ def encode(model: Any, images: np.ndarray, probabilities: np.ndarray, options: I
 @serve.deployment(
     name="cifar10",
     max_ongoing_requests=SERVE_MAX_ONGOING,
+    logging_config=QUIET,
     ray_actor_options={"num_cpus": REPLICA_CPUS},
 )
 class ImageApp(ModelApp):
@@ -88,10 +102,17 @@ class ImageApp(ModelApp):
         return await read_images(request), options
 
     async def decode(self, model: Any, sent: list[bytes]) -> np.ndarray:
-        """Pixels, uint8 (n, size, size, 3), decoded in a thread."""
+        """Pixels, uint8 (n, size, size, 3): of a small picture at once, of larger ones in a thread."""
         give_up_at = time.monotonic() + self._settings.air_deadline_s
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._decoders, decode_all, sent, model.size, give_up_at)
+        # Handing over to a thread costs as much as decoding a thumbnail.
+        if sum(map(len, sent)) > SMALL_BYTES:
+            opened = await loop.run_in_executor(self._decoders, open_all, sent)
+        else:
+            opened = open_all(sent)
+            if sum(picture.width * picture.height for picture in opened) <= SMALL_PIXELS:
+                return pixels_of_all(opened, model.size, give_up_at)
+        return await loop.run_in_executor(self._decoders, pixels_of_all, opened, model.size, give_up_at)
 
     def encode(
         self, model: Any, inputs: np.ndarray, answers: np.ndarray, options: ImageOptions

@@ -26,6 +26,7 @@ import numpy as np
 from ray import serve
 from ray.exceptions import RayError
 from ray.serve.handle import DeploymentHandle
+from ray.serve.schema import LoggingConfig
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -56,6 +57,8 @@ REPLICA_CPUS = 0.1
 # Serve's own limit lies far above MAX_ONGOING: what is too much is refused here, in the API's own words.
 SERVE_MAX_ONGOING = 100_000
 DRAIN_S = 10.0
+# Serve writes a line for each request otherwise, a tenth of what answering it costs.
+QUIET = LoggingConfig(enable_access_log=False, log_level="WARNING")
 
 
 @dataclass
@@ -88,6 +91,7 @@ class ModelApp:
         self._shelf = shelf
         self._settings = get_settings()
         self._registry = registry_actor()
+        self._handlers = {"/predict": self.predict, "/compare": self.compare}
         self._ongoing = 0
         self._prepared: Loaded | None = None
         self.metrics = ReplicaMetrics(self.name)
@@ -147,13 +151,13 @@ class ModelApp:
             self._ongoing -= 1
 
     def _handler(self, request: Request) -> Callable[[Request, str], Awaitable[dict[str, Any]]]:
-        path = request.url.path.removeprefix(f"/api/{self.name}")
-        handlers = {"/predict": self.predict, "/compare": self.compare}
-        if path not in handlers:
-            raise NotFound(f"There is no route {request.url.path[:200]}; see /api/docs.")
+        path: str = request.scope["path"]
+        handler = self._handlers.get(path.removeprefix(f"/api/{self.name}"))
+        if handler is None:
+            raise NotFound(f"There is no route {path[:200]}; see /api/docs.")
         if request.method != "POST":
-            raise MethodNotAllowed(f"{request.url.path} takes POST, not {request.method[:20]}.")
-        return handlers[path]
+            raise MethodNotAllowed(f"{path} takes POST, not {request.method[:20]}.")
+        return handler
 
     async def predict(self, request: Request, request_id: str) -> dict[str, Any]:
         """``POST /{model}/predict``."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import orjson
@@ -24,7 +25,7 @@ IMAGE_FORMS = 'multipart parts named "file", a raw image/* body, or JSON {"image
 class Options(BaseModel):
     """Query options common to all predict routes."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     explain: bool = False
     version: str = Field("champion", max_length=64, description="a version or an alias")
@@ -42,6 +43,8 @@ O = TypeVar("O", bound=Options)
 
 def read_options(schema: type[O], query: Mapping[str, str]) -> O:
     """Query options, validated. Raises Invalid naming the option and what would be right."""
+    if not query:
+        return _defaults(schema)
     try:
         return schema.model_validate(dict(query))
     except ValidationError as error:
@@ -50,6 +53,11 @@ def read_options(schema: type[O], query: Mapping[str, str]) -> O:
         if first["type"] == "extra_forbidden":
             raise Invalid(f"There is no query option {name!r}; there are {', '.join(schema.model_fields)}.") from None
         raise Invalid(f"Query option {name!r}: {first['msg']}, got {str(first['input'])[:50]!r}.") from None
+
+
+@lru_cache
+def _defaults(schema: type[O]) -> O:
+    return schema()
 
 
 async def read_body(request: Request) -> bytes:

@@ -24,15 +24,31 @@ HERE = Path(__file__).parent
 STARTING_PAGE = HERE / "starting.html"
 ORPHAN_GRACE_S = 3.0
 
+# For sed. Statistics and metrics on loopback; no log line a request, which nobody reads; a client that
+# sends its header by the drop is cut off; what HAProxy itself must refuse is said as the API says it;
+# a prediction whose replica dies is asked of another; no task a request that waits for a hang-up, other than
+# where events are streamed.
 EDITS = r"""
 s/bind \*:/bind 127.0.0.1:/
 s/bind :\([0-9]\)/bind 127.0.0.1:\1/
+/^ *log /d
+/^ *option \(httplog\|log-health-checks\)/d
+/^defaults/a\    timeout http-request 15s
+s/errorfile \(50[234]\) .*/http-error status \1 content-type application\/json lf-string '{gone}' hdr Retry-After 2/
+/^backend http-\(cifar10\|breast-cancer\)$/a\    retry-on conn-failure empty-response
+/^frontend http_frontend/,/bind/{
+/bind/a\    http-request set-header x-request-disconnect-disabled ?1 if { path_beg /api/ }
+}
 /http-request return status 404 content-type text.plain lf-string "Path/{
 i\    acl api path_beg /api
 i\    http-request return status 503 content-type text/html file {page} hdr Retry-After 2 if { path / }
 i\    http-request return status 503 content-type application/json lf-string '{json}' hdr Retry-After 2 if api
 }
 """
+GONE_JSON = (
+    '{"error":{"code":"unavailable","message":"What answers this has just gone and is coming back; try again."},'
+    '"request_id":"%[uuid]"}'
+)
 STARTING_JSON = (
     '{"error":{"code":"unavailable","message":"This part of AIR Studio is starting; try again in a moment."},'
     '"request_id":"%[uuid]"}'
@@ -52,6 +68,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "RAY_SERVE_ENABLE_HA_PROXY": "1",
         "RAY_SERVE_THROUGHPUT_OPTIMIZED": "1",
         "RAY_SERVE_HAPROXY_NBTHREAD": "1",
+        "RAY_SERVE_HAPROXY_METRICS_ENABLED": "0",  # Python would read a line for each request; /api/metrics counts
         "RAY_SERVE_HAPROXY_BINARY_PATH": str(folder / "haproxy.sh"),
         "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(folder / "haproxy.cfg"),
         "RAY_SERVE_HAPROXY_SOCKET_PATH": str(folder / "admin.sock"),
@@ -87,7 +104,7 @@ def prepare(settings: Settings) -> None:
     script = folder / "haproxy.sh"
     shutil.copyfile(HERE / "haproxy.sh", script)
     script.chmod(0o700)
-    edits = EDITS.replace("{page}", str(STARTING_PAGE)).replace("{json}", STARTING_JSON)
+    edits = EDITS.replace("{page}", str(STARTING_PAGE)).replace("{json}", STARTING_JSON).replace("{gone}", GONE_JSON)
     (folder / "edits.sed").write_text(edits)
     os.environ.update(environment(settings))
 
