@@ -19,7 +19,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +114,7 @@ def start(settings: Settings) -> None:
         proxies = threading.Thread(target=_start_serve, args=(settings,), daemon=True)
         proxies.start()
         _deploy_models()
-        _wait_for(lambda: front.haproxy_is_up(settings), "HAProxy has not opened the port")
+        _wait_for(lambda: front.haproxy_serves(settings), "HAProxy has not opened the port")
     finally:
         starting_page.close()
     _wait_until_running(*MODEL_NAMES)
@@ -256,13 +256,16 @@ def main() -> int:
 
 def run(settings: Settings) -> int:
     """Start, wait for a signal, stop; returns the exit status."""
+    from serve_deployments import front
+
     status = 0
     stop_on_signals()
     try:
         start(settings)
         host = "localhost" if settings.air_host == "127.0.0.1" else settings.air_host
         say(f"AIR Studio is ready: http://{host}:{settings.air_port}   (Ctrl-C stops it)")
-        STOP_ASKED.wait()
+        with closing(front.StandIn(settings)):
+            STOP_ASKED.wait()
     except KeyboardInterrupt:
         pass
     except CannotStart as error:

@@ -16,7 +16,7 @@ from ray.serve.handle import DeploymentHandle
 from starlette.requests import Request
 
 from serve_deployments.errors import Invalid
-from serve_deployments.model_app import QUIET, REPLICA_CPUS, SERVE_MAX_ONGOING, ModelApp, VersionShelf
+from serve_deployments.model_app import HEALTH_CHECK_S, QUIET, REPLICA_CPUS, SERVE_MAX_ONGOING, ModelApp, VersionShelf
 from serve_deployments.requests import Options, read_json_request, read_options
 from settings import MAX_ROWS, get_settings
 
@@ -83,6 +83,7 @@ def encode(model: Any, rows: np.ndarray, probabilities: np.ndarray, options: Opt
     name="breast-cancer",
     max_ongoing_requests=SERVE_MAX_ONGOING,
     logging_config=QUIET,
+    health_check_period_s=HEALTH_CHECK_S,
     ray_actor_options={"num_cpus": REPLICA_CPUS},
 )
 class TableApp(ModelApp):

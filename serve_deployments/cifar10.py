@@ -22,7 +22,7 @@ from starlette.requests import Request
 
 from models.images import ImageError, ImageTooLarge, encode_base64_png, open_header, pixels
 from serve_deployments.errors import Invalid, TooLarge
-from serve_deployments.model_app import QUIET, REPLICA_CPUS, SERVE_MAX_ONGOING, ModelApp, VersionShelf
+from serve_deployments.model_app import HEALTH_CHECK_S, QUIET, REPLICA_CPUS, SERVE_MAX_ONGOING, ModelApp, VersionShelf
 from serve_deployments.requests import ImageOptions, read_images, read_options
 from settings import get_settings
 
@@ -77,6 +77,7 @@ def encode(model: Any, images: np.ndarray, probabilities: np.ndarray, options: I
     name="cifar10",
     max_ongoing_requests=SERVE_MAX_ONGOING,
     logging_config=QUIET,
+    health_check_period_s=HEALTH_CHECK_S,
     ray_actor_options={"num_cpus": REPLICA_CPUS},
 )
 class ImageApp(ModelApp):

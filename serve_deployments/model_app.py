@@ -57,6 +57,7 @@ REPLICA_CPUS = 0.1
 # Serve's own limit lies far above MAX_ONGOING: what is too much is refused here, in the API's own words.
 SERVE_MAX_ONGOING = 100_000
 DRAIN_S = 10.0
+HEALTH_CHECK_S = 2.0
 # Serve writes a line for each request otherwise, a tenth of what answering it costs.
 QUIET = LoggingConfig(enable_access_log=False, log_level="WARNING")
 

@@ -8,9 +8,12 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import signal
 import socket
+import subprocess
 import threading
 import time
+import urllib.request
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -35,7 +38,7 @@ s/bind :\([0-9]\)/bind 127.0.0.1:\1/
 /^ *option \(httplog\|log-health-checks\)/d
 /^defaults/a\    timeout http-request 15s
 s/errorfile \(50[234]\) .*/http-error status \1 content-type application\/json lf-string '{gone}' hdr Retry-After 2/
-/^backend http-\(cifar10\|breast-cancer\)$/a\    retry-on conn-failure empty-response
+/^backend http-\(cifar10\|breast-cancer\)$/a\    option http-buffer-request\n    retry-on conn-failure empty-response
 /^frontend http_frontend/,/bind/{
 /bind/a\    http-request set-header x-request-disconnect-disabled ?1 if { path_beg /api/ }
 }
@@ -76,6 +79,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(folder / "server-state"),
         "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": str(folder / "metrics.sock"),
         "RAY_SERVE_HAPROXY_HEALTH_CHECK_INTER": "1s",
+        "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "2",
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "2",
         "RAY_SERVE_HAPROXY_STATS_PORT": str(settings.haproxy_stats_port),
         "RAY_SERVE_HAPROXY_METRICS_PORT": str(settings.haproxy_metrics_port),
@@ -146,11 +150,63 @@ def port_is_free(host: str, port: int) -> bool:
     return True
 
 
-def haproxy_is_up(settings: Settings) -> bool:
-    """Whether HAProxy has opened its ports."""
+def haproxy_runs(settings: Settings) -> bool:
+    """Whether Ray's HAProxy has opened its ports."""
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", settings.haproxy_stats_port)) == 0
+
+
+def haproxy_serves(settings: Settings) -> bool:
+    """Whether Ray's HAProxy knows an application, and so has opened the public port (see haproxy.sh)."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{settings.haproxy_stats_port}/stats;csv", timeout=1) as reply:
+            return b"\nhttp-" in reply.read()
+    except OSError:
+        return False
+
+
+class StandIn:
+    """Keeps the port served while Ray's HAProxy is gone: Ray takes some ten seconds to start another.
+
+    Looks every ``LOOK_S`` whether HAProxy listens; when not, runs one with Ray's last configuration
+    until Ray's own is there again.
+    """
+
+    LOOK_S = 0.05
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._ended = threading.Event()
+        self._process: subprocess.Popen | None = None
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Look no more, and stop what is running."""
+        self._ended.set()
+        self._thread.join()
+        if self._process is not None:
+            self._process.kill()
+
+    def _watch(self) -> None:
+        while not self._ended.wait(self.LOOK_S):
+            if self._process is None and not haproxy_runs(self._settings):
+                self._process = self._start()
+            elif self._process is not None and haproxy_serves(self._settings):
+                self._process.send_signal(signal.SIGUSR1)  # it ends when its last request has
+                self._process = None
+
+    def _start(self) -> subprocess.Popen | None:
+        folder = self._settings.tmp / "haproxy"
+        written = max(folder.glob("*/haproxy.cfg"), key=lambda path: path.stat().st_mtime, default=None)
+        if written is None:
+            return None
+        own = folder / "stand-in.cfg"
+        # Without the ports and sockets by which Ray, and this watch, know Ray's own.
+        edits = r"/stats socket/d;/^frontend prometheus/,/no log/d;/^listen stats/,$d;/server-state/d"
+        own.write_text(subprocess.run(["sed", edits, str(written)], capture_output=True, text=True, check=True).stdout)
+        return subprocess.Popen([os.environ["AIR_HAPROXY_BINARY"], "-db", "-f", str(own)], stderr=subprocess.DEVNULL)
 
 
 class StartingPage:

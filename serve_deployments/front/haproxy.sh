@@ -1,9 +1,10 @@
 #!/bin/sh
-# HAProxy as Ray Serve starts it (haproxy -db -f CONFIG …), after three changes to what Ray gives it:
-# its statistics and metrics listen on loopback only, what has no application yet is told so, and
-# it may open the public port while the starting page still holds it (no -dR).
+# HAProxy as Ray Serve starts it (haproxy -db -f CONFIG …), after changes to what Ray gives it:
+# the edits of front/__init__.py; no public port before it knows an application, so that whatever
+# holds the port goes on answering; and it may share that port (no -dR).
 set -e
 sed -i -f "$AIR_HAPROXY_EDITS" "$3"
+grep -q '^backend http-' "$3" || sed -i '/^frontend http_frontend/,/bind/{/bind/d}' "$3"
 for argument in "$@"; do
   shift
   [ "$argument" = "-dR" ] || set -- "$@" "$argument"
