@@ -8,14 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import requests
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
 from settings import Settings
+from tests import versions
 from tests.install_browser import system_browser
 from tests.running_app import RunningApp
 from training.datasets.cifar10 import LABELS
 
+ADMIN_TOKEN = "a-token-for-tests"
 BROWSER_FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -28,8 +31,13 @@ BROWSER_FLAGS = [
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that need the app run last: training has the machine for itself until then."""
-    items.sort(key=lambda item: bool({"app", "app_url"} & set(getattr(item, "fixturenames", ()))))
+    """Tests that need an app run last: training has the machine for itself until then."""
+
+    def when(item: pytest.Item) -> int:
+        names = set(getattr(item, "fixturenames", ()))
+        return 2 if "public_app" in names else 1 if {"app", "app_url"} & names else 0
+
+    items.sort(key=when)
 
 
 @pytest.fixture(scope="session")
@@ -78,6 +86,29 @@ def app(tmp_path_factory: pytest.TempPathFactory, small_cifar10: Path) -> Iterat
         yield running.start()
     finally:
         running.stop()
+
+
+@pytest.fixture(scope="session")
+def public_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
+    """A second app, in public mode with an admin, for tests that change what is served or break something.
+
+    Version 2 of its image model says the next class for each picture.
+    """
+    home = tmp_path_factory.mktemp("public") / "home"
+    versions.add_shifted(home)
+    running = RunningApp(home, AIR_MODE="public", AIR_ADMIN_TOKEN=ADMIN_TOKEN)
+    try:
+        yield running.start()
+    finally:
+        running.stop()
+
+
+@pytest.fixture(scope="session")
+def admin(public_app: RunningApp) -> requests.Session:
+    """A client of ``public_app`` that shows the admin's token."""
+    session = requests.Session()
+    session.headers["Authorization"] = f"Bearer {ADMIN_TOKEN}"
+    return session
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ import pytest
 import requests
 
 from models import checkpoint
+from models.backends import has_fast_bf16
 from models.images import decode
 from settings import ROOT
 from training.datasets import breast_cancer as table_data
@@ -26,7 +27,8 @@ def test_models_list_versions_and_what_each_replica_serves(api: str) -> None:
         assert requests.get(f"{api}/models/{name}").json()["versions"] == model["versions"]
     assert len({replica["replica"] for replica in models["cifar10"]["serving"]}) == 2
     assert {replica["version"] for replica in models["cifar10"]["serving"]} == {"1"}
-    assert {"backend": "torch", "precision": "fp32"}.items() <= models["cifar10"]["serving"][0].items()
+    precision = "bf16" if has_fast_bf16() else "fp32"
+    assert {"backend": "openvino", "precision": precision}.items() <= models["cifar10"]["serving"][0].items()
     assert models["breast-cancer"]["serving"][0]["backend"] == "xgboost"
 
 

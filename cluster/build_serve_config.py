@@ -1,0 +1,56 @@
+"""Write ``cluster/serve.yaml``: what ``serve build`` says of the four applications, with their names and routes.
+
+    python cluster/build_serve_config.py            after a change of a deployment's options
+
+A test compares the file with what this program would write.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+TARGETS = {
+    "cifar10": "serve_deployments.cifar10:app",
+    "breast-cancer": "serve_deployments.breast_cancer:app",
+    "control": "serve_deployments.control:app",
+    "ui": "app:page",
+}
+HEADER = """\
+# The four applications on a Ray cluster that runs already, from the repository's root on its head:
+#   serve run cluster/serve.yaml          in the foreground
+#   serve deploy cluster/serve.yaml       through the cluster's dashboard
+# `python app.py` does the same on one machine, with HAProxy in front.
+# Written by cluster/build_serve_config.py; change the deployments, not this file.
+"""
+
+
+def config() -> str:
+    """The text of ``cluster/serve.yaml``."""
+    from app import ROUTES
+
+    serve = Path(sys.executable).with_name("serve")
+    with tempfile.NamedTemporaryFile(suffix=".yaml") as built:
+        command = [str(serve), "build", *TARGETS.values(), "-o", built.name]
+        subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
+        applications = yaml.safe_load(Path(built.name).read_text())["applications"]
+    for application, name in zip(applications, TARGETS, strict=True):
+        application.update(name=name, route_prefix=ROUTES[name])
+        del application["runtime_env"]
+    content = {
+        "proxy_location": "HeadOnly",
+        "http_options": {"host": "127.0.0.1", "port": 7860},
+        "applications": applications,
+    }
+    return HEADER + yaml.safe_dump(content, sort_keys=False)
+
+
+if __name__ == "__main__":
+    (ROOT / "cluster" / "serve.yaml").write_text(config())
