@@ -265,7 +265,9 @@ def run(settings: Settings) -> int:
         host = "localhost" if settings.air_host == "127.0.0.1" else settings.air_host
         say(f"AIR Studio is ready: http://{host}:{settings.air_port}   (Ctrl-C stops it)")
         with closing(front.StandIn(settings)):
-            STOP_ASKED.wait()
+            # Without a limit, a signal that another thread of the process takes would not wake this one.
+            while not STOP_ASKED.wait(1):
+                pass
     except KeyboardInterrupt:
         pass
     except CannotStart as error:

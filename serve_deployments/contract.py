@@ -20,6 +20,8 @@ STATUSES = {
     "400": "the body or query cannot be read",
     "403": "this client may not ask",
     "404": "no such version",
+    "408": "the body did not arrive in time",
+    "409": "the version that is asked for is damaged",
     "413": "too many bytes or pixels",
     "415": "a content type that is not read",
     "422": "a value is wrong; the message names it",

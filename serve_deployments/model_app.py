@@ -38,6 +38,7 @@ from serve_deployments.batching import GreedyBatcher
 from serve_deployments.errors import (
     ApiError,
     Busy,
+    Conflict,
     MethodNotAllowed,
     NotFound,
     TimedOut,
@@ -224,7 +225,7 @@ class ModelApp:
             if isinstance(cause, ApiError):
                 raise cause from None
             if isinstance(cause, CheckpointError):
-                raise Unavailable(f"Version {found.version} of {self.name} cannot be loaded. {cause}") from None
+                raise Conflict(f"Version {found.version} of {self.name} cannot be loaded. {cause}") from None
             raise Unavailable(f"Version {found.version} of {self.name} cannot answer now; try again.") from error
 
     async def _load(self, version: str, folder: Path) -> Loaded:
