@@ -12,6 +12,7 @@ that it began with.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import time
 from collections import OrderedDict
@@ -103,6 +104,9 @@ class ModelApp:
         """Load the champion, checked against its golden answers."""
         found: RegisteredVersion = await self._registry.resolve.remote(self.name, CHAMPION)
         self.champion = await self._load(found.version, found.folder)
+        # What is loaded stays; the collector need not look through it again and again.
+        gc.collect()
+        gc.freeze()
         now: RegisteredVersion = await self._registry.resolve.remote(self.name, CHAMPION)
         if now.version != found.version:
             # Promoted while this replica was loading; it could not be told yet.

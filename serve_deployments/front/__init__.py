@@ -29,7 +29,8 @@ ORPHAN_GRACE_S = 3.0
 
 # For sed. Statistics and metrics on loopback; no log line a request, which nobody reads; a client that
 # sends its header by the drop is cut off; what HAProxy itself must refuse is said as the API says it;
-# a prediction whose replica dies is asked of another; no task a request that waits for a hang-up, other than
+# a prediction whose replica dies is asked of another; a client alone stays with one replica, whose caches
+# are warm, in place of each in turn; no task a request that waits for a hang-up, other than
 # where events are streamed.
 EDITS = r"""
 s/bind \*:/bind 127.0.0.1:/
@@ -39,6 +40,7 @@ s/bind :\([0-9]\)/bind 127.0.0.1:\1/
 /^defaults/a\    timeout http-request 15s
 s/errorfile \(50[234]\) .*/http-error status \1 content-type application\/json lf-string '{gone}' hdr Retry-After 2/
 /^backend http-\(cifar10\|breast-cancer\)$/a\    option http-buffer-request\n    retry-on conn-failure empty-response
+s/^\( *\)server \(SERVE_REPLICA_\(cifar10\|breast-cancer\)[^ ]*\) .*/&\n\1use-server \2 if { be_conn le 1 }/
 /^frontend http_frontend/,/bind/{
 /bind/a\    http-request set-header x-request-disconnect-disabled ?1 if { path_beg /api/ }
 }
@@ -78,6 +80,8 @@ def environment(settings: Settings) -> dict[str, str]:
         "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(folder),
         "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(folder / "server-state"),
         "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": str(folder / "metrics.sock"),
+        "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "0.2",
+        "RAY_SERVE_METRICS_EXPORT_INTERVAL_MS": "1000",
         "RAY_SERVE_HAPROXY_HEALTH_CHECK_INTER": "1s",
         "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "2",
         "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "2",
