@@ -95,4 +95,6 @@ class BreastCancerModel:
     def out_of_range(self, matrix: np.ndarray) -> list[list[str]]:
         """For each row the features whose value lies outside the training rows' range."""
         outside = (matrix < self._low) | (matrix > self._high)
+        if not outside.any():
+            return [[] for _ in matrix]
         return [[self.features[i] for i in np.flatnonzero(row)] for row in outside]

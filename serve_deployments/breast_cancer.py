@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,8 @@ from settings import MAX_ROWS, get_settings
 
 MAX_BATCH = MAX_ROWS
 MAX_WAITING = 4 * MAX_ROWS
+NUMBERS = {int, float}
+LARGEST = 1e30
 
 
 def read_rows(content: Any, features: list[str]) -> np.ndarray:
@@ -31,7 +32,15 @@ def read_rows(content: Any, features: list[str]) -> np.ndarray:
         raise Invalid("The body must be one JSON object with the 30 features, or a list of them.")
     if not 1 <= len(rows) <= MAX_ROWS:
         raise Invalid(f"The request has {len(rows)} rows; send 1 to {MAX_ROWS:,}.")
-    return np.array([_read_row(row, i, features) for i, row in enumerate(rows)], dtype=np.float64)
+    values = [_read_row(row, i, features) for i, row in enumerate(rows)]
+    try:
+        matrix = np.array(values, dtype=np.float64)
+    except OverflowError:  # a whole number beyond what a float holds
+        matrix = np.full((1, 1), np.inf)
+    if not (np.abs(matrix) <= LARGEST).all():
+        i, j = next((i, j) for i, row in enumerate(values) for j, value in enumerate(row) if not abs(value) <= LARGEST)
+        raise Invalid(f"Row {i}: feature {features[j]!r} must be a finite number of ordinary size.")
+    return matrix
 
 
 def _read_row(row: Any, i: int, features: list[str]) -> list[float]:
@@ -44,11 +53,9 @@ def _read_row(row: Any, i: int, features: list[str]) -> list[float]:
     if len(row) != len(features):
         extra = next(name for name in row if name not in features)
         raise Invalid(f"Row {i}: there is no feature {extra[:80]!r}.", _expected(features))
-    for name, value in zip(features, values, strict=True):
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise Invalid(f"Row {i}: feature {name!r} must be a number, not {_kind(value)}.")
-        if not math.isfinite(value) or abs(value) > 1e30:
-            raise Invalid(f"Row {i}: feature {name!r} must be a finite number of ordinary size.")
+    if not NUMBERS.issuperset(map(type, values)):
+        name, value = next(pair for pair in zip(features, values, strict=True) if type(pair[1]) not in NUMBERS)
+        raise Invalid(f"Row {i}: feature {name!r} must be a number, not {_kind(value)}.")
     return values
 
 

@@ -38,6 +38,7 @@ class ReplicaMetrics:
             "air_batch_size", "Images or rows in one batch", ["model"], buckets=BATCH_BUCKETS, registry=self._registry
         )
         self._batch = batch.labels(model)
+        self._counters: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
         self._ongoing = Gauge("air_ongoing_requests", "Requests being answered", ["model"], registry=self._registry)
         self._waiting = Gauge(
             "air_queue_items", "Images or rows waiting for the model", ["model"], registry=self._registry
@@ -45,8 +46,15 @@ class ReplicaMetrics:
 
     def request(self, version: str, status: int, seconds: float) -> None:
         """Count a request; ``version`` is empty when none answered."""
-        self._requests.labels(self._model, version, status).inc()
-        self._latency.labels(self._model, version).observe(seconds)
+        counters = self._counters.get((version, status))
+        if counters is None:
+            counters = (
+                self._requests.labels(self._model, version, status),
+                self._latency.labels(self._model, version),
+            )
+            self._counters[version, status] = counters
+        counters[0].inc()
+        counters[1].observe(seconds)
         if status >= 400:
             self._errors.labels(self._model, status).inc()
 
