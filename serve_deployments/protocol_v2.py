@@ -58,6 +58,21 @@ class ProtocolRoute(APIRoute):
         return handler
 
 
+INFER_DOCUMENTED: dict[str, Any] = {
+    "openapi_extra": {
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {"schema": schemas.InferRequest.model_json_schema()},
+                "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+            },
+        }
+    },
+    "responses": {
+        200: {"model": schemas.InferReply, "content": {"application/octet-stream": {}}},
+        415: {"model": schemas.ProtocolError},
+    },
+}
 ERRORS = {status: {"model": schemas.ProtocolError} for status in (400, 404, 413, 422, 503)}
 router = APIRouter(prefix=PREFIX, tags=["Open Inference Protocol"], route_class=ProtocolRoute, responses=ERRORS)
 
@@ -104,8 +119,8 @@ async def model_ready(name: str = NAME, version: str | None = None) -> schemas.P
     return schemas.ProtocolModelReady(name=name, ready=True)
 
 
-@router.post("/models/{name}/infer")
-@router.post("/models/{name}/versions/{version}/infer")
+@router.post("/models/{name}/infer", **INFER_DOCUMENTED)
+@router.post("/models/{name}/versions/{version}/infer", **INFER_DOCUMENTED)
 async def infer(request: Request, name: str = NAME, version: str | None = None) -> Response:
     """The champion's answers to one input tensor; see the model's metadata for its name and shape."""
     _known(name)

@@ -284,6 +284,42 @@ class ProtocolModel(Reply):
     outputs: list[ProtocolTensor]
 
 
+class InferInput(BaseModel):
+    """The one input tensor; ``data`` flat or nested, or bytes behind the JSON by ``binary_data_size``."""
+
+    name: str
+    datatype: str
+    shape: list[int]
+    data: list[Any] = []
+
+
+class InferRequest(BaseModel):
+    """``POST /v2/models/{name}/infer``."""
+
+    id: str = ""
+    inputs: list[dict[str, Any]] = Field(
+        min_length=1, max_length=1, json_schema_extra={"items": InferInput.model_json_schema()}
+    )
+
+
+class InferOutput(BaseModel):
+    """An output tensor, flat."""
+
+    name: str
+    datatype: str
+    shape: list[int]
+    data: list[Any] = []
+
+
+class InferReply(BaseModel):
+    """The answer of the version that is named."""
+
+    model_name: str
+    model_version: str
+    id: str = ""
+    outputs: list[InferOutput]
+
+
 class ProtocolError(Reply):
     """Errors of the Open Inference Protocol."""
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import requests
 
-from models import catalog
+from models import catalog, checkpoint
 from models.images import decode
 from models.registry import Registry
 from settings import ROOT, Settings
@@ -161,7 +161,8 @@ def test_gate_stops_a_worse_version_unless_forced(
     worse = versions.add_shifted(public_app.home, "worse", {"validation_accuracy": 0.5})
     refused = _promote(admin, models_url, worse)
     assert refused.status_code == 409
-    assert "is 0.5000, the champion's 0.8946" in refused.json()["error"]["message"]
+    champions = checkpoint.read_metadata(versions.SHIPPED / "cifar10").metrics["validation_accuracy"]
+    assert f"is 0.5000, the champion's {champions:.4f}" in refused.json()["error"]["message"]
     assert _serving(models_url) == {"1"}
     assert _promote(admin, models_url, worse, force=True).status_code == 200
     assert _serving(models_url) == {worse}

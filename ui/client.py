@@ -47,6 +47,10 @@ class Client:
             return body["models"]
         raise _error(reply, body)
 
+    async def read_only(self) -> bool:
+        """Whether nothing can be changed on this server, whoever asks."""
+        return (await self._json("GET", "/access"))["changes"] == "off"
+
     async def models(self) -> list[dict[str, Any]]:
         """All models with their versions and the replicas that serve them."""
         return (await self._json("GET", "/models"))["models"]

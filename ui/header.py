@@ -15,6 +15,7 @@ from ui.client import IMAGES, TABLE, ApiError, Client
 
 REFRESH_S = 5
 LIVE = '<div role="status">${value}</div>'
+READ_ONLY = "Read-only demo: ask as much as you like, nothing can be changed"
 NAMES = {IMAGES: "Images", TABLE: "Table"}
 
 TITLE = """\
@@ -33,9 +34,10 @@ async def state(api: Client) -> str:
         return _lines([("waiting", f"{error} This page keeps trying.")])
     try:
         serving = {model["name"]: _versions(model) for model in await api.models()}
+        notes = [("note", READ_ONLY)] if await api.read_only() else []
     except ApiError:
-        serving = {}
-    return _lines([_line(name, text, serving.get(name, [])) for name, text in states.items()])
+        serving, notes = {}, []
+    return _lines([_line(name, text, serving.get(name, [])) for name, text in states.items()] + notes)
 
 
 def _versions(model: dict[str, Any]) -> list[str]:
