@@ -24,15 +24,15 @@ STOP_TIMEOUT_S = 20
 
 
 class Training:
-    """The command of TRAINING with an AIR_HOME and a Ray of its own."""
+    """The command of TRAINING on the Ray of the running app, with an AIR_HOME of its own."""
 
-    def __init__(self, home: Path, port: int) -> None:
+    def __init__(self, home: Path, address: str) -> None:
         self._log = home.with_suffix(".log")
         with self._log.open("w") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", *TRAINING],
                 cwd=ROOT,
-                env={**clean_environment(), "AIR_HOME": str(home), "AIR_PORT": str(port)},
+                env={**clean_environment(), "AIR_HOME": str(home), "RAY_ADDRESS": address},
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
@@ -68,7 +68,7 @@ def run(bench: Bench, wrk: str, options: argparse.Namespace) -> int:
     say("measuring the app alone")
     alone = [[load.measure(target, CONNECTIONS, options.seconds) for target in targets] for _ in range(options.rounds)]
     say("measuring the app beside a training")
-    training = Training(bench.folder / "training", bench.next_port())
+    training = Training(bench.folder / "training", bench.app.ray_address())
     bench.stack.callback(training.stop)
     beside = []
     while training.runs():

@@ -41,6 +41,7 @@ class Bench:
         self.cells: dict[Cell, tuple[Server, Target | None]] = {}
         self.sources: dict[str, None] = {}
         self.stack = stack
+        self.app: App | None = None
         (folder / "peers").mkdir()
         self._ports = iter(range(options.port, 60_000, 10))
 
@@ -83,6 +84,7 @@ class Bench:
         app = App(home, self.next_port(), self.checkpoints, {**self._engine_environment(engine), **replicas})
         self.stack.callback(app.stop)
         app.start(expected)
+        self.app = app
         return app
 
     def _start_peers(self, engine: str, app: App, target: Target) -> None:

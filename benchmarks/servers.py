@@ -224,6 +224,11 @@ class App(Server):
             found = [root, *root.children(recursive=True), *found]
         return list(dict.fromkeys(found))
 
+    def ray_address(self) -> str:
+        """Where others join the app's Ray."""
+        words = [word for process in self._app.processes() for word in process.cmdline()]
+        return next(word.partition("=")[2] for word in words if word.startswith("--gcs-address="))
+
     def group_of(self, process: psutil.Process) -> str:
         """Model replicas, HAProxy, and all else."""
         if REPLICA.search(process.cmdline()[0] if process.cmdline() else ""):

@@ -13,12 +13,14 @@ import xgboost as xgb
 from ray.train.xgboost import RayTrainReportCallback
 
 from training.errors import DivergedError
+from training.ray_session import give_way
 
 LABEL = "malignant"
 
 
 def train_loop(config: dict[str, Any]) -> None:
     """Boost ``num_boost_round`` trees; rank 0 leaves the model in the reported checkpoint."""
+    give_way()
     train = _matrix("train", config["features"])
     validation = _matrix("validation", config["features"])
     history: dict[str, dict[str, list[float]]] = {}

@@ -22,6 +22,7 @@ from models.networks import build
 from models.preprocessing import normalise
 from training import cifar10_recipe as recipe
 from training.evaluation import mean_log_loss
+from training.ray_session import give_way
 
 EVALUATION_BATCH = 500
 WHITENING_IMAGES = 5_000
@@ -30,6 +31,7 @@ PUSH_EVERY_S = 0.5
 
 def train_loop(config: dict[str, Any]) -> None:
     """What each Ray Train worker runs; rank 0 validates, reports and pushes progress."""
+    give_way()
     torch.set_num_threads(config["threads"])
     job, epochs = config["job"], config["epochs"]
     rank, world = ray.train.get_context().get_world_rank(), ray.train.get_context().get_world_size()

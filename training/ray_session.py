@@ -17,6 +17,7 @@ from settings import ROOT, Settings, available_cpus
 NAMESPACE = "air-studio"
 LOGICAL_CPUS_PER_CORE = 4
 DISK_FULL_THRESHOLD = "0.99"
+TRAINING_NICENESS = 19
 
 # Train V2's controller polls every 2 s by default, which an XGBoost fit spends mostly waiting.
 TRAIN_ENVIRONMENT = {
@@ -33,6 +34,8 @@ LEAN_ENVIRONMENT = {
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
     "RAY_DEDUP_LOGS": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
+    # Serving comes first: workers run at full priority, and training steps back by itself (``give_way``).
+    "RAY_worker_niceness": "0",
     "RAY_local_fs_capacity_threshold": DISK_FULL_THRESHOLD,
 }
 
@@ -73,6 +76,15 @@ def connect(settings: Settings, **overrides: Any) -> None:
 def private_folder(settings: Settings) -> dict[str, Any]:
     """Options for ``ray.init`` that keep a local Ray's session files apart from other Rays'."""
     return {} if settings.ray_address else {"_temp_dir": str(settings.tmp / "ray")}
+
+
+def give_way() -> None:
+    """Let everything else on the machine go before this thread and those that it starts.
+
+    Called by what trains and decodes: on a machine without spare cores a training then costs
+    predictions little, and takes all that they leave.
+    """
+    os.setpriority(os.PRIO_PROCESS, 0, TRAINING_NICENESS)
 
 
 def quiet_ray_data() -> None:

@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 from models.images import FORMATS, ImageError, decode
 from settings import Settings
 from training.errors import DataError
+from training.ray_session import give_way
 
 SIZE = 32
 LABELS = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
@@ -112,6 +113,7 @@ def decode_with_ray(pictures: Pictures) -> np.ndarray:
     raw = pictures.raw
 
     def decode_batch(batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        give_way()
         try:
             images = decode_stored(list(batch["stored"]), raw)
         except ImageError:
