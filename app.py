@@ -129,11 +129,13 @@ def start(settings: Settings) -> None:
 def _start_ray(settings: Settings) -> None:
     from serve_deployments.registry_actor import registry_actor
     from training import ray_session
+    from training.supervisor import supervisor
 
     ray_session.connect(settings, **ray_session.private_folder(settings))
     # Ray puts handlers of its own in place, which end the process on SIGTERM at once.
     stop_on_signals()
     registry_actor()
+    supervisor()
 
 
 def _start_serve(settings: Settings) -> None:

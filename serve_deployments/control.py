@@ -19,7 +19,7 @@ from ray import serve
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from serve_deployments import contract, metrics, model_routes, protocol_v2, replicas, schemas
+from serve_deployments import contract, job_routes, metrics, model_routes, protocol_v2, replicas, schemas
 from serve_deployments.access import ChangeGuard, changes_allowed
 from serve_deployments.errors import (
     ApiError,
@@ -47,6 +47,7 @@ api = FastAPIOffline(
 )
 api.add_middleware(ChangeGuard, harmless=(protocol_v2.PREFIX,))
 api.include_router(model_routes.router)
+api.include_router(job_routes.router)
 api.include_router(protocol_v2.router)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from training.jobs import Job
 
 
 class Reply(BaseModel):
@@ -237,6 +239,29 @@ class ErrorReply(Reply):
 
     error: ErrorBody
     request_id: str
+
+
+class JobRequest(BaseModel):
+    """``POST /jobs``; ``config`` has the options of the job's command line."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Literal["train"]
+    model: str = Field(max_length=64, examples=["breast-cancer"])
+    config: dict[str, Any] = Field({}, examples=[{"num_boost_round": 50}])
+
+
+class Jobs(Reply):
+    """``GET /jobs``."""
+
+    jobs: list[Job]
+
+
+class JobLog(Reply):
+    """``GET /jobs/{id}/logs``."""
+
+    id: str
+    log: str
 
 
 class ProtocolServer(Reply):

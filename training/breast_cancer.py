@@ -27,13 +27,21 @@ from training.breast_cancer_worker import LABEL, train_loop
 from training.config import TrainBreastCancer, from_command_line
 from training.datasets import breast_cancer as dataset
 from training.errors import ConfigError, TrainingError
+from training.progress import Listener
 
 WORKER_RESTARTS = 1
 
 
-def train(config: TrainBreastCancer, settings: Settings) -> tuple[str, Path, dict[str, float]]:
-    """Run all stages; returns the new version, its folder and its metrics. Raises TrainingError."""
+def train(
+    config: TrainBreastCancer, settings: Settings, listener: Listener | None = None, run_name: str | None = None
+) -> tuple[str, Path, dict[str, float]]:
+    """Run all stages; returns the new version, its folder and its metrics. Raises TrainingError.
+
+    ``listener`` is told where it is. A run of the same ``run_name`` that was cut off is gone on with.
+    """
     started = time.time()
+    listener = listener or Listener()
+    listener.stage("reading the rows")
     ray_session.connect(settings)
     registry = Registry(settings)
     table = dataset.read_with_ray(config.data)
@@ -43,7 +51,9 @@ def train(config: TrainBreastCancer, settings: Settings) -> tuple[str, Path, dic
         run.tags(
             {"data.source": table.source, "data.fingerprint": table.fingerprint(), "command": publishing.command_line()}
         )
-        booster, history = _fit(config, settings, table, preprocessor, run)
+        listener.stage("training")
+        booster, history = _fit(config, settings, table, preprocessor, run, listener, run_name)
+        listener.stage("registering")
         meta, figures, model = _evaluate(config, booster, table, preprocessor, started)
         run.figure(tracking.curves_figure(history, "By boosting round"), "curves")
         run.figure(tracking.confusion_figure(figures["validation"]["confusion"], "Validation rows"), "confusion")
@@ -94,6 +104,8 @@ def _fit(
     table: dataset.Table,
     preprocessor: dict[str, Any],
     run: tracking.Run,
+    listener: Listener,
+    run_name: str | None,
 ) -> tuple[xgb.Booster, dict[int, dict[str, float]]]:
     """Boost on the cluster; returns the booster and the figures of every round."""
     from ray.data import ExecutionOptions
@@ -112,7 +124,7 @@ def _fit(
         for split in ("train", "validation")
     }
     history: dict[int, dict[str, float]] = {}
-    with progress.shown(f"xgboost, {config.num_boost_round} trees", history.__setitem__, quiet=True) as board:
+    with progress.shown(f"xgboost, {config.num_boost_round} trees", history.__setitem__, listener, quiet=True) as board:
         trainer = XGBoostTrainer(
             train_loop,
             train_loop_config={
@@ -126,7 +138,7 @@ def _fit(
                 datasets_to_split=["train"], execution_options=ExecutionOptions(preserve_order=True)
             ),
             scaling_config=ScalingConfig(num_workers=config.num_workers, resources_per_worker={"CPU": 1}),
-            run_config=fitting.run_config(settings, model_module.NAME, WORKER_RESTARTS),
+            run_config=fitting.run_config(settings, model_module.NAME, WORKER_RESTARTS, run_name),
         )
         result = fitting.fit(trainer)
     for step, figures in sorted(history.items()):

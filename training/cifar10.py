@@ -28,6 +28,7 @@ from training.cifar10_worker import logits_of, train_loop
 from training.config import TrainCifar10, from_command_line
 from training.datasets import cifar10 as dataset
 from training.errors import TrainingError
+from training.progress import Listener
 
 GOLDEN_SEED, GOLDEN_DRAWN = 10_000_000, 512
 UNSURE_CHECK_SEED = 20_000_000
@@ -35,9 +36,16 @@ UNSURE_CHECK_PICTURES = 500
 WORKER_RESTARTS = 2
 
 
-def train(config: TrainCifar10, settings: Settings) -> tuple[str, Path, dict[str, float]]:
-    """Run all stages; returns the new version, its folder and its metrics. Raises TrainingError."""
+def train(
+    config: TrainCifar10, settings: Settings, listener: Listener | None = None, run_name: str | None = None
+) -> tuple[str, Path, dict[str, float]]:
+    """Run all stages; returns the new version, its folder and its metrics. Raises TrainingError.
+
+    ``listener`` is told where it is. A run of the same ``run_name`` that was cut off is gone on with.
+    """
     started = time.time()
+    listener = listener or Listener()
+    listener.stage("reading the images")
     ray_session.connect(settings)
     registry = Registry(settings)
     splits = dataset.load(settings)
@@ -64,13 +72,16 @@ def train(config: TrainCifar10, settings: Settings) -> tuple[str, Path, dict[str
                 "command": publishing.command_line(),
             }
         )
-        state, history = _fit(config, settings, network_config, preprocessor, images, run)
+        listener.stage("training")
+        state, history = _fit(config, settings, network_config, preprocessor, images, run, listener, run_name)
         print("Evaluating on validation and test images", flush=True)
+        listener.stage("evaluating")
         network = build(network_config)
         network.load_state_dict(state)
         meta, figures = _evaluate(config, network, network_config, preprocessor, splits, images, history, started)
         _log_figures(run, figures, history)
         run.metrics(meta.metrics, step=len(history))
+        listener.stage("registering")
         model = Cifar10Model(network, meta)
         version, folder = publishing.publish(
             settings, registry, run.run_id, meta, figures, model.save, golden_answers(model)
@@ -91,6 +102,8 @@ def _fit(
     preprocessor: dict[str, Any],
     images: dict[str, tuple[np.ndarray, np.ndarray]],
     run: tracking.Run,
+    listener: Listener,
+    run_name: str | None,
 ) -> tuple[dict[str, torch.Tensor], dict[int, dict[str, float]]]:
     """Train on the cluster; returns the weights of the last epoch and the figures of every epoch."""
     import ray
@@ -104,7 +117,7 @@ def _fit(
         run.metrics(figures, step=number)
 
     gpu = bool(ray.cluster_resources().get("GPU"))
-    with progress.shown(f"{config.net}, {config.chosen.epochs} epochs", on_epoch) as board:
+    with progress.shown(f"{config.net}, {config.chosen.epochs} epochs", on_epoch, listener) as board:
         trainer = TorchTrainer(
             train_loop,
             train_loop_config={
@@ -121,7 +134,7 @@ def _fit(
                 use_gpu=gpu,
                 resources_per_worker={"CPU": 1, "GPU": 1} if gpu else {"CPU": 1},
             ),
-            run_config=fitting.run_config(settings, model_module.NAME, WORKER_RESTARTS),
+            run_config=fitting.run_config(settings, model_module.NAME, WORKER_RESTARTS, run_name),
         )
         result = fitting.fit(trainer)
     with result.checkpoint.as_directory() as folder:

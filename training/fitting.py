@@ -9,13 +9,15 @@ from settings import Settings
 from training.errors import TrainingError
 
 
-def run_config(settings: Settings, model: str, restarts: int) -> Any:
-    """The RunConfig of one run: a name of its own, its last checkpoint kept, ``restarts`` of its workers."""
+def run_config(settings: Settings, model: str, restarts: int, name: str | None) -> Any:
+    """The RunConfig of one run: its last checkpoint kept, ``restarts`` of its workers.
+
+    A run of a ``name`` that was there before goes on from its last checkpoint; without one it is new.
+    """
     from ray.train import CheckpointConfig, FailureConfig, RunConfig
 
     return RunConfig(
-        # A run that reuses a name would silently resume the other.
-        name=f"{model}-{uuid.uuid4().hex[:12]}",
+        name=f"{model}-{name or uuid.uuid4().hex[:12]}",
         storage_path=str(settings.air_home / "runs"),
         checkpoint_config=CheckpointConfig(num_to_keep=1),
         failure_config=FailureConfig(max_failures=restarts, controller_failure_limit=0),

@@ -38,11 +38,27 @@ class Board:
         return self._now, self._epochs
 
 
-@contextmanager
-def shown(title: str, on_epoch: Callable[[int, Epoch], None], quiet: bool = False) -> Iterator[ray.actor.ActorHandle]:
-    """Yield a board for the worker; draw it on the terminal and call ``on_epoch`` until the block ends.
+class Listener:
+    """Told where a job is; this one does not care. ``training.job_runner`` has one that writes it down."""
 
-    ``quiet`` leaves out the line for each epoch, for runs with hundreds of short ones.
+    def stage(self, name: str) -> None:
+        """What it is doing, in words."""
+
+    def step(self, done: int, total: int, note: dict[str, str]) -> None:
+        """Where the training is."""
+
+    def epoch(self, number: int, figures: Epoch) -> None:
+        """The figures of a finished epoch or round."""
+
+
+@contextmanager
+def shown(
+    title: str, on_epoch: Callable[[int, Epoch], None], listener: Listener, quiet: bool = False
+) -> Iterator[ray.actor.ActorHandle]:
+    """Yield a board for the worker; until the block ends, draw it on the terminal and tell ``listener``.
+
+    ``on_epoch`` is called with the figures of each finished epoch. ``quiet`` leaves out the line for
+    each epoch, for runs with hundreds of short ones.
     """
     board = Board.remote()
     ended = threading.Event()
@@ -56,9 +72,11 @@ def shown(title: str, on_epoch: Callable[[int, Epoch], None], quiet: bool = Fals
                 bar.reset(now["total"])  # the clock of the ETA starts with the first step, not with the start-up
             bar.set_postfix(now["note"], refresh=False)
             bar.update(now["done"] - bar.n)
+            listener.step(now["done"], now["total"], now["note"])
         for number in sorted(set(epochs) - seen):
             seen.add(number)
             on_epoch(number, epochs[number])
+            listener.epoch(number, epochs[number])
             if not quiet:
                 bar.write(f"epoch {number + 1}: " + "  ".join(f"{k} {v:.4g}" for k, v in epochs[number].items()))
 

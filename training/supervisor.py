@@ -1,0 +1,201 @@
+"""Who runs the jobs: one at a time, each in a process of its own, from a queue that survives a restart.
+
+An actor that costs no CPU, outside Serve and outside the page. It starts ``training.job_runner``
+processes and looks after them. Ray's own job submission was not taken: it needs the dashboard, a
+fixed port on each host, and some 4 s before the first line of a log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from datetime import datetime
+from typing import Any
+
+import psutil
+import ray
+
+from settings import ROOT, get_settings
+from training import jobs
+from training.jobs import ENDED, Job, Kind, Store
+from training.ray_session import NAMESPACE
+
+NAME = "jobs"
+MAX_QUEUED = 20
+LOOK_S = 0.2
+STOP_GRACE_S = 4.0
+TIMEOUT_S = 4 * 3600.0
+PROCESS = "process.json"
+
+
+class QueueFull(Exception):
+    """As many jobs wait as may; str() says so."""
+
+
+class NotPossible(Exception):
+    """The job is not in a state for that; str() says in which it is."""
+
+
+@ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=3)
+class JobSupervisor:
+    """Queue, processes and history of all jobs."""
+
+    async def __init__(self) -> None:
+        self._store = Store(get_settings())
+        self._children: dict[str, subprocess.Popen] = {}
+        self._stopping_since: dict[str, float] = {}
+        for job in self._store.jobs():
+            if job.state in ("running", "stopping") and _process_of(self._store, job.id) is None:
+                self._ended(job, "interrupted", error="AIR Studio ended while the job ran; it can be resumed.")
+        self._looking = asyncio.create_task(self._look_after())
+
+    async def submit(self, kind: Kind, model: str, config: dict[str, Any]) -> Job:
+        """Queue a job with a validated configuration. Raises QueueFull."""
+        self._refuse_when_full()
+        return self._with_position(self._store.create(kind, model, config))
+
+    async def jobs(self) -> list[Job]:
+        """Every job, newest first."""
+        return self._store.jobs()
+
+    async def job(self, job_id: str) -> Job:
+        """One job with all its figures. Raises UnknownJob."""
+        return self._with_position(self._store.read(job_id))
+
+    async def log_tail(self, job_id: str, lines: int) -> str:
+        """The end of a job's log. Raises UnknownJob."""
+        return self._store.log_tail(job_id, lines)
+
+    async def cancel(self, job_id: str) -> Job:
+        """Stop a job; one that has ended stays as it is. Raises UnknownJob."""
+        self._store.ask_to_stop(job_id)
+        self._look()
+        return await self.job(job_id)
+
+    async def resume(self, job_id: str) -> Job:
+        """Queue a job again that did not succeed; it goes on where Ray Train's last checkpoint is.
+
+        Raises UnknownJob, NotPossible, QueueFull.
+        """
+        job = self._store.read(job_id)
+        if job.state not in ("stopped", "failed", "interrupted"):
+            raise NotPossible(f"Job {job_id} is {job.state}; only one that stopped or failed can be resumed.")
+        self._refuse_when_full()
+        job.state, job.error, job.started, job.ended = "queued", None, None, None
+        (self._store.folder(job_id) / jobs.OUTCOME).unlink(missing_ok=True)
+        self._store.write(job)
+        return await self.job(job_id)
+
+    def _refuse_when_full(self) -> None:
+        waiting = sum(job.state == "queued" for job in self._store.jobs())
+        if waiting >= MAX_QUEUED:
+            raise QueueFull(f"{waiting} jobs wait already; cancel one or come back later.")
+
+    def _with_position(self, job: Job) -> Job:
+        job.position = next((other.position for other in self._store.jobs() if other.id == job.id), None)
+        return job
+
+    async def _look_after(self) -> None:
+        while True:
+            self._look()
+            await asyncio.sleep(LOOK_S)
+
+    def _look(self) -> None:
+        """Start what is next, stop what shall stop, write down what has ended."""
+        listed = self._store.jobs()
+        for job in listed:
+            if job.state in ENDED:
+                continue
+            wanted = (self._store.folder(job.id) / jobs.CANCEL).exists()
+            if job.state == "queued" and wanted:
+                self._ended(job, "stopped")
+            elif job.state in ("running", "stopping"):
+                self._look_at(job, wanted)
+        busy = any(job.state in ("running", "stopping") for job in listed)
+        waiting = [job for job in reversed(listed) if job.state == "queued"]
+        if waiting and not busy:
+            self._start(waiting[0])
+
+    def _look_at(self, job: Job, cancel: bool) -> None:
+        process = _process_of(self._store, job.id)
+        if process is None:
+            self._write_down_end(job)
+            return
+        overdue = datetime.now().astimezone() - datetime.fromisoformat(job.started or job.created)
+        if job.state == "running" and (cancel or overdue.total_seconds() > TIMEOUT_S):
+            if not cancel:
+                job.error = f"The job ran longer than {TIMEOUT_S / 3600:g} hours and was stopped."
+            job.state = "stopping"
+            self._store.write(job)
+            self._stopping_since[job.id] = asyncio.get_running_loop().time()
+            _signal(process, signal.SIGTERM)
+        elif job.state == "stopping":
+            since = self._stopping_since.setdefault(job.id, asyncio.get_running_loop().time())
+            if asyncio.get_running_loop().time() - since > STOP_GRACE_S:
+                _signal(process, signal.SIGKILL)
+
+    def _start(self, job: Job) -> None:
+        folder = self._store.folder(job.id)
+        environment = {**os.environ, "RAY_ADDRESS": ray.get_runtime_context().gcs_address, "PYTHONUNBUFFERED": "1"}
+        with (folder / jobs.LOG).open("a") as log:
+            # In a group of its own, so that all of it can be stopped; in the app's session, whose
+            # processes the scheduler weighs against each other by their priority.
+            process = subprocess.Popen(
+                [sys.executable, "-m", "training.job_runner", str(folder)],
+                cwd=ROOT,
+                env=environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                process_group=0,
+            )
+        self._children[job.id] = process
+        jobs.write_json(folder / PROCESS, {"pid": process.pid, "born": psutil.Process(process.pid).create_time()})
+        job.state, job.started = "running", datetime.now().astimezone().isoformat()
+        self._store.write(job)
+
+    def _write_down_end(self, job: Job) -> None:
+        outcome = self._store.outcome(job.id)
+        if "result" in outcome:
+            self._ended(job, "succeeded", result=outcome["result"])
+        elif job.state == "stopping":
+            self._ended(job, "failed" if job.error else "stopped", error=job.error)
+        else:
+            child = self._children.get(job.id)
+            how = f"with status {child.returncode}" if child is not None else "while nobody looked after it"
+            gone = f"The job's process ended {how} before it was done; it can be resumed."
+            self._ended(job, "failed", error=outcome.get("error", gone))
+
+    def _ended(
+        self, job: Job, state: jobs.State, error: str | None = None, result: dict[str, Any] | None = None
+    ) -> None:
+        job.state, job.error, job.result = state, error, result or {}
+        job.ended = datetime.now().astimezone().isoformat()
+        self._children.pop(job.id, None)
+        self._stopping_since.pop(job.id, None)
+        (self._store.folder(job.id) / jobs.CANCEL).unlink(missing_ok=True)
+        self._store.write(job)
+
+
+def _process_of(store: Store, job_id: str) -> psutil.Process | None:
+    """The process that runs a job, unless it has ended."""
+    told = jobs.read_json(store.folder(job_id) / PROCESS)
+    try:
+        process = psutil.Process(told["pid"])
+        alive = process.create_time() == told["born"] and process.status() != psutil.STATUS_ZOMBIE
+    except (psutil.Error, KeyError):
+        return None
+    return process if alive else None
+
+
+def _signal(process: psutil.Process, number: int) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, number)
+
+
+def supervisor() -> ray.actor.ActorHandle:
+    """The app's supervisor, started if it is not there yet."""
+    return JobSupervisor.options(name=NAME, namespace=NAMESPACE, get_if_exists=True, lifetime="detached").remote()
