@@ -18,6 +18,7 @@ from serve_deployments import replicas, schemas
 from serve_deployments.errors import ApiError, NotFound, Unavailable
 from serve_deployments.registry_actor import registry_actor
 from settings import MODEL_NAMES, get_settings
+from training.config import TrainBreastCancer, TrainCifar10
 from training.datasets import breast_cancer as table_data
 from training.errors import DataError
 
@@ -75,6 +76,21 @@ async def evaluation(version: str = Path(max_length=64), name: str = NAME) -> sc
     return schemas.Evaluation(
         name=name, version=found.version, **{key: figures[key] for key in wanted if key in figures}
     )
+
+
+@router.get("/{name}/presets")
+async def presets(name: str = NAME) -> schemas.TrainingPresets:
+    """Ready-made configurations of a training, quickest first."""
+    if _known(name) == "breast-cancer":
+        offered = {"default": (TrainBreastCancer.MINUTES, TrainBreastCancer.GIVES, {})}
+    else:
+        known = TrainCifar10.PRESETS.items()
+        offered = {key: (preset.minutes, preset.gives, {"preset": key}) for key, preset in known}
+    listed = [
+        schemas.TrainingPreset(preset=key, minutes=minutes, gives=gives, config=config)
+        for key, (minutes, gives, config) in offered.items()
+    ]
+    return schemas.TrainingPresets(name=name, presets=listed)
 
 
 @router.get("/{name}/history")
@@ -168,7 +184,8 @@ def _table() -> table_data.Table:
 
 @lru_cache(maxsize=1)
 def _validation_images() -> Any:
-    from training.datasets import cifar10
+    from training.config import TrainBreastCancer, TrainCifar10
+from training.datasets import cifar10
 
     splits = cifar10.load(get_settings(), download=False)
     return splits.labels, splits.validation, splits.source

@@ -241,6 +241,22 @@ class ErrorReply(Reply):
     request_id: str
 
 
+class TrainingPreset(Reply):
+    """A ready-made configuration of a training: what it takes and what it gave."""
+
+    preset: str
+    minutes: float = Field(description="on 2 cores with nothing else to do")
+    gives: str = Field(description="on validation, in words")
+    config: dict[str, Any] = Field(description="for POST /jobs")
+
+
+class TrainingPresets(Reply):
+    """``GET /models/{name}/presets``."""
+
+    name: str
+    presets: list[TrainingPreset]
+
+
 class JobRequest(BaseModel):
     """``POST /jobs``; ``config`` has the options of the job's command line."""
 

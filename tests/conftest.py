@@ -89,14 +89,14 @@ def app(tmp_path_factory: pytest.TempPathFactory, small_cifar10: Path) -> Iterat
 
 
 @pytest.fixture(scope="session")
-def public_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApp]:
+def public_app(tmp_path_factory: pytest.TempPathFactory, small_cifar10: Path) -> Iterator[RunningApp]:
     """A second app, in public mode with an admin, for tests that change what is served or break something.
 
     Version 2 of its image model says the next class for each picture.
     """
     home = tmp_path_factory.mktemp("public") / "home"
     versions.add_shifted(home)
-    running = RunningApp(home, AIR_MODE="public", AIR_ADMIN_TOKEN=ADMIN_TOKEN)
+    running = RunningApp(home, AIR_MODE="public", AIR_ADMIN_TOKEN=ADMIN_TOKEN, CIFAR10_DIR=str(small_cifar10))
     try:
         yield running.start()
     finally:

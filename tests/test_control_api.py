@@ -6,6 +6,7 @@ import base64
 
 import pytest
 import requests
+from prometheus_client.parser import text_string_to_metric_families
 
 from models import checkpoint
 from models.backends import has_fast_bf16
@@ -130,3 +131,34 @@ def test_replies_follow_the_documented_schemas(api: str) -> None:
     }
     for schema, body in replies.items():
         schema.model_validate(body)
+
+
+def test_metrics_count_requests_errors_latency_and_batches_by_model_and_version(api: str) -> None:
+    def figures() -> dict[str, float]:
+        found: dict[str, float] = {}
+        for family in text_string_to_metric_families(requests.get(f"{api}/metrics").text):
+            for sample in family.samples:
+                labels = {key: value for key, value in sample.labels.items() if key != "replica"}
+                name = f"{sample.name} {sorted(labels.items())}"
+                found[name] = found.get(name, 0) + sample.value
+        return found
+
+    def key(name: str, **labels: str) -> str:
+        return f"{name} {sorted(labels.items())}"
+
+    row = requests.get(f"{api}/models/breast-cancer/examples?n=1").json()["examples"][0]["row"]
+    before = figures()
+    for _ in range(5):
+        requests.post(f"{api}/breast-cancer/predict", json=[row] * 3)
+    requests.post(f"{api}/breast-cancer/predict", json=[])
+    after = figures()
+
+    def grown(name: str, **labels: str) -> float:
+        return after.get(key(name, **labels), 0) - before.get(key(name, **labels), 0)
+
+    assert grown("air_requests_total", model="breast-cancer", version="1", status="200") == 5
+    assert grown("air_errors_total", model="breast-cancer", status="422") == 1
+    assert grown("air_request_seconds_count", model="breast-cancer", version="1") == 5
+    assert grown("air_batch_size_sum", model="breast-cancer") == 15
+    assert after[key("air_ongoing_requests", model="breast-cancer")] == 0
+    assert after[key("air_queue_items", model="cifar10")] == 0

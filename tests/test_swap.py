@@ -169,6 +169,23 @@ def test_gate_stops_a_worse_version_unless_forced(
     assert _promote(admin, models_url, "1").status_code == 200
 
 
+def test_replica_that_starts_again_comes_back_with_the_champion(
+    public_app: RunningApp, admin: requests.Session, models_url: str
+) -> None:
+    _promote(admin, models_url, "2")
+    before = {replica["replica"] for replica in requests.get(models_url).json()["serving"]}
+    replicas = [p for p in public_app.processes() if "ServeReplica:cifar10:cifar10" in " ".join(p.cmdline())]
+    replicas[0].kill()
+    deadline = time.monotonic() + 90
+    serving: dict[str, str] = {}
+    while not (len(serving) == 2 and set(serving) != before) and time.monotonic() < deadline:
+        time.sleep(0.2)
+        serving = {item["replica"]: item["version"] for item in requests.get(models_url).json()["serving"]}
+    assert len(set(serving) - before) == 1, serving
+    assert set(serving.values()) == {"2"}
+    assert _promote(admin, models_url, "1").status_code == 200
+
+
 @pytest.mark.parametrize(
     ("path", "body", "status", "sentence"),
     [

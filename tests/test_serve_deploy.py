@@ -1,0 +1,59 @@
+"""``serve deploy`` of ``cluster/serve.yaml`` on a Ray cluster that runs already, as a person would type it.
+
+The cluster lives in namespaces of its own (network, processes), since a second Ray with a dashboard
+would get in the way of others on this machine.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from settings import ROOT
+
+COMMANDS = """
+set -e
+ip link set lo up
+export PATH={bin}:$PATH PYTHONPATH={root}
+cd {root}
+python -c "from ray._private.authentication.authentication_token_setup import ensure_token_if_auth_enabled" || true
+ray start --head --node-ip-address 127.0.0.1 --num-cpus 8 --include-dashboard true --disable-usage-stats \
+    --object-store-memory 200000000 --temp-dir {tmp}/ray >{tmp}/ray.log 2>&1
+serve deploy cluster/serve.yaml >{tmp}/deploy.log 2>&1
+for second in $(seq 150); do
+    curl -sf http://127.0.0.1:7860/api/readyz >{tmp}/ready.json && break
+    sleep 1
+done
+curl -sf -F file=@docs/example.png http://127.0.0.1:7860/api/cifar10/predict >{tmp}/answer.json
+serve status >{tmp}/status.yaml
+ray stop --force >/dev/null 2>&1
+"""
+
+
+def _can_unshare() -> bool:
+    if shutil.which("unshare") is None or shutil.which("curl") is None or os.geteuid() != 0:
+        return False
+    return subprocess.run(["unshare", "-n", "-p", "-f", "--mount-proc", "true"], capture_output=True).returncode == 0
+
+
+@pytest.mark.skipif(not _can_unshare(), reason="needs root, unshare and curl for a network of its own")
+def test_serve_deploy_brings_all_four_applications_up(tmp_path: Path) -> None:
+    script = COMMANDS.format(bin=Path(sys.executable).parent, root=ROOT, tmp=tmp_path)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "AIR_"))}
+    ended = subprocess.run(
+        ["unshare", "-n", "-p", "-f", "--mount-proc", "sh", "-c", script],
+        env={**environment, "AIR_HOME": str(tmp_path / "home")},
+        capture_output=True,
+        text=True,
+        timeout=400,
+    )
+    told = "\n".join(path.read_text()[-2000:] for path in sorted(tmp_path.glob("*.*")))
+    assert ended.returncode == 0, f"{ended.stderr[-2000:]}\n{told}"
+    assert '"label":"ship"' in (tmp_path / "answer.json").read_text()
+    status = (tmp_path / "status.yaml").read_text()
+    assert status.count("status: RUNNING") >= 4
