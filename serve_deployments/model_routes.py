@@ -184,8 +184,7 @@ def _table() -> table_data.Table:
 
 @lru_cache(maxsize=1)
 def _validation_images() -> Any:
-    from training.config import TrainBreastCancer, TrainCifar10
-from training.datasets import cifar10
+    from training.datasets import cifar10
 
     splits = cifar10.load(get_settings(), download=False)
     return splits.labels, splits.validation, splits.source
