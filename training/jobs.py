@@ -49,6 +49,9 @@ JOB, PROGRESS, METRICS, OUTCOME, LOG, CANCEL = (
 )
 
 
+TAIL_BYTES = 8_192
+
+
 class Progress(BaseModel):
     """Where a running job is: ``share`` 0..1 of its steps, the stage in words, and figures beside it."""
 
@@ -134,21 +137,15 @@ class Store:
         folder = self.folder(job_id)
         job = Job.model_validate_json((folder / JOB).read_bytes())
         told = read_json(folder / PROGRESS)
-        job.metrics = list(_lines(folder / METRICS))
-        if not all_metrics:
-            job.metrics = job.metrics[-1:]
+        job.metrics = list(_lines(folder / METRICS)) if all_metrics else _last_line(folder / METRICS)
         job.eta_s = told.pop("eta_s", None) if job.state == "running" else None
         job.progress = Progress(**{key: value for key, value in told.items() if key != "eta_s"})
         return job
 
     def jobs(self) -> list[Job]:
-        """Every job, newest first, each with its last figures; queued ones know their position."""
+        """Every job, newest first, each with its last figures."""
         found = [self.read(path.parent.name, all_metrics=False) for path in self._root.glob(f"*/{JOB}")]
-        found.sort(key=lambda job: job.created, reverse=True)
-        waiting = [job for job in reversed(found) if job.state == "queued"]
-        for position, job in enumerate(waiting, start=1):
-            job.position = position
-        return found
+        return sorted(found, key=lambda job: job.created, reverse=True)
 
     def outcome(self, job_id: str) -> dict[str, Any]:
         """What the job's process left when it ended by itself; empty when it did not."""
@@ -192,6 +189,18 @@ def _lines(path: Path) -> Iterator[dict[str, float]]:
     for line in text.splitlines(keepends=True):
         if line.endswith("\n"):
             yield json.loads(line)
+
+
+def _last_line(path: Path) -> list[dict[str, float]]:
+    """The last whole line of a file that may be growing, without reading all of it."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - TAIL_BYTES))
+            whole = file.read().rpartition(b"\n")[0]
+    except FileNotFoundError:
+        return []
+    last = whole.rpartition(b"\n")[2]
+    return [json.loads(last)] if last else []
 
 
 def main(arguments: list[str]) -> int:

@@ -8,6 +8,7 @@ fixed port on each host, and some 4 s before the first line of a log.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import subprocess
@@ -24,6 +25,7 @@ from training import jobs
 from training.jobs import ENDED, Job, Kind, Store
 from training.ray_session import NAMESPACE
 
+log = logging.getLogger("ray.serve")
 NAME = "jobs"
 MAX_QUEUED = 20
 LOOK_S = 0.2
@@ -48,23 +50,33 @@ class JobSupervisor:
         self._store = Store(get_settings())
         self._children: dict[str, subprocess.Popen] = {}
         self._stopping_since: dict[str, float] = {}
-        for job in self._store.jobs():
+        self._open: list[str] = []  # jobs that have not ended, the oldest first
+        for job in reversed(self._store.jobs()):
             if job.state in ("running", "stopping") and _process_of(self._store, job.id) is None:
                 self._ended(job, "interrupted", error="AIR Studio ended while the job ran; it can be resumed.")
+            elif job.state not in ENDED:
+                self._open.append(job.id)
         self._looking = asyncio.create_task(self._look_after())
 
     async def submit(self, kind: Kind, model: str, config: dict[str, Any]) -> Job:
         """Queue a job with a validated configuration. Raises QueueFull."""
         self._refuse_when_full()
-        return self._with_position(self._store.create(kind, model, config))
+        job = self._store.create(kind, model, config)
+        self._open.append(job.id)
+        return await self.job(job.id)
 
     async def jobs(self) -> list[Job]:
         """Every job, newest first."""
-        return self._store.jobs()
+        listed = self._store.jobs()
+        for job in listed:
+            job.position = self._position(job)
+        return listed
 
     async def job(self, job_id: str) -> Job:
         """One job with all its figures. Raises UnknownJob."""
-        return self._with_position(self._store.read(job_id))
+        job = self._store.read(job_id)
+        job.position = self._position(job)
+        return job
 
     async def log_tail(self, job_id: str, lines: int) -> str:
         """The end of a job's log. Raises UnknownJob."""
@@ -72,8 +84,9 @@ class JobSupervisor:
 
     async def cancel(self, job_id: str) -> Job:
         """Stop a job; one that has ended stays as it is. Raises UnknownJob."""
-        self._store.ask_to_stop(job_id)
-        self._look()
+        if self._store.read(job_id).state not in ENDED:
+            self._store.ask_to_stop(job_id)
+            self._look()
         return await self.job(job_id)
 
     async def resume(self, job_id: str) -> Job:
@@ -86,37 +99,43 @@ class JobSupervisor:
             raise NotPossible(f"Job {job_id} is {job.state}; only one that stopped or failed can be resumed.")
         self._refuse_when_full()
         job.state, job.error, job.started, job.ended = "queued", None, None, None
-        (self._store.folder(job_id) / jobs.OUTCOME).unlink(missing_ok=True)
+        for left in (jobs.OUTCOME, jobs.CANCEL):
+            (self._store.folder(job_id) / left).unlink(missing_ok=True)
         self._store.write(job)
+        self._open.append(job_id)
         return await self.job(job_id)
 
     def _refuse_when_full(self) -> None:
-        waiting = sum(job.state == "queued" for job in self._store.jobs())
-        if waiting >= MAX_QUEUED:
-            raise QueueFull(f"{waiting} jobs wait already; cancel one or come back later.")
+        if len(self._open) > MAX_QUEUED:
+            raise QueueFull(f"{len(self._open)} jobs run or wait already; cancel one or come back later.")
 
-    def _with_position(self, job: Job) -> Job:
-        job.position = next((other.position for other in self._store.jobs() if other.id == job.id), None)
-        return job
+    def _position(self, job: Job) -> int | None:
+        """1 for the job that is next, and so on; None for one that does not wait."""
+        if job.state != "queued":
+            return None
+        ahead = self._open[: self._open.index(job.id)]
+        return 1 + sum(self._store.read(other, all_metrics=False).state == "queued" for other in ahead)
 
     async def _look_after(self) -> None:
         while True:
-            self._look()
+            try:
+                self._look()
+            except Exception:
+                # A full disk, say: what cannot be written now is tried again.
+                log.exception("the jobs could not be looked after")
             await asyncio.sleep(LOOK_S)
 
     def _look(self) -> None:
         """Start what is next, stop what shall stop, write down what has ended."""
-        listed = self._store.jobs()
+        listed = [self._store.read(job_id, all_metrics=False) for job_id in self._open]
         for job in listed:
-            if job.state in ENDED:
-                continue
             wanted = (self._store.folder(job.id) / jobs.CANCEL).exists()
             if job.state == "queued" and wanted:
                 self._ended(job, "stopped")
             elif job.state in ("running", "stopping"):
                 self._look_at(job, wanted)
         busy = any(job.state in ("running", "stopping") for job in listed)
-        waiting = [job for job in reversed(listed) if job.state == "queued"]
+        waiting = [job for job in listed if job.state == "queued"]
         if waiting and not busy:
             self._start(waiting[0])
 
@@ -165,7 +184,7 @@ class JobSupervisor:
             self._ended(job, "failed" if job.error else "stopped", error=job.error)
         else:
             child = self._children.get(job.id)
-            how = f"with status {child.returncode}" if child is not None else "while nobody looked after it"
+            how = f"with status {child.poll()}" if child is not None else "while nobody looked after it"
             gone = f"The job's process ended {how} before it was done; it can be resumed."
             self._ended(job, "failed", error=outcome.get("error", gone))
 
@@ -174,6 +193,8 @@ class JobSupervisor:
     ) -> None:
         job.state, job.error, job.result = state, error, result or {}
         job.ended = datetime.now().astimezone().isoformat()
+        if job.id in self._open:
+            self._open.remove(job.id)
         self._children.pop(job.id, None)
         self._stopping_since.pop(job.id, None)
         (self._store.folder(job.id) / jobs.CANCEL).unlink(missing_ok=True)
