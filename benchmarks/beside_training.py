@@ -32,7 +32,7 @@ class Training:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", *TRAINING],
                 cwd=ROOT,
-                env={**clean_environment(), "AIR_HOME": str(home), "RAY_ADDRESS": address},
+                env={**clean_environment(), "AIR_HOME": str(home), "RAY_ADDRESS": address, "RAY_AUTH_MODE": "token"},
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,

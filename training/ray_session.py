@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from settings import ROOT, Settings, available_cpus
+from training.errors import ConfigError
 
 NAMESPACE = "air-studio"
 LOGICAL_CPUS_PER_CORE = 4
@@ -43,7 +44,8 @@ LEAN_ENVIRONMENT = {
 def connect(settings: Settings, **overrides: Any) -> None:
     """Join ``RAY_ADDRESS`` or start Ray on this machine; nothing to do when already connected.
 
-    ``overrides`` go to ``ray.init``. The environment of AIR Studio reaches every worker.
+    ``overrides`` go to ``ray.init``. The environment of AIR Studio reaches every worker. Raises
+    ConfigError when there is no Ray at RAY_ADDRESS.
     """
     for name, value in {**TRAIN_ENVIRONMENT, **LEAN_ENVIRONMENT}.items():
         os.environ.setdefault(name, value)
@@ -69,7 +71,11 @@ def connect(settings: Settings, **overrides: Any) -> None:
             "object_store_memory": settings.air_object_store_mb * 1024 * 1024,
             "include_dashboard": False,
         }
-    ray.init(**(options | overrides))
+    try:
+        ray.init(**(options | overrides))
+    except ConnectionError as error:
+        token = " It asks for a token: set RAY_AUTH_MODE=token." if "token" in str(error.__cause__) else ""
+        raise ConfigError(f"RAY_ADDRESS: no Ray could be joined at {settings.ray_address}.{token}") from error
     quiet_ray_data()
 
 
