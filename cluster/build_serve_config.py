@@ -27,6 +27,7 @@ HEADER = """\
 # The four applications on a Ray cluster that runs already, from the repository's root on its head:
 #   serve run cluster/serve.yaml          in the foreground
 #   serve deploy cluster/serve.yaml       through the cluster's dashboard
+# With `export RAY_AUTH_MODE=token` where the cluster asks for a token.
 # `python app.py` does the same on one machine, with HAProxy in front.
 # Written by cluster/build_serve_config.py; change the deployments, not this file.
 """

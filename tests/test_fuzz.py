@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import random
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -27,7 +28,10 @@ MAX_GROWTH_BYTES = 400 * 1024**2
 
 
 def test_no_route_fails_and_every_reply_matches_its_schema(public_app: RunningApp, tmp_path: Path) -> None:
-    """schemathesis asks what ``/api/openapi.json`` allows and what it does not, as the admin."""
+    """schemathesis asks what ``/api/openapi.json`` allows and what it does not, as the admin.
+
+    Only jobs are not asked for.
+    """
     report = tmp_path / "report.json"
     ended = subprocess.run(
         [
@@ -39,6 +43,7 @@ def test_no_route_fails_and_every_reply_matches_its_schema(public_app: RunningAp
             *("--checks", CHECKS),
             *("--header", f"Authorization: Bearer {ADMIN_TOKEN}"),
             *("--seed", "1"),
+            *("--exclude-operation-id", "submit_jobs_post"),  # each would train a model; see test_jobs.py
             *("--report", "json", "--report-json-path", str(report)),
             "--continue-on-failure",
         ],
@@ -48,8 +53,9 @@ def test_no_route_fails_and_every_reply_matches_its_schema(public_app: RunningAp
         timeout=900,
     )
     assert ended.returncode == 0, ended.stdout[-6000:]
-    generated = next(line for line in ended.stdout.splitlines() if " generated" in line)
-    assert int(generated.split()[0].replace(",", "")) >= MIN_CASES, generated
+    generated = re.search(r"([\d,]+) generated", ended.stdout)
+    assert generated, ended.stdout[-2000:]
+    assert int(generated[1].replace(",", "")) >= MIN_CASES
     assert report.exists()
 
 

@@ -10,6 +10,8 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,15 +23,16 @@ set -e
 ip link set lo up
 export PATH={bin}:$PATH PYTHONPATH={root}
 cd {root}
-python -c "from ray._private.authentication.authentication_token_setup import ensure_token_if_auth_enabled" || true
+export RAY_AUTH_MODE=token HOME={tmp}
+ray get-auth-token --generate >/dev/null
 ray start --head --node-ip-address 127.0.0.1 --num-cpus 8 --include-dashboard true --disable-usage-stats \
     --object-store-memory 200000000 --temp-dir {tmp}/ray >{tmp}/ray.log 2>&1
 serve deploy cluster/serve.yaml >{tmp}/deploy.log 2>&1
 for second in $(seq 150); do
-    curl -sf http://127.0.0.1:7860/api/readyz >{tmp}/ready.json && break
+    curl -sf http://127.0.0.1:7860/api/readyz >{tmp}/ready.log && break
     sleep 1
 done
-curl -sf -F file=@docs/example.png http://127.0.0.1:7860/api/cifar10/predict >{tmp}/answer.json
+curl -s -F file=@docs/example.png http://127.0.0.1:7860/api/cifar10/predict | tee {tmp}/answer.json >{tmp}/answer.log
 serve status >{tmp}/status.yaml
 ray stop --force >/dev/null 2>&1
 """
@@ -41,19 +44,26 @@ def _can_unshare() -> bool:
     return subprocess.run(["unshare", "-n", "-p", "-f", "--mount-proc", "true"], capture_output=True).returncode == 0
 
 
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    """A folder whose name leaves room for Ray's sockets, which may have 107 characters."""
+    with tempfile.TemporaryDirectory(prefix="air-") as folder:
+        yield Path(folder)
+
+
 @pytest.mark.skipif(not _can_unshare(), reason="needs root, unshare and curl for a network of its own")
-def test_serve_deploy_brings_all_four_applications_up(tmp_path: Path) -> None:
-    script = COMMANDS.format(bin=Path(sys.executable).parent, root=ROOT, tmp=tmp_path)
+def test_serve_deploy_brings_all_four_applications_up(short_path: Path) -> None:
+    script = COMMANDS.format(bin=Path(sys.executable).parent, root=ROOT, tmp=short_path)
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "AIR_"))}
     ended = subprocess.run(
         ["unshare", "-n", "-p", "-f", "--mount-proc", "sh", "-c", script],
-        env={**environment, "AIR_HOME": str(tmp_path / "home")},
+        env={**environment, "AIR_HOME": str(short_path / "home")},
         capture_output=True,
         text=True,
         timeout=400,
     )
-    told = "\n".join(path.read_text()[-2000:] for path in sorted(tmp_path.glob("*.*")))
+    told = "\n".join(path.read_text()[-2000:] for path in sorted(short_path.glob("*.log")))
     assert ended.returncode == 0, f"{ended.stderr[-2000:]}\n{told}"
-    assert '"label":"ship"' in (tmp_path / "answer.json").read_text()
-    status = (tmp_path / "status.yaml").read_text()
+    assert '"label":"ship"' in (short_path / "answer.json").read_text()
+    status = (short_path / "status.yaml").read_text()
     assert status.count("status: RUNNING") >= 4

@@ -67,6 +67,7 @@ def run(folder: Path) -> int:
         files = Files(folder)
         # Workers of this Ray have the app's environment already; sending it again would cost seconds.
         ray_session.connect(settings, runtime_env=None)
+        stop_on_sigterm()  # Ray puts a handler of its own in place, which prints a stack
         stage = import_module(STAGES[job.model])
         version, _, metrics = stage.train(config, settings, listener=files, run_name=job.id)
     except TrainingError as error:
@@ -82,12 +83,17 @@ def _end(folder: Path, outcome: dict[str, Any]) -> int:
     return 1 if "error" in outcome else 0
 
 
-def _stop(*_: object) -> None:
-    raise KeyboardInterrupt
+def stop_on_sigterm() -> None:
+    """Make SIGTERM raise KeyboardInterrupt, so that the MLflow run is closed as killed."""
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, stop)
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, _stop)
+    stop_on_sigterm()
     try:
         sys.exit(run(Path(sys.argv[1])))
     except KeyboardInterrupt:

@@ -30,8 +30,12 @@ NAME = "jobs"
 MAX_QUEUED = 20
 LOOK_S = 0.2
 STOP_GRACE_S = 4.0
+# A job that was killed may be the first to go of an app that is being killed: then it was interrupted.
+DOUBT_S = 4.0
 TIMEOUT_S = 4 * 3600.0
 PROCESS = "process.json"
+# As when the whole app is stopped: by the signal itself, or by what the process makes of it.
+STOPPED_FROM_OUTSIDE = (-signal.SIGTERM, 128 + signal.SIGTERM, 130)
 
 
 class QueueFull(Exception):
@@ -50,6 +54,7 @@ class JobSupervisor:
         self._store = Store(get_settings())
         self._children: dict[str, subprocess.Popen] = {}
         self._stopping_since: dict[str, float] = {}
+        self._gone_since: dict[str, float] = {}
         self._open: list[str] = []  # jobs that have not ended, the oldest first
         for job in reversed(self._store.jobs()):
             if job.state in ("running", "stopping") and _process_of(self._store, job.id) is None:
@@ -157,6 +162,11 @@ class JobSupervisor:
             if asyncio.get_running_loop().time() - since > STOP_GRACE_S:
                 _signal(process, signal.SIGKILL)
 
+    def _gone_for(self, job_id: str) -> float:
+        """Seconds since its process was first seen to be gone."""
+        now = asyncio.get_running_loop().time()
+        return now - self._gone_since.setdefault(job_id, now)
+
     def _start(self, job: Job) -> None:
         folder = self._store.folder(job.id)
         environment = {**os.environ, "RAY_ADDRESS": ray.get_runtime_context().gcs_address, "PYTHONUNBUFFERED": "1"}
@@ -184,8 +194,13 @@ class JobSupervisor:
             self._ended(job, "failed" if job.error else "stopped", error=job.error)
         else:
             child = self._children.get(job.id)
-            how = f"with status {child.poll()}" if child is not None else "while nobody looked after it"
-            gone = f"The job's process ended {how} before it was done; it can be resumed."
+            status = child.poll() if child is not None else None
+            if status in STOPPED_FROM_OUTSIDE:
+                self._ended(job, "interrupted", error="The job was stopped from outside; it can be resumed.")
+                return
+            if status is not None and status < 0 and self._gone_for(job.id) < DOUBT_S:
+                return
+            gone = f"The job's process ended with status {status} before it was done; it can be resumed."
             self._ended(job, "failed", error=outcome.get("error", gone))
 
     def _ended(
@@ -197,6 +212,7 @@ class JobSupervisor:
             self._open.remove(job.id)
         self._children.pop(job.id, None)
         self._stopping_since.pop(job.id, None)
+        self._gone_since.pop(job.id, None)
         (self._store.folder(job.id) / jobs.CANCEL).unlink(missing_ok=True)
         self._store.write(job)
 
