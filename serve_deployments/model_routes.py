@@ -72,7 +72,7 @@ async def evaluation(version: str = Path(max_length=64), name: str = NAME) -> sc
     """Validation and test figures of a version (or an alias), thresholds with false alarms and misses."""
     found = await _resolve(_known(name), version)
     figures = await asyncio.to_thread(checkpoint.read_evaluation, found.folder)
-    wanted = ("validation", "test", "thresholds", "unsure")
+    wanted = ("validation", "test", "thresholds", "unsure", "history")
     return schemas.Evaluation(
         name=name, version=found.version, **{key: figures[key] for key in wanted if key in figures}
     )

@@ -211,6 +211,7 @@ class Evaluation(Reply):
     test: dict[str, Any]
     thresholds: list[dict[str, Any]] | None = None
     unsure: dict[str, Any] | None = None
+    history: dict[str, dict[str, float]] | None = Field(None, description="figures after each epoch of its training")
 
 
 class Health(Reply):

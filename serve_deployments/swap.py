@@ -137,5 +137,6 @@ def _pass_gate(champion: RegisteredVersion, target: RegisteredVersion) -> None:
     if not verdict.passed:
         raise Conflict(
             f"The gate does not let version {target.version} of {target.model} pass. {verdict.sentence} "
-            "To promote it all the same, send force."
+            "To promote it all the same, send force.",
+            {"gate": verdict.sentence},
         )
