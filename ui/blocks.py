@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 
 from settings import MAX_BODY_BYTES
-from ui import header, images, table
+from ui import header, images, retrain, table
 from ui.client import Client
 from ui.theme import CSS, HEAD, THEME
 
@@ -27,7 +27,7 @@ PAGE_OPTIONS: dict[str, Any] = {
     "enable_monitoring": False,
     "ssr_mode": False,
 }
-SCREENS = [("Images", images.build), ("Table", table.build)]
+SCREENS = [("Images", images.build), ("Table", table.build), ("Retrain", retrain.build)]
 
 
 def build(api_url: str, public_url: str | None = None) -> gr.Blocks:
@@ -44,8 +44,19 @@ def build(api_url: str, public_url: str | None = None) -> gr.Blocks:
         fill_width=True,
     ) as page:
         header.build(api, page)
-        with gr.Tabs():
+        with gr.Tabs() as tabs:
             for name, build_screen in SCREENS:
                 with gr.Tab(name, render_children=True):
-                    build_screen(api, page, public_url)
+                    timers = build_screen(api, page, public_url)
+                if timers:
+                    _only_in_sight(tabs, name, timers)
     return page
+
+
+def _only_in_sight(tabs: gr.Tabs, name: str, timers: list[gr.Timer]) -> None:
+    """Let timers tick only while the tab of this name is open."""
+
+    def opened(event: gr.SelectData) -> list[Any]:
+        return [gr.update(active=event.value == name)] * len(timers)
+
+    tabs.select(opened, None, timers, show_progress="hidden", api_visibility="private")

@@ -11,7 +11,8 @@ from typing import Any
 import gradio as gr
 
 from ui.cards import html, listed
-from ui.client import IMAGES, TABLE, ApiError, Client
+from ui.client import IMAGES, TABLE, ApiError, Client, Headers
+from ui.visitor import headers_of
 
 REFRESH_S = 5
 LIVE = '<div role="status">${value}</div>'
@@ -26,17 +27,18 @@ TITLE = """\
 </header>"""
 
 
-async def state(api: Client) -> str:
-    """State and served versions of each model, as HTML."""
+async def state(api: Client, headers: Headers) -> str:
+    """State and served versions of each model, as HTML, for a visitor whose request had these headers."""
     try:
         states = await api.states()
     except ApiError as error:
         return _lines([("waiting", f"{error} This page keeps trying.")])
     try:
         serving = {model["name"]: _versions(model) for model in await api.models()}
-        notes = [("note", READ_ONLY)] if await api.read_only() else []
+        read_only = (await api.access(headers))["changes"] == "off"
     except ApiError:
-        serving, notes = {}, []
+        serving, read_only = {}, False
+    notes = [("note", READ_ONLY)] if read_only else []
     return _lines([_line(name, text, serving.get(name, [])) for name, text in states.items()] + notes)
 
 
@@ -62,8 +64,8 @@ def _lines(lines: list[tuple[str, str]]) -> str:
 def build(api: Client, page: gr.Blocks) -> None:
     """Put the header on the page and keep it true."""
 
-    async def refresh(shown: str) -> Any:
-        now = await state(api)
+    async def refresh(shown: str, request: gr.Request) -> Any:
+        now = await state(api, headers_of(request))
         # An unchanged line is left alone, or screen readers would announce it at every tick.
         return gr.skip() if now == shown else now
 

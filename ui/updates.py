@@ -1,0 +1,26 @@
+"""Only what has changed is sent to the page again: what stands there keeps its focus, and is not read out twice.
+
+Not run by itself; the Retrain screen uses it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+EVENTS: dict[str, Any] = {
+    "show_progress": "hidden",
+    "concurrency_limit": 8,
+    "api_visibility": "private",
+    # Whatever happens while an answer is under way gets an answer of its own, after it.
+    "trigger_mode": "always_last",
+}
+# Values by the name of their component, as they were sent last, and what the handler wants to remember.
+Sent = dict[str, Any]
+
+
+def updates(names: list[str], before: Sent, now: Sent) -> list[Any]:
+    """What to remember, then a value for each name; one that is not in `now` or is as before is left alone."""
+    changed = [now[name] if name in now and before.get(name) != now[name] else gr.skip() for name in names]
+    return [before | now, *changed]
