@@ -26,6 +26,7 @@ STATES = {
 CANCELLABLE, RESUMABLE = {"queued", "running"}, {"stopped", "failed", "interrupted"}
 ENDED = RESUMABLE | {"succeeded"}
 NO_JOBS = "Nobody has trained anything here yet. Press “Train” to begin."
+NOT_YET = "How far it is, and how good it has become, is shown here while it trains."
 CHOSEN_OPTIONS = {
     "epochs": "epochs",
     "num_boost_round": "trees",
@@ -109,7 +110,7 @@ def duration(seconds: float) -> str:
 def headline(job: Job | None) -> str:
     """Which job is watched and in which state; said aloud when it changes."""
     if job is None:
-        return f"<h2>The training</h2>{quiet(NO_JOBS)}"
+        return f"<h2>The training</h2>{quiet(NOT_YET)}"
     text = f"{state(job)[0].upper()}{state(job)[1:]}"
     kind = {"failed": "problem", "interrupted": "warning", "stopped": "warning", "succeeded": "good"}.get(
         job["state"], "info"

@@ -29,6 +29,12 @@ INTRO = """\
 service (the champion), put it into service, and take it back if you change your mind.</p></div>"""
 WAITING = quiet("The trainings appear as soon as the service is up.")
 LIVE = '<div role="status">${value}</div>'
+SHOW_ON_NARROW = """\
+() => {
+  if (window.matchMedia('(max-width: 760px)').matches) {
+    document.getElementById('air-job').scrollIntoView({block: 'start'});
+  }
+}"""
 # The button that asks is gone once it is pressed, so the focus goes on to the question as soon as it is there.
 FOCUS_YES = """\
 () => {
@@ -181,6 +187,7 @@ def build(api: Client, page: gr.Blocks, public_url: str | None) -> list[gr.Timer
     fields.signed.click(lambda: "", None, token, **EVENTS)
     once = EVENTS | {"trigger_mode": "once"}
     fields.train.click(form.train, [fields.model, fields.preset, token, *options], [chosen, fields.note], **once)
+    chosen.change(None, js=SHOW_ON_NARROW)
     jobs.select(_job_of, None, [chosen, asked, job_note], **EVENTS)
     cancel.click(lambda before: before["job"]["id"], watching, asked, **EVENTS).then(None, js=FOCUS_YES)
     no.click(lambda: None, None, asked, **EVENTS)

@@ -124,7 +124,7 @@ class Service:
         now = {
             "model": model,
             "finished": finished,
-            "version": gr.update(choices=choices(versions), value=shown),
+            "version": gr.update(choices=choices(versions), **({} if shown == version else {"value": shown})),
             "comparison": await self._comparison(model, versions, champion, shown),
             "now": now_text(champion, previous) + (notice(why_not) if why_not else ""),
             "put": gr.update(value=label, interactive=may and not served),

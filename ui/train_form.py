@@ -87,16 +87,15 @@ class Form:
             presets = await self.api.presets(model)
         except ApiError as error:
             return updates(FORM, before, {"why": notice(str(error), "warning")})
-        names = [item["preset"] for item in presets]
+        names, offered = [item["preset"] for item in presets], [preset_choice(item) for item in presets]
         now = {
             "why_not": "" if allowed.may else allowed.sentence,
             "signing": gr.update(visible=allowed.by_token and not allowed.may),
             "signed": gr.update(visible=allowed.by_token and allowed.may),
             "why": "" if allowed.may else notice(allowed.sentence),
             "train": gr.update(interactive=allowed.may),
-            "preset": gr.update(
-                choices=[preset_choice(item) for item in presets], value=preset if preset in names else names[0]
-            ),
+            # What a person has chosen is left to them: they may be choosing again right now.
+            "preset": gr.update(choices=offered) if preset in names else gr.update(choices=offered, value=names[0]),
             "image_options": gr.update(visible=model == IMAGES),
             "table_options": gr.update(visible=model == TABLE),
             "slow": gr.update(value=SLOW_S),
