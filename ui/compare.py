@@ -75,8 +75,9 @@ def side_by_side(model: str, champion: Evaluation, candidate: Evaluation, *, sam
     parts = [notice(ITSELF)] if alone else [_verdict(model, champion, candidate, same_data)]
     parts.append(_table(model, champion, None if alone else candidate))
     rows = champion["validation"]["rows"]
-    what = "pictures" if model == IMAGES else "rows"
-    parts.append(quiet(f"Measured on {rows} validation {what}: held back, no version learned from them."))
+    what = "picture" if model == IMAGES else "row"
+    told = f"Measured on {rows} validation {what}s: held back, no version learned from them."
+    parts.append(quiet(f"{told} One {what} is {100 / rows:.2g} points." if rows else told))
     matrices = _matrix(champion, "the champion") + ("" if alone else _matrix(candidate, "beside it"))
     parts.append("<h3>What is taken for what</h3>")
     parts.append(quiet("Each line is a truth, each column an answer: what lies on the diagonal was right."))
@@ -91,10 +92,10 @@ def _verdict(model: str, champion: Evaluation, candidate: Evaluation, same_data:
     figure = FIGURES[model][0]
     old, new = figure.read(champion["validation"]), figure.read(candidate["validation"])
     words, kind = figure.difference(old, new)
-    text = f"{figure.title}: {figure.text(new)}, the champion's are {figure.text(old)}."
-    if model == TABLE:
-        text = f"{figure.title} (AUC): {figure.text(new)}, the champion's is {figure.text(old)}."
-    text = f"Version {candidate['version']} is {words}. {text}"
+    text = (
+        f"Version {candidate['version']} is {words} in the figure that decides, “{figure.title}”: "
+        f"{figure.text(new)} against the champion's {figure.text(old)}."
+    )
     return notice(text, {"good": "good", "problem": "warning"}.get(kind, "info"))
 
 
