@@ -75,7 +75,7 @@ def _sign_in(page: Page, token: str = ADMIN_TOKEN) -> None:
 
 def _train(page: Page, model: str, option: str, value: str) -> None:
     page.get_by_label(model).check()
-    _button(page, "More options").click()
+    page.get_by_role("button", name="More options").click()
     page.get_by_label(option).fill(value)
     _button(page, "Train").click()
 

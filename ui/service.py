@@ -215,7 +215,6 @@ def build(api: Client, shared: Session) -> None:
         looked_at,
         **EVENTS,
     )
-    gr.on([version.input, shared.model.change], lambda: ("", None), None, [note, refused], **EVENTS)
     moved = [note, refused, reason, shared.acted]
     once = EVENTS | {"trigger_mode": "once"}
     put.click(service.put, [shared.model, version, reason, shared.token], moved, **once)
