@@ -51,6 +51,7 @@ def _labels() -> dict[str, str]:
 def test_promotion_drops_no_request(public_app: RunningApp, admin: requests.Session, models_url: str) -> None:
     """50 moves back and forth under 32 connections: every reply is 200 and names the version that really answered."""
     labels = _labels()
+    assert _promote(admin, models_url, "1", force=True).status_code == 200
     moves: list[tuple[float, float, str]] = []
     url = f"{public_app.url}/api/cifar10/predict"
     with Load(url, 32, data=PICTURE, headers={"Content-Type": "image/png"}) as load:
@@ -205,8 +206,8 @@ def test_wrong_promotion_is_told_what_is_wrong(
     assert sentence in reply.json()["error"]["message"]
 
 
-def test_nothing_to_roll_back_to_is_a_conflict(public_app: RunningApp, admin: requests.Session) -> None:
-    reply = admin.post(f"{public_app.url}/api/models/breast-cancer/rollback")
+def test_nothing_to_roll_back_to_is_a_conflict(app: RunningApp) -> None:
+    reply = requests.post(f"{app.url}/api/models/breast-cancer/rollback")
     assert reply.status_code == 409
     assert "nothing to roll back to" in reply.json()["error"]["message"]
 

@@ -75,9 +75,9 @@ def _sign_in(page: Page, token: str = ADMIN_TOKEN) -> None:
 
 
 def _train(page: Page, model: str, option: str, value: str) -> None:
-    page.get_by_label(model).check()
+    page.get_by_label(model, exact=True).check()
     page.get_by_role("button", name="More options").click()
-    page.get_by_label(option).fill(value)
+    page.get_by_role("textbox", name=option).fill(value)
     _button(page, "Train").click()
 
 
@@ -190,7 +190,7 @@ def test_visitor_through_a_proxy_may_only_look(open_screen, app):
 def test_screen_is_accessible_and_fits_a_phone(open_screen, app, scheme):
     page = open_screen(app.url, viewport=PHONE, color_scheme=scheme)
     for model in ("Table: malignant or benign", "Images: what a picture shows"):
-        page.get_by_label(model).check()
+        page.get_by_label(model, exact=True).check()
         expect(page.locator("#air-comparison .air-matrix.air-many")).to_have_count(int(model.startswith("Images")))
         found = Axe().run(page).response["violations"]
         assert [item["id"] for item in found if item["impact"] in ("serious", "critical")] == []
