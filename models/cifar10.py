@@ -72,7 +72,7 @@ class Cifar10Model:
         """
         model = cls.load(folder)
         weights = checkpoint.sha256(folder / WEIGHTS)
-        cached = settings.air_home / "cache" / f"{weights[:32]}-{_openvino_version()}.xml"
+        cached = settings.air_home / "cache" / f"{weights[:32]}-{version('openvino')}.xml"
         torch_backend = model._backend
         model._backend = backends.choose(
             model.network, model.metadata.preprocessor, model.size, settings.air_engine, settings.air_precision, cached
@@ -98,10 +98,6 @@ class Cifar10Model:
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Probabilities, float32 (n, classes), rows sum to 1, of uint8 (n, size, size, 3) images."""
         return softmax(self.logits(images) / self.temperature)
-
-
-def _openvino_version() -> str:
-    return version("openvino")
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

@@ -8,11 +8,10 @@ It answers from the registry, the checkpoint folders and the replicas themselves
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from typing import Any
 
-from fastapi import Path, Request
+from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi_offline import FastAPIOffline
 from ray import serve
@@ -33,11 +32,7 @@ from serve_deployments.model_app import REPLICA_CPUS
 from settings import MODEL_NAMES, get_settings
 from training.datasets import breast_cancer as table_data
 
-log = logging.getLogger("ray.serve")
-MAX_EXAMPLES = 60
-ASK_REPLICAS_S = 3.0
 ERRORS = {status: {"model": schemas.ErrorReply} for status in (403, 404, 405, 422, 500)}
-NAME = Path(description="cifar10 or breast-cancer", examples=["cifar10"])
 
 api = FastAPIOffline(
     title="AIR Studio",

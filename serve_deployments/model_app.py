@@ -37,7 +37,6 @@ from models.registry import CHALLENGER, CHAMPION, RegisteredVersion, UnknownVers
 from serve_deployments.access import check_host
 from serve_deployments.batching import GreedyBatcher
 from serve_deployments.errors import (
-    ApiError,
     Busy,
     Conflict,
     MethodNotAllowed,
@@ -46,6 +45,7 @@ from serve_deployments.errors import (
     Unavailable,
     error_response,
     json_response,
+    raise_refusal,
     request_id_of,
 )
 from serve_deployments.metrics import ReplicaMetrics
@@ -225,9 +225,8 @@ class ModelApp:
         try:
             return found.version, await self._shelf.answer.remote(str(found.folder), inputs, options)
         except RayError as error:
+            raise_refusal(error)
             cause = getattr(error, "cause", None)
-            if isinstance(cause, ApiError):
-                raise cause from None
             if isinstance(cause, CheckpointError):
                 raise Conflict(f"Version {found.version} of {self.name} cannot be loaded. {cause}") from None
             raise Unavailable(f"Version {found.version} of {self.name} cannot answer now; try again.") from error

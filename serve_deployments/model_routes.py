@@ -15,7 +15,7 @@ from models import checkpoint
 from models.images import encode_base64_png
 from models.registry import CHAMPION, Move, RegisteredVersion, UnknownVersion
 from serve_deployments import replicas, schemas
-from serve_deployments.errors import ApiError, NotFound, Unavailable
+from serve_deployments.errors import NotFound, Unavailable, raise_refusal
 from serve_deployments.registry_actor import registry_actor
 from settings import MODEL_NAMES, get_settings
 from training.config import TrainBreastCancer, TrainCifar10
@@ -39,13 +39,13 @@ async def models() -> schemas.Models:
 @router.get("/{name}")
 async def model(name: str = NAME) -> schemas.Model:
     """One model with its versions, newest first, and what each replica serves."""
-    return await _model(_known(name))
+    return await _model(replicas.known(name))
 
 
 @router.get("/{name}/features")
 async def features(name: str = NAME) -> schemas.Features:
     """Ranges, units and groups of the table model's columns, over its training rows."""
-    if _known(name) != "breast-cancer":
+    if replicas.known(name) != "breast-cancer":
         raise NotFound(f"{name} takes pictures and has no features; try breast-cancer.")
     described = [schemas.Feature(**feature) for feature in table_data.describe(_table())]
     return schemas.Features(name=name, features=described)
@@ -59,7 +59,7 @@ async def examples(
 ) -> schemas.Examples:
     """Validation images or rows with their true labels; 404 with the reason when there is no data."""
     random = np.random.default_rng(seed)
-    if _known(name) == "breast-cancer":
+    if replicas.known(name) == "breast-cancer":
         return _row_examples(random, n)
     try:
         return await asyncio.to_thread(_image_examples, random, n)
@@ -70,7 +70,7 @@ async def examples(
 @router.get("/{name}/versions/{version}/evaluation")
 async def evaluation(version: str = Path(max_length=64), name: str = NAME) -> schemas.Evaluation:
     """Validation and test figures of a version (or an alias), thresholds with false alarms and misses."""
-    found = await _resolve(_known(name), version)
+    found = await _resolve(replicas.known(name), version)
     figures = await asyncio.to_thread(checkpoint.read_evaluation, found.folder)
     wanted = ("validation", "test", "thresholds", "unsure", "history")
     return schemas.Evaluation(
@@ -81,7 +81,7 @@ async def evaluation(version: str = Path(max_length=64), name: str = NAME) -> sc
 @router.get("/{name}/presets")
 async def presets(name: str = NAME) -> schemas.TrainingPresets:
     """Ready-made configurations of a training, quickest first."""
-    if _known(name) == "breast-cancer":
+    if replicas.known(name) == "breast-cancer":
         offered = {"default": (TrainBreastCancer.MINUTES, TrainBreastCancer.GIVES, {})}
     else:
         known = TrainCifar10.PRESETS.items()
@@ -96,7 +96,7 @@ async def presets(name: str = NAME) -> schemas.TrainingPresets:
 @router.get("/{name}/history")
 async def history(name: str = NAME) -> schemas.History:
     """Every promotion and rollback, newest first."""
-    moves: list[Move] = await registry_actor().history.remote(_known(name))
+    moves: list[Move] = await registry_actor().history.remote(replicas.known(name))
     return schemas.History(name=name, moves=[schemas.Move(**move.model_dump()) for move in moves])
 
 
@@ -107,7 +107,7 @@ async def promote(wanted: schemas.Promotion, name: str = NAME) -> schemas.Model:
     409 when the gate says no and `force` is not set, when a replica finds something wrong with the version, or
     when another promotion is under way. A version that is served already is 200 and changes nothing.
     """
-    await _moved(registry_actor().promote.remote(_known(name), wanted.version, wanted.reason, wanted.force))
+    await _moved(registry_actor().promote.remote(replicas.known(name), wanted.version, wanted.reason, wanted.force))
     return await _model(name)
 
 
@@ -115,7 +115,7 @@ async def promote(wanted: schemas.Promotion, name: str = NAME) -> schemas.Model:
 async def rollback(wanted: schemas.Rollback | None = None, name: str = NAME) -> schemas.Model:
     """Put the version that was champion before into service again; then the new state."""
     reason = wanted.reason if wanted else ""
-    await _moved(registry_actor().rollback.remote(_known(name), reason))
+    await _moved(registry_actor().rollback.remote(replicas.known(name), reason))
     return await _model(name)
 
 
@@ -124,16 +124,8 @@ async def _moved(move: Awaitable[None]) -> None:
     try:
         await move
     except RayError as error:
-        cause = getattr(error, "cause", None)
-        if isinstance(cause, ApiError):
-            raise cause from None
+        raise_refusal(error)
         raise Unavailable("The registry does not answer now; look at the versions and try again.") from error
-
-
-def _known(name: str) -> str:
-    if name not in MODEL_NAMES:
-        raise NotFound(f"There is no model {name[:80]!r}; there are {' and '.join(MODEL_NAMES)}.")
-    return name
 
 
 async def _resolve(name: str, version: str) -> RegisteredVersion:

@@ -18,7 +18,15 @@ from ray.exceptions import RayError
 from starlette.responses import Response
 
 from serve_deployments import replicas, schemas, tensors
-from serve_deployments.errors import ApiError, BadRequest, NotFound, Unavailable, json_response, request_id_of
+from serve_deployments.errors import (
+    ApiError,
+    BadRequest,
+    NotFound,
+    Unavailable,
+    json_response,
+    raise_refusal,
+    request_id_of,
+)
 from serve_deployments.requests import read_body, read_json
 from serve_deployments.tensors import TensorSpec
 from settings import MAX_IMAGES, MAX_ROWS, MODEL_NAMES
@@ -123,7 +131,7 @@ async def model_ready(name: str = NAME, version: str | None = None) -> schemas.P
 @router.post("/models/{name}/versions/{version}/infer", **INFER_DOCUMENTED)
 async def infer(request: Request, name: str = NAME, version: str | None = None) -> Response:
     """The champion's answers to one input tensor; see the model's metadata for its name and shape."""
-    _known(name)
+    replicas.known(name)
     body = await read_body(request)
     split = _header_length(request, len(body))
     content = read_json(body[:split])
@@ -143,14 +151,9 @@ async def infer(request: Request, name: str = NAME, version: str | None = None) 
     return Response(header + binary, headers={HEADER_LENGTH: str(len(header))}, media_type="application/octet-stream")
 
 
-def _known(name: str) -> None:
-    if name not in MODEL_NAMES:
-        raise NotFound(f"There is no model {name[:80]!r}; there are {' and '.join(MODEL_NAMES)}.")
-
-
 async def _served(name: str, version: str | None) -> dict[str, str]:
     """What a replica of the model serves. Raises NotFound, Unavailable."""
-    _known(name)
+    replicas.known(name)
     try:
         served = (await replicas.ask_all(name, "serving"))[0]
     except Exception as error:
@@ -164,9 +167,7 @@ async def _ask(name: str, version: str | None, inputs: np.ndarray) -> tuple[str,
     try:
         return await serve.get_app_handle(name).infer.remote(inputs, version)
     except RayError as error:
-        cause = getattr(error, "cause", None)
-        if isinstance(cause, ApiError):
-            raise cause from None
+        raise_refusal(error)
         raise Unavailable(f"{name} does not answer now; try again.") from error
 
 

@@ -8,8 +8,18 @@ from typing import Any
 
 from ray import serve
 
+from serve_deployments.errors import NotFound
+from settings import MODEL_NAMES
+
 log = logging.getLogger("ray.serve")
 ASK_S = 3.0
+
+
+def known(model: str) -> str:
+    """The name of a model, as it is. Raises NotFound for one that there is not."""
+    if model not in MODEL_NAMES:
+        raise NotFound(f"There is no model {model[:80]!r}; there are {' and '.join(MODEL_NAMES)}.")
+    return model
 
 
 async def ask_all(model: str, method: str, *arguments: Any, seconds: float = ASK_S) -> list[Any]:
