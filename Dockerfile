@@ -1,8 +1,14 @@
 # AIR Studio in a container, as a Hugging Face Space runs it: uid 1000, one port, read-only for the public.
-#   docker build -t air-studio . && docker run --shm-size=2g -p 7860:7860 air-studio
+#   docker build -t air-studio . && docker run --shm-size=2g --cpus=2 -p 7860:7860 air-studio
+# With CUDA: docker build --build-arg TORCH_INDEX=https://download.pytorch.org/whl/cu130 -t air-studio .
+# Tried without an engine by make proof-container; more in docs/deploy.md.
 FROM python:3.11-slim AS packages
+# The CPU's wheels of torch carry "+cpu" in their version, which pip prefers to the same version without.
+ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 COPY requirements.txt /tmp/requirements.txt
-RUN python -m venv /venv && /venv/bin/pip install --no-cache-dir -r /tmp/requirements.txt
+RUN python -m venv --without-pip /venv \
+ && python -m pip --python /venv/bin/python install --no-cache-dir \
+      ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} -r /tmp/requirements.txt
 
 FROM python:3.11-slim
 RUN useradd --uid 1000 --create-home air

@@ -1,10 +1,15 @@
 # make run    set up, start and open the demo at http://localhost:7860
 # make test   set up and run every test
+# make doctor say what is wrong with this machine, and the way out
+# make proof-container   the Dockerfile's steps without a container engine; root, Debian, some 12 GB of disk
 # make bench-serving   requests a second beside FastAPI and LitServe; needs wrk and a quiet machine
+# make bench-batch     batch prediction beside plain processes; needs CIFAR10_DIR and a quiet machine
+# make bench-tuning    what Ray Tune adds to a trial, and 50 trials; needs a quiet machine
+# make mlflow          MLflow's own page on the runs and studies of this AIR_HOME, loopback only
 PYTHON ?= python3
 VENV_PYTHON := .venv/bin/python
 
-.PHONY: run test lint bench bench-serving clean
+.PHONY: run test doctor lint bench bench-serving bench-batch bench-tuning mlflow proof-container clean
 
 run:
 	@$(PYTHON) bootstrap.py
@@ -13,7 +18,11 @@ run:
 test:
 	@$(PYTHON) bootstrap.py --dev
 	@$(VENV_PYTHON) -m tests.install_browser
+	@$(VENV_PYTHON) -m tests.install_nginx
 	$(VENV_PYTHON) -m pytest
+
+doctor:
+	@$(PYTHON) cluster/doctor.py
 
 lint:
 	@$(PYTHON) bootstrap.py --dev
@@ -27,6 +36,21 @@ bench:
 bench-serving:
 	@$(PYTHON) bootstrap.py --dev
 	$(VENV_PYTHON) -m benchmarks.serving
+
+bench-batch:
+	@$(PYTHON) bootstrap.py --dev
+	$(VENV_PYTHON) -m benchmarks.batch
+
+bench-tuning:
+	@$(PYTHON) bootstrap.py --dev
+	$(VENV_PYTHON) -m benchmarks.tuning
+
+mlflow:
+	@$(PYTHON) bootstrap.py
+	@exec $(VENV_PYTHON) -m training.mlflow_ui
+
+proof-container:
+	$(PYTHON) cluster/prove_container.py
 
 clean:
 	rm -rf .venv .air .pytest_cache .ruff_cache tests/artifacts

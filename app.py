@@ -12,6 +12,12 @@ if sys.version_info < (3, 11):  # noqa: UP036 - says so where an old Python is u
     sys.exit(f"AIR Studio needs Python 3.11 or newer; this is {sys.version.split()[0]}. Try: python3.11 app.py")
 
 import os
+
+if "RAY_ADDRESS" not in os.environ:
+    # Before Ray is imported: a Ray of this machine's own listens and speaks on loopback alone, which is
+    # Ray's default for laptops, whatever the name says.
+    os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+
 import shutil
 import signal
 import threading
@@ -44,15 +50,19 @@ class CannotStart(Exception):
 
 def build_page() -> Any:
     """The page as an ASGI application; called in the one replica that serves it."""
+    settings = get_settings()
+    files = settings.tmp / "uploads"
+    os.environ["GRADIO_TEMP_DIR"] = str(files)  # of this app alone, and readable for its user only
     import gradio as gr
     from fastapi import FastAPI
 
-    from serve_deployments.access import HostGuard
+    from serve_deployments.access import PageGuard
     from ui.blocks import PAGE_OPTIONS, build
 
-    server = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    server.add_middleware(HostGuard)
-    return gr.mount_gradio_app(server, build(get_settings().api_url), path="/", **PAGE_OPTIONS)
+    server = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, root_path=settings.air_root_path)
+    server.add_middleware(PageGuard, folder=files)
+    own_path = {"root_path": settings.air_root_path} if settings.air_root_path else {}
+    return gr.mount_gradio_app(server, build(settings.api_url), path="/", **own_path, **PAGE_OPTIONS)
 
 
 @serve.deployment(name=UI_APP, num_replicas=1, max_ongoing_requests=1000, ray_actor_options={"num_cpus": 0.1})

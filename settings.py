@@ -6,7 +6,9 @@ All of them are optional. Print what is in force with ``python -m settings``.
 from __future__ import annotations
 
 import os
+import re
 from functools import lru_cache
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal
 
@@ -19,9 +21,12 @@ MODEL_NAMES = ("cifar10", "breast-cancer")
 LOOPBACK_NAMES = {"localhost", "127.0.0.1", "::1", "[::1]"}
 
 MAX_BODY_BYTES = 20 * 1024 * 1024
+MAX_UPLOAD_BYTES = 256 * 1024 * 1024
 MAX_IMAGES = 64
 MAX_PIXELS = 50_000_000
 MAX_ROWS = 10_000
+# A number of a row that lies beyond is a mistake, not a measurement.
+LARGEST_NUMBER = 1e30
 
 
 class Settings(BaseSettings):
@@ -33,6 +38,7 @@ class Settings(BaseSettings):
     air_mode: Literal["local", "public"] = Field("local", description="who may reach and change what")
     air_host: str = Field("127.0.0.1", description="address the public port binds")
     air_port: int = Field(7860, ge=1024, le=60000, description="the one public port")
+    air_root_path: str = Field("", description="path under which a proxy in front serves AIR Studio, like /air")
     air_storage: str | None = Field(None, description="where checkpoints go; default AIR_HOME/checkpoints")
     air_image_replicas: int = Field(2, ge=1, le=64, description="Serve replicas of the image model")
     air_table_replicas: int = Field(1, ge=1, le=64, description="Serve replicas of the table model")
@@ -40,6 +46,13 @@ class Settings(BaseSettings):
     air_precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="what it calculates in")
     air_deadline_s: float = Field(30, gt=0, le=3600, description="a prediction that takes longer is given up")
     air_admin_token: SecretStr | None = Field(None, description="AIR_MODE=public: who sends it may change things")
+    air_predictions_per_minute: int = Field(
+        300, ge=0, description="AIR_MODE=public: what a client may ask for; 0 is no limit"
+    )
+    air_trusted_proxies: str = Field(
+        "127.0.0.1", description="AIR_MODE=public: networks whose X-Forwarded-For is believed"
+    )
+    air_cpus: int | None = Field(None, ge=1, description="cores to use at most; default all that this process may")
     air_object_store_mb: int = Field(1024, ge=128, description="Ray object store of a local start, MiB")
     air_haproxy_stats_port: int | None = Field(None, description="loopback; default AIR_PORT+2")
     air_haproxy_metrics_port: int | None = Field(None, description="loopback; default AIR_PORT+3")
@@ -60,6 +73,20 @@ class Settings(BaseSettings):
         if info.data.get("air_mode") == "local" and host not in LOOPBACK_NAMES:
             raise ValueError("AIR_MODE=local binds loopback only; set AIR_MODE=public as well")
         return host
+
+    @field_validator("air_trusted_proxies")
+    @classmethod
+    def _networks(cls, text: str) -> str:
+        for network in text.split(","):
+            ip_network(network.strip())  # says itself what is wrong
+        return text
+
+    @field_validator("air_root_path")
+    @classmethod
+    def _path_of_its_own(cls, path: str) -> str:
+        if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*/?", path):
+            raise ValueError("a path like /air is needed, or none")
+        return path.rstrip("/")
 
     @field_validator("air_mode", mode="before")
     @classmethod
@@ -97,6 +124,11 @@ class Settings(BaseSettings):
         return self.air_fallback_port or self.air_port + 4
 
     @property
+    def prediction_limit(self) -> int:
+        """Predictions a minute that a client may ask for; 0 is no limit, as for who sits at this machine."""
+        return self.air_predictions_per_minute if self.air_mode == "public" else 0
+
+    @property
     def api_url(self) -> str:
         """Where the UI of the same machine finds the API."""
         host = "127.0.0.1" if self.air_host in ("0.0.0.0", "::", "localhost") else self.air_host
@@ -104,8 +136,9 @@ class Settings(BaseSettings):
 
 
 def available_cpus() -> int:
-    """Cores this process may use: affinity and the container's quota, not the host's count; at least 1."""
+    """Cores this process may use: affinity, the container's quota and AIR_CPUS, not the host's count; at least 1."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = min(cores, get_settings().air_cpus or cores)
     try:
         quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
     except (OSError, ValueError):

@@ -7,6 +7,7 @@ import signal
 import statistics
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -21,6 +22,8 @@ CONNECTIONS = 8
 AIM = 5
 TRAINING = ["training.cifar10", "--preset", "quick", "--max-images", "4000", "--epochs", "3", "--num-workers", "2"]
 STOP_TIMEOUT_S = 20
+# What a process needs to join the Ray of an app on this machine, which listens on loopback alone.
+JOIN = {"RAY_AUTH_MODE": "token", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 
 
 class Training:
@@ -32,7 +35,7 @@ class Training:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", *TRAINING],
                 cwd=ROOT,
-                env={**clean_environment(), "AIR_HOME": str(home), "RAY_ADDRESS": address, "RAY_AUTH_MODE": "token"},
+                env={**clean_environment(), **JOIN, "AIR_HOME": str(home), "RAY_ADDRESS": address},
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
@@ -66,25 +69,31 @@ def run(bench: Bench, wrk: str, options: argparse.Namespace) -> int:
     for target in targets:
         load.measure(target, CONNECTIONS, WARM_UP_S)
     say("measuring the app alone")
-    alone = [[load.measure(target, CONNECTIONS, options.seconds) for target in targets] for _ in range(options.rounds)]
+    alone = [_measure_together(targets, options.seconds) for _ in range(options.rounds)]
     say("measuring the app beside a training")
     training = Training(bench.folder / "training", bench.app.ray_address())
     bench.stack.callback(training.stop)
     beside = []
     while training.runs():
-        measured = [load.measure(target, CONNECTIONS, options.seconds) for target in targets]
+        measured = _measure_together(targets, options.seconds)
         if training.runs():
             beside.append(measured)
     training.check()
     if not beside:
         raise LoadError("The training ended before anything was measured beside it.")
     print(report.header(wrk, bench.sources, options.rounds, options.seconds, held_still=False))
-    print(f"{CONNECTIONS} connections; `python -m {' '.join(TRAINING)}` ended with status 0.\n")
+    print(f"{CONNECTIONS} connections to each model at once; `python -m {' '.join(TRAINING)}` ended with status 0.\n")
     print("| model | backend | p99 alone, ms | p99 beside the training, ms | ratio of medians | aim | met |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     for target, *rounds in zip(targets, zip(*alone, strict=True), zip(*beside, strict=True), strict=True):
         print(_row(target, *rounds))
     return int(any(measured.failures for each in (*alone, *beside) for measured in each))
+
+
+def _measure_together(targets: list[Target], seconds: float) -> list[Measurement]:
+    """All models under load at once."""
+    with ThreadPoolExecutor(len(targets)) as pool:
+        return list(pool.map(lambda target: load.measure(target, CONNECTIONS, seconds), targets))
 
 
 def _row(target: Target, alone: tuple[Measurement, ...], beside: tuple[Measurement, ...]) -> str:

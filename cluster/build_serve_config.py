@@ -1,5 +1,7 @@
 """Write ``cluster/serve.yaml``: what ``serve build`` says of the four applications, with their names and routes.
 
+The same goes to the end of ``cluster/kuberay.yaml``, where Serve listens beyond its pod.
+
     python cluster/build_serve_config.py            after a change of a deployment's options
 
 A test compares the file with what this program would write.
@@ -10,6 +12,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
+import textwrap
 from pathlib import Path
 
 import yaml
@@ -53,5 +56,16 @@ def config() -> str:
     return HEADER + yaml.safe_dump(content, sort_keys=False)
 
 
+def kuberay(serve_config: str) -> str:
+    """The text of ``cluster/kuberay.yaml`` with these applications at its end."""
+    content = yaml.safe_load(serve_config)
+    content["http_options"]["host"] = "0.0.0.0"
+    text = (ROOT / "cluster" / "kuberay.yaml").read_text()
+    before, key, _ = text.partition("  serveConfigV2: |\n")
+    return before + key + textwrap.indent(yaml.safe_dump(content, sort_keys=False), "    ")
+
+
 if __name__ == "__main__":
-    (ROOT / "cluster" / "serve.yaml").write_text(config())
+    written = config()
+    (ROOT / "cluster" / "serve.yaml").write_text(written)
+    (ROOT / "cluster" / "kuberay.yaml").write_text(kuberay(written))

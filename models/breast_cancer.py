@@ -83,6 +83,11 @@ class BreastCancerModel:
         # In double precision, so that the logit of a probability near 0 or 1 is the margin again.
         return 1 / (1 + np.exp(-margin.reshape(-1)))
 
+    def decide(self, probabilities: np.ndarray) -> list[str]:
+        """The label of each probability of malignant (n,)."""
+        malignant, benign = self.labels
+        return [malignant if probability >= 0.5 else benign for probability in probabilities]
+
     def contributions(self, matrix: np.ndarray) -> np.ndarray:
         """Log-odds toward malignant that each feature adds, float32 (n, features + 1), bias last.
 

@@ -39,6 +39,10 @@ class UnknownVersion(RegistryError):
     """No such model, version or alias."""
 
 
+class InUse(RegistryError):
+    """The version is needed as it is."""
+
+
 class RegisteredVersion(BaseModel):
     """One version as the registry knows it."""
 
@@ -157,6 +161,20 @@ class Registry:
             )
             self.client.set_registered_model_tag(model, f"{MOVE_TAG}{time.time_ns()}", move.model_dump_json())
             return self.resolve(model, CHAMPION)
+
+    def discard(self, model: str, version: str) -> None:
+        """Take a version out of the registry and delete its folder. Raises UnknownVersion, InUse."""
+        with self._locked():
+            target = self.resolve(model, version)
+            named = f"Version {target.version} of {model}"
+            if CHAMPION in target.aliases:
+                raise InUse(f"{named} is the champion; put another version into service first.")
+            if PREVIOUS in target.aliases:
+                raise InUse(f"{named} is what a rollback goes back to, so it is kept.")
+            for alias in target.aliases:
+                self.client.delete_registered_model_alias(model, alias)
+            self.client.delete_model_version(model, target.version)
+        shutil.rmtree(target.folder, ignore_errors=True)
 
     def history(self, model: str) -> list[Move]:
         """Every move of the champion, newest first; the first champion of a model was not moved there."""

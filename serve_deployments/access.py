@@ -10,16 +10,18 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serve_deployments.errors import ApiError, Forbidden, Unauthorized, error_response, request_id_of
-from settings import LOOPBACK_NAMES, Settings, get_settings
+from serve_deployments.errors import ApiError, Forbidden, Unauthorized, Unavailable, error_response, request_id_of
+from settings import LOOPBACK_NAMES, MAX_UPLOAD_BYTES, Settings, get_settings
 
 FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via")
+MAX_KEPT_BYTES = 4 * MAX_UPLOAD_BYTES
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 Changes = Literal["open", "token", "off"]
 
@@ -98,6 +100,24 @@ class HostGuard:
     def check(self, scope: Scope, headers: Headers) -> None:  # noqa: ARG002 - a subclass looks at it
         """Raise ApiError when the request is refused."""
         check_host(headers, self.settings)
+
+
+class PageGuard(HostGuard):
+    """``HostGuard`` for the page, which takes files from anybody: no more of them while too much lies in ``folder``."""
+
+    def __init__(self, app: ASGIApp, folder: Path) -> None:
+        super().__init__(app)
+        self._folder = folder
+
+    def check(self, scope: Scope, headers: Headers) -> None:
+        """Raise ApiError when the request is refused."""
+        super().check(scope, headers)
+        if scope["path"].endswith("/gradio_api/upload") and _bytes_in(self._folder) > MAX_KEPT_BYTES:
+            raise Unavailable("Too many files are on their way to this server; try again in some minutes.")
+
+
+def _bytes_in(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 class ChangeGuard(HostGuard):

@@ -17,12 +17,11 @@ from starlette.requests import Request
 from serve_deployments.errors import Invalid
 from serve_deployments.model_app import HEALTH_CHECK_S, QUIET, REPLICA_CPUS, SERVE_MAX_ONGOING, ModelApp, VersionShelf
 from serve_deployments.requests import Options, read_json_request, read_options
-from settings import MAX_ROWS, get_settings
+from settings import LARGEST_NUMBER, MAX_ROWS, get_settings
 
 MAX_BATCH = MAX_ROWS
 MAX_WAITING = 4 * MAX_ROWS
 NUMBERS = {int, float}
-LARGEST = 1e30
 
 
 def read_rows(content: Any, features: list[str]) -> np.ndarray:
@@ -37,8 +36,10 @@ def read_rows(content: Any, features: list[str]) -> np.ndarray:
         matrix = np.array(values, dtype=np.float64)
     except OverflowError:  # a whole number beyond what a float holds
         matrix = np.full((1, 1), np.inf)
-    if not (np.abs(matrix) <= LARGEST).all():
-        i, j = next((i, j) for i, row in enumerate(values) for j, value in enumerate(row) if not abs(value) <= LARGEST)
+    if not (np.abs(matrix) <= LARGEST_NUMBER).all():
+        i, j = next(
+            (i, j) for i, row in enumerate(values) for j, value in enumerate(row) if not abs(value) <= LARGEST_NUMBER
+        )
         raise Invalid(f"Row {i}: feature {features[j]!r} must be a finite number of ordinary size.")
     return matrix
 
@@ -70,14 +71,15 @@ def _kind(value: Any) -> str:
 
 def encode(model: Any, rows: np.ndarray, probabilities: np.ndarray, options: Options) -> list[dict[str, Any]]:
     """Predictions as the contract has them, of probabilities of malignant (n,) for rows (n, features)."""
-    malignant, benign = model.labels
     predictions: list[dict[str, Any]] = [
         {
-            "label": malignant if probability >= 0.5 else benign,
+            "label": label,
             "probability_malignant": float(probability),
             "out_of_range": outside,
         }
-        for probability, outside in zip(probabilities, model.out_of_range(rows), strict=True)
+        for label, probability, outside in zip(
+            model.decide(probabilities), probabilities, model.out_of_range(rows), strict=True
+        )
     ]
     if options.explain:
         names = [*model.features, "bias"]

@@ -18,7 +18,19 @@ from ray import serve
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from serve_deployments import contract, job_routes, metrics, model_routes, protocol_v2, replicas, schemas
+from serve_deployments import (
+    contract,
+    correction_routes,
+    difference_routes,
+    job_routes,
+    metrics,
+    model_routes,
+    protocol_v2,
+    replicas,
+    schemas,
+    tuning_routes,
+    upload_routes,
+)
 from serve_deployments.access import ChangeGuard, changes_allowed
 from serve_deployments.errors import (
     ApiError,
@@ -29,6 +41,7 @@ from serve_deployments.errors import (
     request_id_of,
 )
 from serve_deployments.model_app import REPLICA_CPUS
+from serve_deployments.root_path import RootPath
 from settings import MODEL_NAMES, get_settings
 from training.datasets import breast_cancer as table_data
 
@@ -41,8 +54,13 @@ api = FastAPIOffline(
     responses=ERRORS,
 )
 api.add_middleware(ChangeGuard, harmless=(protocol_v2.PREFIX,))
+api.add_middleware(RootPath)
 api.include_router(model_routes.router)
+api.include_router(difference_routes.router)
 api.include_router(job_routes.router)
+api.include_router(upload_routes.router)
+api.include_router(correction_routes.router)
+api.include_router(tuning_routes.router)
 api.include_router(protocol_v2.router)
 
 
@@ -106,7 +124,7 @@ _fastapi_openapi: Callable[[], dict[str, Any]] = api.openapi
 def _openapi() -> dict[str, Any]:
     if api.openapi_schema is None:
         document = contract.add_model_routes(_fastapi_openapi(), table_data.read_shipped().features)
-        document["servers"] = [{"url": "/api"}]
+        document["servers"] = [{"url": f"{get_settings().air_root_path}/api"}]
         api.openapi_schema = document
     return api.openapi_schema
 

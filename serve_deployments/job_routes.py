@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable
+from pathlib import Path as FilePath
 from typing import Any, TypeVar
 
 import ray
 from fastapi import APIRouter, Path, Query
 from ray.exceptions import RayError
+from starlette.responses import FileResponse
 
 from serve_deployments import schemas
 from serve_deployments.errors import Busy, Conflict, Invalid, NotFound, Unavailable
+from settings import get_settings
+from training import batch_results
+from training.batch_results import PARQUET, Show
+from training.datasets.storage import is_remote
 from training.errors import ConfigError
-from training.jobs import Job, UnknownJob, validated
+from training.jobs import FILES, Job, Store, UnknownJob, validated
 from training.supervisor import NotPossible, QueueFull, supervisor
+from training.uploads import UnknownUpload
 
 MAX_LOG_LINES = 2_000
+MAX_ROWS = 200
+FILE_TYPES = {"text/csv": {}, "application/octet-stream": {}}
 ID = Path(max_length=64, description="the job's id")
 ERRORS = {status: {"model": schemas.ErrorReply} for status in (401, 409, 503)}
-REFUSALS = {UnknownJob: NotFound, QueueFull: Busy, NotPossible: Conflict}
+REFUSALS = {UnknownJob: NotFound, QueueFull: Busy, NotPossible: Conflict, UnknownUpload: Invalid}
 
 router = APIRouter(prefix="/jobs", tags=["jobs"], responses=ERRORS)
 T = TypeVar("T")
@@ -31,6 +41,8 @@ async def submit(wanted: schemas.JobRequest) -> Job:
         config = validated(wanted.kind, wanted.model, wanted.config)
     except ConfigError as error:
         raise Invalid(str(error)) from None
+    if config.get("data") and not is_remote(config["data"]):
+        raise Invalid("config.data: over HTTP it must be an address such as s3://bucket/file; or send it to /uploads.")
     return await _asked(supervisor().submit.remote(wanted.kind, wanted.model, config))
 
 
@@ -62,6 +74,43 @@ async def cancel(job_id: str = ID) -> Job:
 async def resume(job_id: str = ID) -> Job:
     """Queue a job again that was stopped, failed or was interrupted; it goes on from its last checkpoint."""
     return await _asked(supervisor().resume.remote(job_id))
+
+
+@router.get("/{job_id}/rows")
+async def rows(
+    job_id: str = ID,
+    offset: int = Query(0, ge=0, le=10**9),
+    limit: int = Query(50, ge=1, le=MAX_ROWS),
+    show: Show = "all",
+    label: str | None = Query(None, max_length=64, description="only rows that were answered so"),
+) -> schemas.JobRows:
+    """A part of what a batch prediction answered, in the order of its input."""
+    path = _file(job_id, PARQUET)
+    try:
+        total, columns, found = await asyncio.to_thread(batch_results.rows, path, offset, limit, show, label)
+    except ValueError as error:
+        raise Invalid(f"show: {error}") from None
+    return schemas.JobRows(id=job_id, total=total, columns=columns, rows=found)
+
+
+@router.get("/{job_id}/files/{name}", response_class=FileResponse, responses={200: {"content": FILE_TYPES}})
+async def file(name: str = Path(max_length=64), job_id: str = ID) -> FileResponse:
+    """A file that the job made, to download."""
+    kind = "text/csv" if name.endswith(".csv") else "application/octet-stream"
+    headers = {"X-Content-Type-Options": "nosniff"}
+    return FileResponse(_file(job_id, name), media_type=kind, filename=f"{job_id}-{name}", headers=headers)
+
+
+def _file(job_id: str, name: str) -> FilePath:
+    """Where a file of a job is. Raises NotFound."""
+    try:
+        folder = Store(get_settings()).folder(job_id) / FILES
+    except UnknownJob as error:
+        raise NotFound(str(error)) from None
+    there = {path.name: path for path in folder.glob("[!.]*")}
+    if name not in there:
+        raise NotFound(f"Job {job_id} has no file {name!r}; there are: {', '.join(sorted(there)) or 'none'}.")
+    return there[name]
 
 
 async def _asked(answer: Awaitable[T]) -> T:

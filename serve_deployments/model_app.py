@@ -179,13 +179,14 @@ class ModelApp:
             return self._reply(version, answers, started, request_id)
 
     async def compare(self, request: Request, request_id: str) -> dict[str, Any]:
-        """``POST /{model}/compare``: champion's and challenger's answers to the same inputs."""
+        """``POST /{model}/compare``: the answers of champion and challenger, or ``?version=``, to the same inputs."""
         started = time.perf_counter()
         sent, options = await self.read(request)
+        other = CHALLENGER if options.version == CHAMPION else options.version
         champion = self.champion
         with champion.in_use():
             inputs = await self.decode(champion.model, sent)
-            version, answers = await self._ask_shelf(CHALLENGER, inputs, options)
+            version, answers = await self._ask_shelf(other, inputs, options)
             challenger = self._reply(version, answers, started, request_id)
             started = time.perf_counter()
             answers = await self._predict(champion, inputs, options)

@@ -18,6 +18,7 @@ from serve_deployments import replicas, schemas
 from serve_deployments.errors import NotFound, Unavailable, raise_refusal
 from serve_deployments.registry_actor import registry_actor
 from settings import MODEL_NAMES, get_settings
+from training import validation
 from training.config import TrainBreastCancer, TrainCifar10
 from training.datasets import breast_cancer as table_data
 from training.errors import DataError
@@ -58,11 +59,8 @@ async def examples(
     seed: int | None = Query(None, ge=0, lt=2**32, description="the same examples for the same seed"),
 ) -> schemas.Examples:
     """Validation images or rows with their true labels; 404 with the reason when there is no data."""
-    random = np.random.default_rng(seed)
-    if replicas.known(name) == "breast-cancer":
-        return _row_examples(random, n)
     try:
-        return await asyncio.to_thread(_image_examples, random, n)
+        return await asyncio.to_thread(_examples, replicas.known(name), np.random.default_rng(seed), n)
     except DataError as error:
         raise NotFound(str(error)) from error
 
@@ -70,7 +68,7 @@ async def examples(
 @router.get("/{name}/versions/{version}/evaluation")
 async def evaluation(version: str = Path(max_length=64), name: str = NAME) -> schemas.Evaluation:
     """Validation and test figures of a version (or an alias), thresholds with false alarms and misses."""
-    found = await _resolve(replicas.known(name), version)
+    found = await resolve(replicas.known(name), version)
     figures = await asyncio.to_thread(checkpoint.read_evaluation, found.folder)
     wanted = ("validation", "test", "thresholds", "unsure", "history")
     return schemas.Evaluation(
@@ -119,6 +117,13 @@ async def rollback(wanted: schemas.Rollback | None = None, name: str = NAME) -> 
     return await _model(name)
 
 
+@router.post("/{name}/versions/{version}/discard", responses=CHANGE_ERRORS)
+async def discard(version: str = Path(max_length=64), name: str = NAME) -> schemas.Model:
+    """Delete a version for good; then the new state. 409 for the champion and for what a rollback goes back to."""
+    await _moved(registry_actor().discard.remote(replicas.known(name), version))
+    return await _model(name)
+
+
 async def _moved(move: Awaitable[None]) -> None:
     """Await a move of the champion; its refusals come back as the errors they are."""
     try:
@@ -128,7 +133,8 @@ async def _moved(move: Awaitable[None]) -> None:
         raise Unavailable("The registry does not answer now; look at the versions and try again.") from error
 
 
-async def _resolve(name: str, version: str) -> RegisteredVersion:
+async def resolve(name: str, version: str) -> RegisteredVersion:
+    """The version of a number or an alias. Raises NotFound."""
     try:
         return await registry_actor().resolve.remote(name, version)
     except UnknownVersion as error:
@@ -174,38 +180,19 @@ def _table() -> table_data.Table:
     return table_data.read_shipped()
 
 
-@lru_cache(maxsize=1)
-def _validation_images() -> Any:
-    from training.datasets import cifar10
-
-    splits = cifar10.load(get_settings(), download=False)
-    return splits.labels, splits.validation, splits.source
-
-
-def _row_examples(random: np.random.Generator, n: int) -> schemas.Examples:
-    table = _table()
-    matrix, malignant = table.part("validation")
-    chosen = random.permutation(len(matrix))[:n]
-    rows = [
-        schemas.RowExample(
-            id=str(i),
-            label="malignant" if malignant[i] else "benign",
-            row=dict(zip(table.features, map(float, matrix[i]), strict=True)),
-        )
-        for i in chosen
-    ]
-    return schemas.Examples(name="breast-cancer", source=table.source, examples=rows)
-
-
-def _image_examples(random: np.random.Generator, n: int) -> schemas.Examples:
-    from training.datasets.cifar10 import decode_stored
-
-    labels, validation, source = _validation_images()
-    chosen = random.permutation(len(validation))[:n]
-    pictures = validation.take(chosen)
-    pixels = decode_stored([item.as_py() for item in pictures.stored], pictures.raw)
-    shown = [
-        schemas.ImageExample(id=str(i), label=labels[label], image=encode_base64_png(image))
-        for i, label, image in zip(chosen, pictures.labels, pixels, strict=True)
-    ]
-    return schemas.Examples(name="cifar10", source=source, examples=shown)
+def _examples(name: str, random: np.random.Generator, n: int) -> schemas.Examples:
+    held_out = validation.load(name, get_settings())
+    chosen = random.permutation(len(held_out.truth))[:n]
+    labelled = [(str(i), held_out.labels[held_out.truth[i]]) for i in chosen]
+    inputs = held_out.inputs(chosen)
+    shown: list[Any]
+    if held_out.features:
+        rows = (dict(zip(held_out.features, map(float, row), strict=True)) for row in inputs)
+        shown = [schemas.RowExample(id=i, label=label, row=row) for (i, label), row in zip(labelled, rows, strict=True)]
+    else:
+        pictures = map(encode_base64_png, inputs)
+        shown = [
+            schemas.ImageExample(id=i, label=label, image=image)
+            for (i, label), image in zip(labelled, pictures, strict=True)
+        ]
+    return schemas.Examples(name=name, source=held_out.source, examples=shown)

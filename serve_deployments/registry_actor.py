@@ -47,6 +47,10 @@ class RegistryActor:
         """See ``Swap.rollback``."""
         await self._swap.rollback(model, reason)
 
+    async def discard(self, model: str, version: str) -> None:
+        """See ``Swap.discard``."""
+        await self._swap.discard(model, version)
+
 
 def registry_actor() -> ray.actor.ActorHandle:
     """The app's registry, started if it is not there yet."""

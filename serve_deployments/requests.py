@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from functools import lru_cache
 from typing import Any, TypeVar
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
@@ -60,6 +60,11 @@ def _defaults(schema: type[O]) -> O:
     return schema()
 
 
+def content_type(request: Request) -> str:
+    """The media type of a body, without its parameters; empty when none is named."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
 async def read_body(request: Request) -> bytes:
     """The whole body, at most MAX_BODY_BYTES. Raises TooLarge, and BadRequest when it is empty.
 
@@ -85,7 +90,7 @@ async def read_body(request: Request) -> bytes:
 
 async def read_images(request: Request) -> list[bytes]:
     """The encoded pictures of a request, 1 to MAX_IMAGES, in any of IMAGE_FORMS. Raises ApiError."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind = content_type(request)
     body = await read_body(request)
     if kind.startswith("image/"):
         images = [body]
@@ -104,13 +109,7 @@ async def _multipart_images(request: Request, body: bytes) -> list[bytes]:
     async def replay():  # noqa: ANN202 - an async generator of the one chunk
         yield body
 
-    parser = MultiPartParser(request.headers, replay(), max_files=MAX_PARTS, max_fields=MAX_PARTS)
-    try:
-        form = await parser.parse()
-    except MultiPartException as error:
-        raise BadRequest(f"The multipart body cannot be read: {error.message}") from error
-    except (KeyError, ValueError, AssertionError) as error:
-        raise BadRequest("The multipart body cannot be read: its boundary or a part's header is wrong.") from error
+    form = await read_multipart(request, replay(), max_files=MAX_PARTS, max_fields=MAX_PARTS)
     try:
         wrong = [name for name, value in form.multi_items() if name != "file" or not isinstance(value, UploadFile)]
         if wrong:
@@ -120,6 +119,18 @@ async def _multipart_images(request: Request, body: bytes) -> list[bytes]:
         await form.close()
 
 
+async def read_multipart(
+    request: Request, body: AsyncGenerator[bytes, None], max_files: int, max_fields: int
+) -> FormData:
+    """The parts of a multipart ``body``; the caller closes them. Raises BadRequest."""
+    try:
+        return await MultiPartParser(request.headers, body, max_files=max_files, max_fields=max_fields).parse()
+    except MultiPartException as error:
+        raise BadRequest(f"The multipart body cannot be read: {error.message}") from error
+    except (KeyError, ValueError, AssertionError) as error:
+        raise BadRequest("The multipart body cannot be read: its boundary or a part's header is wrong.") from error
+
+
 def _json_images(body: bytes) -> list[bytes]:
     content = read_json(body)
     items = content.get("images") if isinstance(content, dict) else None
@@ -127,21 +138,22 @@ def _json_images(body: bytes) -> list[bytes]:
         raise Invalid('The JSON body must be {"images": ["<base64>", …]} and nothing else.')
     if len(items) > MAX_IMAGES:
         raise Invalid(f"The request has {len(items)} images; send 1 to {MAX_IMAGES}.")
-    return [_base64(item, i) for i, item in enumerate(items)]
+    return [read_base64(item, f"images[{i}]") for i, item in enumerate(items)]
 
 
-def _base64(item: Any, i: int) -> bytes:
+def read_base64(item: Any, name: str) -> bytes:
+    """The bytes of a picture that came as base64 under ``name``. Raises Invalid."""
     if not isinstance(item, str):
-        raise Invalid(f"images[{i}] is no text; send base64 of the picture's bytes.")
+        raise Invalid(f"{name} is no text; send base64 of the picture's bytes.")
     try:
         return base64.b64decode(item, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise Invalid(f"images[{i}] is no valid base64; send base64 of the picture's bytes.") from error
+        raise Invalid(f"{name} is no valid base64; send base64 of the picture's bytes.") from error
 
 
 async def read_json_request(request: Request) -> Any:
     """The JSON content of a request. Raises UnsupportedMedia, BadRequest, TooLarge."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind = content_type(request)
     body = await read_body(request)
     if kind != "application/json":
         raise UnsupportedMedia(f"Content-Type {kind[:80]!r} is not read here; send application/json.")

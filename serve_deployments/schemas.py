@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from training.jobs import Job
+from training.corrections import Correction
+from training.jobs import Job, Kind
+from training.studies import Best, Trial
 
 
 class Reply(BaseModel):
@@ -263,7 +265,7 @@ class JobRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    kind: Literal["train"]
+    kind: Kind
     model: str = Field(max_length=64, examples=["breast-cancer"])
     config: dict[str, Any] = Field({}, examples=[{"num_boost_round": 50}])
 
@@ -279,6 +281,128 @@ class JobLog(Reply):
 
     id: str
     log: str
+
+
+class JobRows(Reply):
+    """``GET /jobs/{id}/rows``: a part of a batch prediction's result."""
+
+    id: str
+    total: int = Field(description="rows that match the filter")
+    columns: list[str]
+    rows: list[dict[str, Any]]
+
+
+class CorrectionRequest(BaseModel):
+    """``POST /corrections``."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    image: str = Field(description="base64 of the picture file")
+    label: str = Field(max_length=64, examples=["frog"])
+    answered: str | None = Field(None, max_length=64, description="what the model said")
+    version: str | None = Field(None, max_length=64, description="the version that said so")
+
+
+class Corrections(Reply):
+    """``GET /corrections``, newest first."""
+
+    corrections: list[Correction]
+
+
+class Answer(Reply):
+    """What a version answered, and how probable it found it."""
+
+    label: str
+    probability: float
+
+
+class Difference(Reply):
+    """An input that two versions answer differently; ``label`` is the truth."""
+
+    id: str
+    label: str
+    image: str | None = Field(None, description="base64 PNG, of the image model")
+    row: dict[str, float] | None = Field(None, description="features, of the table model")
+    answers: dict[str, Answer] = Field(description="of `version` and `against`")
+
+
+class Differences(Reply):
+    """``GET /models/{name}/versions/{v}/differences``, over the validation set."""
+
+    name: str
+    version: str
+    against: str
+    rows: int
+    differing: int
+    better: int = Field(description="only `version` is right")
+    worse: int = Field(description="only `against` is right")
+    examples: list[Difference]
+
+
+class StudyBase(Reply):
+    """A study without its trials."""
+
+    study: str
+    model: str
+    state: str = Field(description="running, succeeded, stopped, failed or interrupted")
+    metric: str
+    mode: str
+    step: str = Field(description="what a trial counts: round or epoch")
+    num_samples: int
+    created: str
+    ended: str | None
+    duration_s: float
+    error: str | None
+    shipped: bool = Field(description="it came with the program")
+    config: dict[str, Any]
+    best: Best | None = Field(description="the best trial, and the training configuration with its parameters")
+
+
+class StudySummary(StudyBase):
+    """A study with the number of its trials."""
+
+    trials: int
+
+
+class Studies(Reply):
+    """``GET /tuning``, newest first."""
+
+    studies: list[StudySummary]
+
+
+class Importance(Reply):
+    """How much each parameter of a study mattered, and how that was calculated."""
+
+    method: str
+    params: dict[str, float]
+
+
+class StudyDetails(StudyBase):
+    """``GET /tuning/{study}``."""
+
+    trials: list[Trial]
+    importance: Importance | None
+    importance_note: str | None = Field(description="why there is no importance")
+
+
+class SearchPreset(Reply):
+    """A ready-made search; ``space`` is what it tries."""
+
+    preset: str
+    metric: str
+    mode: str
+    step: str
+    num_samples: int
+    minutes: float = Field(description="on 2 cores with nothing else to do")
+    space: dict[str, dict[str, Any]]
+
+
+class Searches(Reply):
+    """``GET /models/{name}/searches``; ``tunable``: what a space may name, and the values it lies between."""
+
+    name: str
+    searches: list[SearchPreset]
+    tunable: dict[str, dict[str, Any]]
 
 
 class ProtocolServer(Reply):

@@ -20,7 +20,7 @@ from ray.serve.exceptions import RayServeException
 
 from models import checkpoint, gate
 from models.checkpoint import CheckpointError
-from models.registry import CHAMPION, PREVIOUS, RegisteredVersion, Registry, UnknownVersion
+from models.registry import CHAMPION, PREVIOUS, InUse, RegisteredVersion, Registry, UnknownVersion
 from serve_deployments import replicas
 from serve_deployments.errors import Conflict, NotFound, Unavailable
 from settings import MODEL_NAMES
@@ -58,11 +58,25 @@ class Swap:
             raise Conflict(f"{model} has had no other champion yet, so there is nothing to roll back to.") from None
         await self._move(model, previous.version, "rollback", reason, force=True)
 
+    async def discard(self, model: str, version: str) -> None:
+        """Delete a version. Raises NotFound, Conflict when it is in use or another move is under way."""
+        self._refuse_when_moving(model)
+        async with self._moving[model]:
+            try:
+                await asyncio.to_thread(self._registry.discard, model, version)
+            except UnknownVersion as error:
+                raise NotFound(str(error)) from None
+            except InUse as error:
+                raise Conflict(str(error)) from None
+
+    def _refuse_when_moving(self, model: str) -> None:
+        if self._moving[model].locked():
+            raise Conflict(f"Another promotion of {model} is under way; try again when it has ended.")
+
     async def _move(
         self, model: str, version: str, kind: Literal["promotion", "rollback"], reason: str, force: bool
     ) -> None:
-        if self._moving[model].locked():
-            raise Conflict(f"Another promotion of {model} is under way; try again when it has ended.")
+        self._refuse_when_moving(model)
         async with self._moving[model]:
             target = await self._resolve(model, version)
             if CHAMPION in target.aliases:

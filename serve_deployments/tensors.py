@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from serve_deployments.errors import BadRequest, Invalid, TooLarge
+from settings import LARGEST_NUMBER
 
 DTYPES = {"UINT8": np.dtype("u1"), "FP32": np.dtype("<f4"), "FP64": np.dtype("<f8")}
-LARGEST = 1e30
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def read_input(content: dict[str, Any], binary: bytes, spec: TensorSpec) -> np.n
         values = _from_bytes(binary, parameters["binary_data_size"], shape, DTYPES[datatype], spec)
     else:
         values = _from_json(tensor.get("data"), shape, datatype, spec)
-    if not np.isfinite(values).all() or np.abs(values, dtype=np.float64).max() > LARGEST:
+    if not np.isfinite(values).all() or np.abs(values, dtype=np.float64).max() > LARGEST_NUMBER:
         raise Invalid(f"Input {spec.name!r} must hold finite numbers of ordinary size.")
     return values.astype(DTYPES[spec.datatypes[0]], copy=False)
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
+import httpx
 import numpy as np
 import pytest
 import requests
 from PIL import Image
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 
 from settings import Settings
 from tests import versions
@@ -19,6 +23,8 @@ from tests.running_app import RunningApp
 from training.datasets.cifar10 import LABELS
 
 ADMIN_TOKEN = "a-token-for-tests"
+DESKTOP = {"width": 1280, "height": 900}
+WAIT_MS = 40_000
 BROWSER_FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -111,6 +117,16 @@ def admin(public_app: RunningApp) -> requests.Session:
     return session
 
 
+@pytest.fixture
+def jobs(public_app: RunningApp, admin: requests.Session) -> Iterator[str]:
+    """The job routes of ``public_app``; whatever a test leaves running is stopped."""
+    url = f"{public_app.url}/api/jobs"
+    yield url
+    for job in admin.get(url).json()["jobs"]:
+        if job["state"] in ("queued", "running"):
+            admin.post(f"{url}/{job['id']}/cancel")
+
+
 @pytest.fixture(scope="session")
 def app_url(app: RunningApp) -> str:
     """Where the running app answers."""
@@ -127,6 +143,89 @@ def api(app_url: str) -> str:
 def browser() -> Iterator[Browser]:
     """Chromium, headless."""
     with sync_playwright() as playwright:
+        expect.set_options(timeout=WAIT_MS)
         browser = playwright.chromium.launch(executable_path=system_browser(), args=BROWSER_FLAGS)
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Opens pages, each in a browser session of its own; at the end tells of console errors and of foreign requests."""
+    contexts, complaints = [], Complaints()
+
+    def open_(url: str, **options: Any) -> Page:
+        granted = ["clipboard-read", "clipboard-write"]
+        context = browser.new_context(**{"viewport": DESKTOP, "permissions": granted} | options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(WAIT_MS)
+        complaints.watch(page, url)
+        page.goto(url)
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()
+    assert complaints.told == []
+
+
+class Complaints:
+    """What pages complained of, and requests that they sent to another host than their own.
+
+    A page that is being left has its requests cut off, by the browser or, just before, by Gradio itself
+    (`Client.close`), which it complains of; that is not told.
+    """
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+        self._left: set[Page] = set()
+
+    def watch(self, page: Page, url: str) -> None:
+        """Listen to a page that belongs to ``url``."""
+        page.on("console", lambda line: self._add(page, line.text) if line.type == "error" else None)
+        page.on("pageerror", lambda error: self._add(page, str(error)))
+        page.on("request", lambda request: self._sent(page, request, url))
+        page.on("framenavigated", lambda frame: self._left.discard(page) if frame == page.main_frame else None)
+
+    def _add(self, page: Page, text: str) -> None:
+        if text.startswith("AbortError") and ".close " in text:
+            self._left.add(page)
+        if page not in self._left:
+            self.told.append(text)
+
+    def _sent(self, page: Page, request: Request, url: str) -> None:
+        if request.is_navigation_request() and request.frame == page.main_frame:
+            self._left.add(page)
+        parts = urlsplit(request.url)
+        if parts.scheme in ("http", "https", "ws", "wss") and parts.netloc != urlsplit(url).netloc:
+            self.told.append(f"request to another host: {request.url}")
+
+
+@pytest.fixture(scope="module")
+def http(app_url: str) -> Iterator[httpx.Client]:
+    """A client of the running app's API."""
+    with httpx.Client(base_url=f"{app_url}/api", timeout=60, trust_env=False) as client:
+        yield client
+
+
+@pytest.fixture
+def images(open_page: Callable[..., Page], app_url: str) -> Page:
+    """The Images screen with its examples."""
+    page = open_page(app_url)
+    page.locator(".air-gallery button").first.wait_for()
+    return page
+
+
+@pytest.fixture
+def example(http: httpx.Client) -> dict[str, Any]:
+    """A validation picture with its true label."""
+    return http.get("/models/cifar10/examples", params={"n": 1}).json()["examples"][0]
+
+
+@pytest.fixture
+def picture(example: dict[str, Any], tmp_path: Path) -> Path:
+    """The same as a file with an awkward name."""
+    path = tmp_path / 'Émile\'s "cat" {0} 😀.png'
+    path.write_bytes(base64.b64decode(example["image"]))
+    return path

@@ -24,10 +24,13 @@ class Answer:
 
 
 class Load:
-    """``with Load(url, 32, files=…) as load:`` asks from 32 connections until the block ends."""
+    """``with Load(url, 32, files=…) as load:`` asks from 32 connections until the block ends.
 
-    def __init__(self, url: str, connections: int, **request: Any) -> None:
-        self._url = url
+    Each waits ``pause`` seconds between two questions.
+    """
+
+    def __init__(self, url: str, connections: int, pause: float = 0, **request: Any) -> None:
+        self._url, self._pause = url, pause
         self._request = request
         self._ended = threading.Event()
         self.answers: list[Answer] = []
@@ -45,7 +48,7 @@ class Load:
 
     def _ask(self) -> None:
         session = requests.Session()
-        while not self._ended.is_set():
+        while not self._ended.wait(self._pause):
             sent = time.monotonic()
             try:
                 reply = session.post(self._url, timeout=TIMEOUT_S, **self._request)

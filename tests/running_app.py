@@ -68,14 +68,17 @@ class RunningApp:
         """What the app has printed."""
         return self.log.read_text()
 
-    def processes(self) -> list[psutil.Process]:
-        """Every process that belongs to this app: its own, and all that name its folder in /tmp."""
+    def processes(self, word: str = "") -> list[psutil.Process]:
+        """Every process that belongs to this app and has this word in its command line.
+
+        Those are its own, and all that name its folder in /tmp.
+        """
         mark = f"/tmp/air-{os.getuid()}-{self.port}/"
         found = []
         for process in psutil.process_iter():
             try:
-                words = [*process.cmdline(), process.environ().get("AIR_HAPROXY_EDITS", "")]
-                if process.pid == self.process.pid or any(mark in word for word in words):
+                command, edits = " ".join(process.cmdline()), process.environ().get("AIR_HAPROXY_EDITS", "")
+                if word in command and (process.pid == self.process.pid or mark in command or mark in edits):
                     found.append(process)
             except psutil.Error:
                 continue

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+from starlette.responses import PlainTextResponse
+from starlette.testclient import TestClient
 
-from serve_deployments.access import changes_allowed, check_change, check_host
+from serve_deployments.access import MAX_KEPT_BYTES, PageGuard, changes_allowed, check_change, check_host
 from serve_deployments.errors import ApiError, Forbidden, Unauthorized
 from settings import Settings
 from tests.conftest import ADMIN_TOKEN
 from tests.running_app import RunningApp
 
+PREDICTIONS_PER_MINUTE = 300
 LOCAL = Settings(air_mode="local")
 READ_ONLY = Settings(air_mode="public", air_host="0.0.0.0")
 WITH_TOKEN = Settings(air_mode="public", air_host="0.0.0.0", air_admin_token="secret-ä")
@@ -144,8 +148,7 @@ def test_replicas_own_ports_refuse_what_the_public_port_refuses(public_app: Runn
     ports = sorted(
         {
             connection.laddr.port
-            for process in public_app.processes()
-            if "ServeReplica:control" in " ".join(process.cmdline())
+            for process in public_app.processes("ServeReplica:control")
             for connection in process.net_connections("tcp")
             if connection.status == "LISTEN" and connection.laddr.port >= 30_000
         }
@@ -161,3 +164,35 @@ def test_replicas_own_ports_refuse_what_the_public_port_refuses(public_app: Runn
         statuses.append(reply.status_code)
     assert 401 in statuses
     assert set(statuses) <= {401, 404}
+
+
+def test_page_takes_no_more_files_while_too_many_lie_there(tmp_path: Path) -> None:
+    async def page(scope: Any, receive: Any, send: Any) -> None:
+        await PlainTextResponse("taken")(scope, receive, send)
+
+    guarded = TestClient(PageGuard(page, tmp_path), base_url="http://localhost")
+    assert guarded.post("/gradio_api/upload").text == "taken"
+    with (tmp_path / "large.zip").open("wb") as file:
+        file.truncate(MAX_KEPT_BYTES + 1)
+    refused = guarded.post("/gradio_api/upload")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (503, "unavailable")
+    assert guarded.get("/").text == "taken"
+
+
+def test_client_that_predicts_too_often_waits_and_others_do_not(public_app: RunningApp) -> None:
+    url = f"{public_app.url}/api/breast-cancer/predict"
+    session = requests.Session()
+
+    def ask(*client: str) -> requests.Response:
+        return session.post(url, json=[], headers={"X-Forwarded-For": ", ".join(client)} if client else {})
+
+    statuses = [ask("192.0.2.9").status_code for _ in range(PREDICTIONS_PER_MINUTE)]
+    assert set(statuses) == {422}
+    refused = ask("192.0.2.9")
+    assert refused.status_code == 429
+    assert (refused.headers["Retry-After"], refused.json()["error"]["code"]) == ("30", "too_many_requests")
+    assert ask("198.51.100.1", "192.0.2.9").status_code == 429, "an address put in front bought another go"
+    assert ask("192.0.2.10").status_code == 422
+    assert ask().status_code == 422, "who sits at the machine itself is not counted"
+    looked = requests.get(f"{public_app.url}/api/models", headers={"X-Forwarded-For": "192.0.2.9"})
+    assert looked.status_code == 200

@@ -63,7 +63,7 @@ class Jobs:
         return self.wait(job_id, lambda job: job["state"] in ENDED, seconds)
 
     def processes(self, word: str) -> list[psutil.Process]:
-        return [process for process in self.app.processes() if word in " ".join(process.cmdline())]
+        return self.app.processes(word)
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +133,25 @@ def test_cancel_stops_everything_within_ten_seconds(public_app: RunningApp, jobs
     assert left == []
     assert _versions(public_app, "cifar10") == before
     assert jobs.cancel(job_id).json()["state"] == "stopped"
+
+
+def test_cancel_while_registering_leaves_a_whole_version_or_none(public_app: RunningApp, jobs: Jobs) -> None:
+    before = _versions(public_app, "breast-cancer")
+    job_id = jobs.start("breast-cancer", QUICK)
+    progress = public_app.home / "jobs" / job_id / "progress.json"
+    deadline = time.monotonic() + 120
+    while not progress.exists() or '"registering"' not in progress.read_text():
+        assert time.monotonic() < deadline, jobs.log(job_id)
+        time.sleep(0.005)
+    jobs.cancel(job_id)
+    ended = jobs.wait_until_ended(job_id, STOPPED_WITHIN_S)
+    made = _versions(public_app, "breast-cancer")[: -len(before)]
+    if ended["state"] == "succeeded":
+        assert [version["version"] for version in made] == [ended["result"]["version"]]
+    else:
+        assert (ended["state"], made) == ("stopped", [])
+    left = [path for path in (public_app.home / "checkpoints" / "breast-cancer").iterdir() if path.name[0] == "."]
+    assert left == []
 
 
 def test_killed_job_says_so_and_goes_on_where_it_was(jobs: Jobs) -> None:
@@ -214,7 +233,7 @@ def test_terminal_lists_shows_and_cancels(jobs: Jobs) -> None:
             timeout=60,
         )
 
-    assert f"{job_id}  train  cifar10        running" in command("list").stdout
+    assert f"{job_id}  train         cifar10        running" in command("list").stdout
     assert '"epochs": 500' in command("show", job_id).stdout
     assert command("cancel", job_id).returncode == 0
     assert jobs.wait_until_ended(job_id, STOPPED_WITHIN_S)["state"] == "stopped"
@@ -230,7 +249,7 @@ def test_killed_app_remembers_its_jobs_and_goes_on(public_app: RunningApp, jobs:
     public_app.start()
     assert [job["id"] for job in jobs.list()] == known
     interrupted = jobs.get(job_id)
-    assert interrupted["state"] == "interrupted"
+    assert interrupted["state"] == "interrupted", interrupted["error"]
     assert "can be resumed" in interrupted["error"]
     assert jobs.processes("job_runner") == []
     assert jobs.resume(job_id).json()["state"] in ("queued", "running")

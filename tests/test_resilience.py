@@ -9,7 +9,6 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
-import psutil
 import pytest
 import requests
 
@@ -30,10 +29,6 @@ def url(public_app: RunningApp) -> str:
     return f"{public_app.url}/api/cifar10/predict"
 
 
-def _processes(app: RunningApp, word: str) -> list[psutil.Process]:
-    return [process for process in app.processes() if word in " ".join(process.cmdline())]
-
-
 def _serving(app: RunningApp) -> int:
     try:
         return len(requests.get(f"{app.url}/api/models/cifar10", timeout=5).json()["serving"])
@@ -45,7 +40,7 @@ def _kill_under_load(app: RunningApp, url: str, word: str, connections: int = 8)
     """Kill the first process with ``word`` in its command line under load; the load, and when it was killed."""
     with Load(url, connections, data=PICTURE, headers=PNG) as load:
         load.wait_for(50)
-        victim = _processes(app, word)[0]
+        victim = app.processes(word)[0]
         killed = time.monotonic()
         victim.kill()
         while time.monotonic() < killed + BACK_WITHIN_S:
@@ -67,9 +62,9 @@ def test_killed_proxy_is_replaced_at_once(public_app: RunningApp, url: str) -> N
     assert {answer.status for answer in load.failed} <= {0}  # connections that were cut or refused, nothing odd
     assert max((answer.done for answer in load.failed), default=killed) < killed + BACK_WITHIN_S / 2
     deadline = time.monotonic() + 60
-    while not _processes(public_app, "/haproxy.cfg") and time.monotonic() < deadline:
+    while not public_app.processes("/haproxy.cfg") and time.monotonic() < deadline:
         time.sleep(0.2)
-    assert _processes(public_app, "/haproxy.cfg"), "Ray has started no HAProxy of its own again"
+    assert public_app.processes("/haproxy.cfg"), "Ray has started no HAProxy of its own again"
     assert requests.post(url, data=PICTURE, headers=PNG).status_code == 200
 
 
@@ -81,7 +76,7 @@ def test_killed_controller_costs_no_request(public_app: RunningApp, url: str) ->
 def test_killed_registry_is_back_with_what_it_knew(public_app: RunningApp) -> None:
     models = f"{public_app.url}/api/models/cifar10"
     before = [item["aliases"] for item in requests.get(models).json()["versions"]]
-    _processes(public_app, "RegistryActor")[0].kill()
+    public_app.processes("RegistryActor")[0].kill()
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         reply = requests.get(models)

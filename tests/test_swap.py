@@ -175,7 +175,7 @@ def test_replica_that_starts_again_comes_back_with_the_champion(
 ) -> None:
     _promote(admin, models_url, "2")
     before = {replica["replica"] for replica in requests.get(models_url).json()["serving"]}
-    replicas = [p for p in public_app.processes() if "ServeReplica:cifar10:cifar10" in " ".join(p.cmdline())]
+    replicas = public_app.processes("ServeReplica:cifar10:cifar10")
     replicas[0].kill()
     deadline = time.monotonic() + 90
     serving: dict[str, str] = {}

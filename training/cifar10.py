@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +24,19 @@ from models.networks import build
 from models.preprocessing import fit_preprocessor
 from models.registry import Registry
 from settings import Settings, available_cpus, get_settings
-from training import evaluation, fitting, outliers, progress, publishing, ray_session, tracking
+from training import corrections, evaluation, fitting, outliers, progress, publishing, ray_session, tracking
 from training.cifar10_worker import logits_of, train_loop
 from training.config import TrainCifar10, from_command_line
 from training.datasets import cifar10 as dataset
 from training.errors import TrainingError
-from training.progress import Listener
+from training.progress import REGISTERING, Listener
 
 GOLDEN_SEED, GOLDEN_DRAWN = 10_000_000, 512
 UNSURE_CHECK_SEED = 20_000_000
 UNSURE_CHECK_PICTURES = 500
 WORKER_RESTARTS = 2
+# uint8 (n, 32, 32, 3) and labels int64 (n,) by split.
+Images = dict[str, tuple[np.ndarray, np.ndarray]]
 
 
 def train(
@@ -48,21 +51,9 @@ def train(
     listener.stage("reading the images")
     ray_session.connect(settings)
     registry = Registry(settings)
-    splits = dataset.load(settings)
-    train_pictures = splits.train
-    if config.max_images is not None:
-        train_pictures = train_pictures.take(np.arange(min(config.max_images, len(train_pictures))))
-    print(
-        f"{splits.source}: {len(train_pictures):,} training, {len(splits.validation):,} validation, "
-        f"{len(splits.test):,} test images; decoding",
-        flush=True,
-    )
-    images = {
-        "train": (dataset.decode_with_ray(train_pictures), train_pictures.labels),
-        "validation": (dataset.decode_with_ray(splits.validation), splits.validation.labels),
-    }
-    preprocessor = fit_preprocessor(images["train"][0])
-    network_config = _network_config(config, len(splits.labels))
+    loaded = load(settings, config)
+    splits, images, preprocessor = loaded.splits, loaded.images, loaded.preprocessor
+    network_config = config_of_network(config, len(splits.labels))
     with tracking.run(registry.client, model_module.NAME, f"train {config.preset} {config.net}") as run:
         run.params(config.model_dump() | {"network": network_config})
         run.tags(
@@ -79,9 +70,10 @@ def train(
         network = build(network_config)
         network.load_state_dict(state)
         meta, figures = _evaluate(config, network, network_config, preprocessor, splits, images, history, started)
+        meta.data["corrections"] = loaded.corrections
         _log_figures(run, figures, history)
         run.metrics(meta.metrics, step=len(history))
-        listener.stage("registering")
+        listener.stage(REGISTERING)
         model = Cifar10Model(network, meta)
         version, folder = publishing.publish(
             settings, registry, run.run_id, meta, figures, model.save, golden_answers(model)
@@ -89,7 +81,52 @@ def train(
     return version, folder, meta.metrics
 
 
-def _network_config(config: TrainCifar10, classes: int) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Loaded:
+    """The data as a training takes it: training images as its configuration wants them, what was fitted on them."""
+
+    splits: dataset.Splits
+    images: Images
+    preprocessor: dict[str, Any]
+    corrections: int
+
+
+def load(settings: Settings, config: TrainCifar10) -> Loaded:
+    """Read and decode the data. Raises DataError."""
+    splits = dataset.load(settings)
+    train_pictures = splits.train
+    if config.max_images is not None:
+        train_pictures = train_pictures.take(np.arange(min(config.max_images, len(train_pictures))))
+    print(
+        f"{splits.source}: {len(train_pictures):,} training, {len(splits.validation):,} validation, "
+        f"{len(splits.test):,} test images; decoding",
+        flush=True,
+    )
+    images: Images = {
+        "train": (dataset.decode_with_ray(train_pictures), train_pictures.labels),
+        "validation": (dataset.decode_with_ray(splits.validation), splits.validation.labels),
+        "test": (dataset.decode_with_ray(splits.test), splits.test.labels),
+    }
+    corrected = _add_corrections(config, settings, splits.labels, images) if config.use_corrections else 0
+    return Loaded(splits, images, fit_preprocessor(images["train"][0]), corrected)
+
+
+def _add_corrections(config: TrainCifar10, settings: Settings, labels: list[str], images: Images) -> int:
+    """Put corrected pictures among the training images, each as often as its weight says; returns how many."""
+    held_out = [images["validation"][0], images["test"][0]]
+    pixels, targets = corrections.training_pictures(settings, labels, held_out)
+    pictures, known = images["train"]
+    weight = config.correction_weight
+    images["train"] = (
+        np.concatenate((pictures, np.repeat(pixels, weight, axis=0))),
+        np.concatenate((known, np.repeat(targets, weight))),
+    )
+    print(f"{len(targets)} corrections, each as {weight} images", flush=True)
+    return len(targets)
+
+
+def config_of_network(config: TrainCifar10, classes: int) -> dict[str, Any]:
+    """What ``models.networks.build`` takes."""
     if config.net == "lenet":
         return {"net": "lenet", "num_classes": classes}
     return {"net": "airnet", "num_classes": classes, "widths": list(config.chosen.widths)}
@@ -100,7 +137,7 @@ def _fit(
     settings: Settings,
     network_config: dict[str, Any],
     preprocessor: dict[str, Any],
-    images: dict[str, tuple[np.ndarray, np.ndarray]],
+    images: Images,
     run: tracking.Run,
     listener: Listener,
     run_name: str | None,
@@ -125,7 +162,7 @@ def _fit(
                 "epochs": config.chosen.epochs,
                 "network": network_config,
                 "preprocessor": preprocessor,
-                "images": {split: [ray.put(part) for part in parts] for split, parts in images.items()},
+                "images": {split: [ray.put(part) for part in images[split]] for split in ("train", "validation")},
                 "threads": max(1, available_cpus() // config.num_workers),
                 "board": board,
             },
@@ -148,7 +185,7 @@ def _evaluate(
     network_config: dict[str, Any],
     preprocessor: dict[str, Any],
     splits: dataset.Splits,
-    images: dict[str, tuple[np.ndarray, np.ndarray]],
+    images: Images,
     history: dict[int, dict[str, float]],
     started: float,
 ) -> tuple[checkpoint.Metadata, dict[str, Any]]:
@@ -161,12 +198,13 @@ def _evaluate(
     temperature = evaluation.fit_temperature(logits, validation_labels)
     validation = softmax(logits / temperature)
     threshold = evaluation.unsure_below(validation)
-    test = softmax(logits_of(network, dataset.decode_with_ray(splits.test), preprocessor, cpu) / temperature)
+    test_images, test_labels = images["test"]
+    test = softmax(logits_of(network, test_images, preprocessor, cpu) / temperature)
     strange = outliers.draw(UNSURE_CHECK_PICTURES, UNSURE_CHECK_SEED)
     strange_answers = softmax(logits_of(network, strange, preprocessor, cpu) / temperature)
     figures = {
         "validation": evaluation.multiclass_figures(validation, validation_labels, splits.labels),
-        "test": evaluation.multiclass_figures(test, splits.test.labels, splits.labels),
+        "test": evaluation.multiclass_figures(test, test_labels, splits.labels),
         "unsure": {
             "below": threshold,
             "validation_share": float((validation.max(1) < threshold).mean()),

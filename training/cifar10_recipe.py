@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -111,7 +112,7 @@ class Augmenter:
 
     @classmethod
     def make(cls, preprocessor: dict[str, Any], classes: int, seed: int, outliers: bool) -> Augmenter:
-        bank = torch.from_numpy(draw(OUTLIER_BANK, seed)) if outliers else None
+        bank = _bank(seed) if outliers else None
         return cls(preprocessor, classes, bank, torch.Generator().manual_seed(seed))
 
     def __call__(self, images: Tensor, labels: Tensor, flip: Tensor) -> tuple[Tensor, Tensor]:
@@ -146,6 +147,12 @@ class Augmenter:
         chosen = torch.randperm(len(pixels), generator=self.generator)[:count]
         pixels[chosen] += strength * torch.randn(pixels[chosen].shape, generator=self.generator)
         return pixels
+
+
+@lru_cache(maxsize=1)
+def _bank(seed: int) -> Tensor:
+    """Outliers to draw from; they take seconds to make, and the trials of a study share a process and a seed."""
+    return torch.from_numpy(draw(OUTLIER_BANK, seed))
 
 
 def batches(count: int, batch_size: int, epoch: int, seed: int, rank: int, world: int) -> Iterator[np.ndarray]:

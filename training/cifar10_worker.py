@@ -1,12 +1,14 @@
 """What one Ray Train worker does to train an image network: the loop, its report, its recovery.
 
 ``training.cifar10`` starts it; it lives in a module of its own so that Ray ships its name, not its code.
+The trials of a study learn with the same ``Learner``.
 """
 
 from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,47 +35,88 @@ def train_loop(config: dict[str, Any]) -> None:
     """What each Ray Train worker runs; rank 0 validates, reports and pushes progress."""
     give_way()
     torch.set_num_threads(config["threads"])
-    job, epochs = config["job"], config["epochs"]
     rank, world = ray.train.get_context().get_world_rank(), ray.train.get_context().get_world_size()
-    images, labels = (torch.from_numpy(np.array(ray.get(ref))) for ref in config["images"]["train"])
-    validation = tuple(ray.get(ref) for ref in config["images"]["validation"])
-    torch.manual_seed(job["seed"])
-    network = build(config["network"]).to(memory_format=torch.channels_last)
-    if hasattr(network, "init_whiten"):
-        network.init_whiten(normalise(images[:WHITENING_IMAGES], config["preprocessor"]))
-    chosen = recipe.optimisers(network, job["batch_size"], job["learning_rate"])
-    first_epoch = _resume(network, chosen)
-    device = get_device()
-    parallel = prepare_model(network)
-    augment = recipe.Augmenter.make(
-        config["preprocessor"],
-        config["network"]["num_classes"],
-        seed=job["seed"] * 1000 + rank,
-        outliers=job["net"] != "lenet",
-    )
-    bf16 = _has_bf16(device)
-    steps = len(list(recipe.batches(len(labels), job["batch_size"], 0, job["seed"], rank, world)))
-    for epoch in range(first_epoch, epochs):
-        parallel.train()
-        losses, pushed, began = [], 0.0, time.time()
-        for i, index in enumerate(recipe.batches(len(labels), job["batch_size"], epoch, job["seed"], rank, world)):
-            step = epoch * steps + i
-            recipe.set_learning_rate(chosen, step / (epochs * steps))
-            pixels, targets = augment(images[index], labels[index], recipe.flips(index, epoch, job["seed"]))
-            pixels, targets = pixels.to(device, memory_format=torch.channels_last), targets.to(device)
-            losses.append(recipe.train_step(parallel, chosen, pixels, targets, bf16, step))
-            if rank == 0 and time.time() - pushed > PUSH_EVERY_S:
-                pushed = time.time()
-                rate = (i + 1) * job["batch_size"] / (time.time() - began)
-                note = {"images/s": f"{rate:.0f}", "loss": f"{np.mean(losses[-20:]):.3f}"}
-                config["board"].step.remote(step + 1, epochs * steps, note)
-        seconds = time.time() - began
-        figures = {"train_loss": float(np.mean(losses)), "images_per_s": len(losses) * job["batch_size"] / seconds}
+    learner = Learner(config, get_device(), rank, world)
+    first_epoch = _resume(learner.network, learner.optimisers)
+    learner.parallel = prepare_model(learner.network)
+    pushed = 0.0
+
+    def push(step: int, rate: float, losses: list[float]) -> None:
+        nonlocal pushed
+        if rank == 0 and time.time() - pushed > PUSH_EVERY_S:
+            pushed = time.time()
+            note = {"images/s": f"{rate:.0f}", "loss": f"{np.mean(losses[-20:]):.3f}"}
+            config["board"].step.remote(step + 1, learner.epochs * learner.steps, note)
+
+    for epoch in range(first_epoch, learner.epochs):
+        figures = learner.epoch(epoch, push)
         if rank == 0:
-            figures |= _validate(network, validation, config["preprocessor"], device)
-            config["board"].step.remote((epoch + 1) * steps, epochs * steps, {})
+            figures |= learner.validate()
+            config["board"].step.remote((epoch + 1) * learner.steps, learner.epochs * learner.steps, {})
             ray.get(config["board"].epoch.remote(epoch, figures))
-        _report(figures, network, chosen, epoch, rank)
+        _report(figures, learner.network, learner.optimisers, epoch, rank)
+
+
+class Learner:
+    """A network, its share of the images and how it learns from them, one epoch after the other.
+
+    ``config`` holds ``job`` (a TrainCifar10 as a dictionary), ``epochs``, ``network``, ``preprocessor`` and
+    ``images``: for "train" and "validation" the references of pixels and labels in the object store.
+    """
+
+    def __init__(self, config: dict[str, Any], device: torch.device, rank: int = 0, world: int = 1) -> None:
+        self._job, self.epochs = config["job"], config["epochs"]
+        self._preprocessor, self._device, self._rank, self._world = config["preprocessor"], device, rank, world
+        self._images, self._labels = (torch.from_numpy(np.array(ray.get(ref))) for ref in config["images"]["train"])
+        self._validation = tuple(ray.get(ref) for ref in config["images"]["validation"])
+        torch.manual_seed(self._job["seed"])
+        self.network = build(config["network"]).to(memory_format=torch.channels_last)
+        if hasattr(self.network, "init_whiten"):
+            self.network.init_whiten(normalise(self._images[:WHITENING_IMAGES], self._preprocessor))
+        self.parallel: torch.nn.Module = self.network
+        self.optimisers = recipe.optimisers(self.network, self._job["batch_size"], self._job["learning_rate"])
+        self._augment = recipe.Augmenter.make(
+            self._preprocessor,
+            config["network"]["num_classes"],
+            seed=self._job["seed"] * 1000 + rank,
+            outliers=self._job["net"] != "lenet",
+        )
+        self._bf16 = _has_bf16(device)
+        self.steps = len(list(self._batches(0)))
+
+    def _batches(self, epoch: int) -> Iterator[np.ndarray]:
+        job = self._job
+        return recipe.batches(len(self._labels), job["batch_size"], epoch, job["seed"], self._rank, self._world)
+
+    def epoch(self, epoch: int, on_step: Callable[[int, float, list[float]], None] | None = None) -> dict[str, float]:
+        """Learn from each image once; returns the figures. Raises DivergedError.
+
+        ``on_step`` is told the step of the whole run, images a second and the losses of this epoch.
+        """
+        job = self._job
+        self.parallel.train()
+        losses, began = [], time.time()
+        for i, index in enumerate(self._batches(epoch)):
+            step = epoch * self.steps + i
+            recipe.set_learning_rate(self.optimisers, step / (self.epochs * self.steps))
+            flips = recipe.flips(index, epoch, job["seed"])
+            pixels, targets = self._augment(self._images[index], self._labels[index], flips)
+            pixels = pixels.to(self._device, memory_format=torch.channels_last)
+            targets = targets.to(self._device)
+            losses.append(recipe.train_step(self.parallel, self.optimisers, pixels, targets, self._bf16, step))
+            if on_step is not None:
+                on_step(step, (i + 1) * job["batch_size"] / (time.time() - began), losses)
+        seconds = time.time() - began
+        return {"train_loss": float(np.mean(losses)), "images_per_s": len(losses) * job["batch_size"] / seconds}
+
+    def validate(self) -> dict[str, float]:
+        """Accuracy and log loss on the validation images."""
+        images, labels = self._validation
+        logits = logits_of(self.network, images, self._preprocessor, self._device)
+        return {
+            "validation_accuracy": float((logits.argmax(1) == labels).mean()),
+            "validation_loss": mean_log_loss(softmax(logits), labels),
+        }
 
 
 def _report(
@@ -127,17 +170,3 @@ def logits_of(
         batch = torch.from_numpy(np.array(images[start : start + EVALUATION_BATCH]))
         parts.append(network(normalise(batch, preprocessor).to(device)).float().cpu().numpy())
     return np.concatenate(parts)
-
-
-def _validate(
-    network: torch.nn.Module,
-    validation: tuple[np.ndarray, np.ndarray],
-    preprocessor: dict[str, Any],
-    device: torch.device,
-) -> dict[str, float]:
-    images, labels = validation
-    logits = logits_of(network, images, preprocessor, device)
-    return {
-        "validation_accuracy": float((logits.argmax(1) == labels).mean()),
-        "validation_loss": mean_log_loss(softmax(logits), labels),
-    }

@@ -7,9 +7,10 @@ A field is an option ``--kebab-case`` on the command line and a key of ``config`
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import CliApp
 
 from training.errors import ConfigError
@@ -54,6 +55,8 @@ class TrainCifar10(JobConfig):
     seed: int = Field(0, ge=0, lt=2**31, description="initial weights, order, augmentation")
     num_workers: int = Field(1, ge=1, le=16, description="Ray Train workers")
     max_images: int | None = Field(None, ge=20, description="train on this many images only, for a quick look")
+    use_corrections: bool = Field(False, description="learn from the corrected answers too")
+    correction_weight: int = Field(20, ge=1, le=1000, description="a correction counts as this many images")
 
     @property
     def chosen(self) -> Preset:
@@ -77,7 +80,7 @@ class TrainBreastCancer(JobConfig):
     )
     params: dict[str, float | int | str] = Field({}, description="further XGBoost parameters, key=value")
     seed: int = Field(0, ge=0, lt=2**31, description="XGBoost's seed")
-    num_workers: int = Field(1, ge=1, le=16, description="Ray Train workers")
+    num_workers: int = Field(1, ge=1, le=16, description="Ray Train workers; 1: without Ray Train, at once")
 
     @field_validator("params")
     @classmethod
@@ -88,6 +91,30 @@ class TrainBreastCancer(JobConfig):
         if fixed:
             raise ValueError(f"{', '.join(sorted(fixed))} is set by the program and cannot be changed")
         return params
+
+
+class BatchPredict(JobConfig):
+    """Predict many rows or pictures at once; without ``data`` and ``upload`` the model's test set."""
+
+    data: str | None = Field(
+        None,
+        description="local path or s3://…: a CSV or Parquet file of rows; a folder, ZIP or Parquet file of pictures",
+    )
+    upload: str | None = Field(None, max_length=64, description="the id that POST /api/uploads gave")
+    version: str = Field("champion", max_length=64, description="a version or an alias")
+    num_workers: int = Field(2, ge=1, le=16, description="actors that hold the model")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> BatchPredict:
+        if self.data is not None and self.upload is not None:
+            raise ValueError("data and upload exclude each other; give one")
+        return self
+
+
+class BatchPredictCommand(BatchPredict):
+    """The same from the terminal."""
+
+    output: Path = Field(Path("predictions"), description="folder for predictions.csv and predictions.parquet")
 
 
 def from_command_line(schema: type[JobConfig], arguments: list[str] | None = None) -> Any:
@@ -113,4 +140,6 @@ def describe(error: ValidationError) -> str:
     """The first problem of a validation error as one sentence."""
     first = error.errors()[0]
     field = ".".join(str(part) for part in first["loc"]) or "configuration"
+    if first["type"] == "value_error":
+        return f"{field}: {first['ctx']['error']}."
     return f"{field}: {first['msg']} (got {first.get('input')!r})."

@@ -23,3 +23,11 @@ class ConfigError(TrainingError):
 
 class DivergedError(TrainingError):
     """The loss became NaN or infinite; the sentence names step and learning rate."""
+
+
+def innermost(error: BaseException) -> str:
+    """The innermost cause in one line: Ray and Arrow put whole tracebacks and advice around it."""
+    while getattr(error, "cause", None) or error.__cause__:
+        error = getattr(error, "cause", None) or error.__cause__
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0][:300] if lines else type(error).__name__

@@ -8,19 +8,22 @@ It joins the Ray that RAY_ADDRESS names, so what it starts there ends with it. S
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 import time
 import traceback
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from settings import get_settings
+from settings import Settings, get_settings
 from training import jobs, ray_session
 from training.errors import TrainingError
+from training.progress import REGISTERING
+from training.records import write_json
 
-STAGES = {"cifar10": "training.cifar10", "breast-cancer": "training.breast_cancer"}
+TRAINERS = {"cifar10": "training.cifar10", "breast-cancer": "training.breast_cancer"}
 
 
 class Files:
@@ -34,6 +37,8 @@ class Files:
 
     def stage(self, name: str) -> None:
         """What it is doing, in words."""
+        if name == REGISTERING:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
         self._told |= {"stage": name}
         self._write()
 
@@ -54,7 +59,7 @@ class Files:
             file.write(json.dumps({"step": number, **figures}) + "\n")
 
     def _write(self) -> None:
-        jobs.write_json(self._folder / jobs.PROGRESS, self._told)
+        write_json(self._folder / jobs.PROGRESS, self._told)
 
 
 def run(folder: Path) -> int:
@@ -68,18 +73,31 @@ def run(folder: Path) -> int:
         # Workers of this Ray have the app's environment already; sending it again would cost seconds.
         ray_session.connect(settings, runtime_env=None)
         stop_on_sigterm()  # Ray puts a handler of its own in place, which prints a stack
-        stage = import_module(STAGES[job.model])
-        version, _, metrics = stage.train(config, settings, listener=files, run_name=job.id)
+        result = _run_stages(job, config, settings, files, folder)
     except TrainingError as error:
         return _end(folder, {"error": str(error)})
     except Exception as error:
         traceback.print_exc()
         return _end(folder, {"error": f"The job failed ({type(error).__name__}); its log says where."})
-    return _end(folder, {"result": {"version": version, "metrics": metrics}})
+    return _end(folder, {"result": result})
+
+
+def _run_stages(job: jobs.Job, config: Any, settings: Settings, files: Files, folder: Path) -> dict[str, Any]:
+    """What the job made, for its ``result``. Raises TrainingError."""
+    if job.kind == "batch_predict":
+        from training import batch_predict
+
+        return batch_predict.predict(job.model, config, settings, folder / jobs.FILES, files)
+    if job.kind == "tune":
+        from training import tuning
+
+        return tuning.tune(config, settings, listener=files, run_name=job.id)
+    version, _, metrics = import_module(TRAINERS[job.model]).train(config, settings, listener=files, run_name=job.id)
+    return {"version": version, "metrics": metrics}
 
 
 def _end(folder: Path, outcome: dict[str, Any]) -> int:
-    jobs.write_json(folder / jobs.OUTCOME, outcome)
+    write_json(folder / jobs.OUTCOME, outcome)
     return 1 if "error" in outcome else 0
 
 
@@ -92,9 +110,17 @@ def stop_on_sigterm() -> None:
     signal.signal(signal.SIGTERM, stop)
 
 
+def leave(status: int) -> NoReturn:
+    """End this process now: what it held in Ray goes with it, and taking all libraries apart would cost seconds."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
 if __name__ == "__main__":
     stop_on_sigterm()
     try:
-        sys.exit(run(Path(sys.argv[1])))
+        status = run(Path(sys.argv[1]))
     except KeyboardInterrupt:
-        sys.exit(130)
+        status = 130
+    leave(status)

@@ -10,6 +10,7 @@
       metrics.jsonl   figures by step                         (the same)
       outcome.json    the result, or the error in one sentence (the same, when it ends by itself)
       log.txt         what the process printed
+      files/          what it made for people to download
       cancel          somebody wants it stopped
 
 A job runs in a process of its own (``training.job_runner``): it can be stopped at any time, and
@@ -19,9 +20,7 @@ what it holds in Ray goes with it.
 from __future__ import annotations
 
 import json
-import secrets
 import sys
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -29,26 +28,30 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from settings import MODEL_NAMES, Settings, get_settings
-from training.config import JobConfig, TrainBreastCancer, TrainCifar10, describe
+from training.config import BatchPredict, JobConfig, TrainBreastCancer, TrainCifar10, describe
 from training.errors import ConfigError
+from training.records import ID, new_id, read_json, read_lines, write_json
+from training.tune_config import TUNE_SCHEMAS
 
-Kind = Literal["train"]
+Kind = Literal["train", "tune", "batch_predict"]
 State = Literal["queued", "running", "stopping", "stopped", "succeeded", "failed", "interrupted"]
 ENDED: set[State] = {"stopped", "succeeded", "failed", "interrupted"}
 SCHEMAS: dict[tuple[str, str], type[JobConfig]] = {
     ("train", "cifar10"): TrainCifar10,
     ("train", "breast-cancer"): TrainBreastCancer,
+    **{("tune", name): schema for name, schema in TUNE_SCHEMAS.items()},
+    ("batch_predict", "cifar10"): BatchPredict,
+    ("batch_predict", "breast-cancer"): BatchPredict,
 }
-JOB, PROGRESS, METRICS, OUTCOME, LOG, CANCEL = (
+JOB, PROGRESS, METRICS, OUTCOME, LOG, CANCEL, FILES = (
     "job.json",
     "progress.json",
     "metrics.jsonl",
     "outcome.json",
     "log.txt",
     "cancel",
+    "files",
 )
-
-
 TAIL_BYTES = 8_192
 
 
@@ -106,7 +109,7 @@ class Store:
     def folder(self, job_id: str) -> Path:
         """The folder of a job. Raises UnknownJob."""
         folder = self._root / job_id
-        if not job_id or "/" in job_id or job_id.startswith(".") or not (folder / JOB).exists():
+        if not ID.fullmatch(job_id) or not (folder / JOB).exists():
             raise UnknownJob(f"There is no job {job_id[:80]!r}.")
         return folder
 
@@ -114,7 +117,7 @@ class Store:
         """Write down a new job, queued, with a validated configuration."""
         now = datetime.now().astimezone()
         job = Job(
-            id=f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}",
+            id=new_id(now),
             kind=kind,
             model=model,
             config=config,
@@ -137,7 +140,7 @@ class Store:
         folder = self.folder(job_id)
         job = Job.model_validate_json((folder / JOB).read_bytes())
         told = read_json(folder / PROGRESS)
-        job.metrics = list(_lines(folder / METRICS)) if all_metrics else _last_line(folder / METRICS)
+        job.metrics = list(read_lines(folder / METRICS)) if all_metrics else _last_line(folder / METRICS)
         job.eta_s = told.pop("eta_s", None) if job.state == "running" else None
         job.progress = Progress(**{key: value for key, value in told.items() if key != "eta_s"})
         return job
@@ -165,32 +168,6 @@ class Store:
         (self.folder(job_id) / CANCEL).touch()
 
 
-def write_json(path: Path, content: Any) -> None:
-    """Write a file as a whole: a reader sees the old content or the new."""
-    half = path.with_name(f".{path.name}.half")
-    half.write_text(json.dumps(content))
-    half.replace(path)
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A file's content, empty when it is not there."""
-    try:
-        return json.loads(path.read_text())
-    except FileNotFoundError:
-        return {}
-
-
-def _lines(path: Path) -> Iterator[dict[str, float]]:
-    """Whole lines of a file that may be growing."""
-    try:
-        text = path.read_text()
-    except FileNotFoundError:
-        return
-    for line in text.splitlines(keepends=True):
-        if line.endswith("\n"):
-            yield json.loads(line)
-
-
 def _last_line(path: Path) -> list[dict[str, float]]:
     """The last whole line of a file that may be growing, without reading all of it."""
     try:
@@ -211,7 +188,7 @@ def main(arguments: list[str]) -> int:
             case ["list"]:
                 for job in store.jobs():
                     share = f"{job.progress.share:.0%}" if job.state == "running" else ""
-                    print(f"{job.id}  {job.kind:6} {job.model:14} {job.state:12} {share:5} {job.error or ''}")
+                    print(f"{job.id}  {job.kind:13} {job.model:14} {job.state:12} {share:5} {job.error or ''}")
             case ["show", job_id]:
                 print(store.read(job_id).model_dump_json(indent=2))
                 print(store.log_tail(job_id, 20))

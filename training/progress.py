@@ -15,6 +15,8 @@ import ray
 from tqdm import tqdm
 
 Epoch = dict[str, float]
+# The stage in which a job is not stopped any more: it takes a moment, and leaves a version or none.
+REGISTERING = "registering"
 
 
 @ray.remote(num_cpus=0)

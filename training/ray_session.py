@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from training.errors import ConfigError
 NAMESPACE = "air-studio"
 LOGICAL_CPUS_PER_CORE = 4
 DISK_FULL_THRESHOLD = "0.99"
-TRAINING_NICENESS = 19
+TRAINING_NICENESS = 10
 
 # Train V2's controller polls every 2 s by default, which an XGBoost fit spends mostly waiting.
 TRAIN_ENVIRONMENT = {
@@ -101,6 +102,8 @@ def quiet_ray_data() -> None:
     context.enable_progress_bars = False
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     logging.getLogger("ray.train").setLevel(logging.ERROR)
+    # Advice about more blocks, where the data is one block.
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"ray\.data\.")
 
 
 def _forwarded_environment() -> dict[str, str]:

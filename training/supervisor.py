@@ -21,15 +21,18 @@ import psutil
 import ray
 
 from settings import ROOT, get_settings
-from training import jobs
+from training import jobs, uploads
 from training.jobs import ENDED, Job, Kind, Store
+from training.progress import REGISTERING
 from training.ray_session import NAMESPACE
+from training.records import read_json, write_json
 
 log = logging.getLogger("ray.serve")
 NAME = "jobs"
 MAX_QUEUED = 20
 LOOK_S = 0.2
-STOP_GRACE_S = 4.0
+SWEEP_S = 60.0
+STOP_GRACE_S, REGISTER_GRACE_S = 4.0, 8.0
 # A job that was killed may be the first to go of an app that is being killed: then it was interrupted.
 DOUBT_S = 4.0
 TIMEOUT_S = 4 * 3600.0
@@ -52,20 +55,22 @@ class JobSupervisor:
 
     async def __init__(self) -> None:
         self._store = Store(get_settings())
+        self._uploads = uploads.Store(get_settings())
         self._children: dict[str, subprocess.Popen] = {}
         self._stopping_since: dict[str, float] = {}
         self._gone_since: dict[str, float] = {}
         self._open: list[str] = []  # jobs that have not ended, the oldest first
         for job in reversed(self._store.jobs()):
-            if job.state in ("running", "stopping") and _process_of(self._store, job.id) is None:
+            if job.state in ("running", "stopping") and self._lost(job.id):
                 self._ended(job, "interrupted", error="AIR Studio ended while the job ran; it can be resumed.")
             elif job.state not in ENDED:
                 self._open.append(job.id)
-        self._looking = asyncio.create_task(self._look_after())
+        self._tasks = [asyncio.create_task(self._look_after()), asyncio.create_task(self._sweep_uploads())]
 
     async def submit(self, kind: Kind, model: str, config: dict[str, Any]) -> Job:
-        """Queue a job with a validated configuration. Raises QueueFull."""
+        """Queue a job with a validated configuration. Raises QueueFull, UnknownUpload."""
         self._refuse_when_full()
+        self._refuse_without_upload(config)
         job = self._store.create(kind, model, config)
         self._open.append(job.id)
         return await self.job(job.id)
@@ -103,6 +108,10 @@ class JobSupervisor:
         if job.state not in ("stopped", "failed", "interrupted"):
             raise NotPossible(f"Job {job_id} is {job.state}; only one that stopped or failed can be resumed.")
         self._refuse_when_full()
+        try:
+            self._refuse_without_upload(job.config)
+        except uploads.UnknownUpload as error:
+            raise NotPossible(str(error)) from None
         job.state, job.error, job.started, job.ended = "queued", None, None, None
         for left in (jobs.OUTCOME, jobs.CANCEL):
             (self._store.folder(job_id) / left).unlink(missing_ok=True)
@@ -113,6 +122,10 @@ class JobSupervisor:
     def _refuse_when_full(self) -> None:
         if len(self._open) > MAX_QUEUED:
             raise QueueFull(f"{len(self._open)} jobs run or wait already; cancel one or come back later.")
+
+    def _refuse_without_upload(self, config: dict[str, Any]) -> None:
+        if config.get("upload") is not None:
+            self._uploads.read(config["upload"])
 
     def _position(self, job: Job) -> int | None:
         """1 for the job that is next, and so on; None for one that does not wait."""
@@ -144,6 +157,15 @@ class JobSupervisor:
         if waiting and not busy:
             self._start(waiting[0])
 
+    async def _sweep_uploads(self) -> None:
+        while True:
+            self._uploads.sweep(in_use=self._uploads_in_use())
+            await asyncio.sleep(SWEEP_S)
+
+    def _uploads_in_use(self) -> set[str]:
+        configs = (self._store.read(job_id, all_metrics=False).config for job_id in self._open)
+        return {config["upload"] for config in configs if config.get("upload")}
+
     def _look_at(self, job: Job, cancel: bool) -> None:
         process = _process_of(self._store, job.id)
         if process is None:
@@ -159,8 +181,19 @@ class JobSupervisor:
             _signal(process, signal.SIGTERM)
         elif job.state == "stopping":
             since = self._stopping_since.setdefault(job.id, asyncio.get_running_loop().time())
-            if asyncio.get_running_loop().time() - since > STOP_GRACE_S:
+            grace = REGISTER_GRACE_S if job.progress.stage == REGISTERING else STOP_GRACE_S
+            if asyncio.get_running_loop().time() - since > grace:
                 _signal(process, signal.SIGKILL)
+
+    def _lost(self, job_id: str) -> bool:
+        """Whether a job's process has ended, or belongs to a Ray that has; what is left of that is killed."""
+        process = _process_of(self._store, job_id)
+        if process is None:
+            return True
+        if read_json(self._store.folder(job_id) / PROCESS).get("session") == _session():
+            return False
+        _signal(process, signal.SIGKILL)
+        return True
 
     def _gone_for(self, job_id: str) -> float:
         """Seconds since its process was first seen to be gone."""
@@ -182,7 +215,8 @@ class JobSupervisor:
                 process_group=0,
             )
         self._children[job.id] = process
-        jobs.write_json(folder / PROCESS, {"pid": process.pid, "born": psutil.Process(process.pid).create_time()})
+        born = psutil.Process(process.pid).create_time()
+        write_json(folder / PROCESS, {"pid": process.pid, "born": born, "session": _session()})
         job.state, job.started = "running", datetime.now().astimezone().isoformat()
         self._store.write(job)
 
@@ -193,15 +227,22 @@ class JobSupervisor:
         elif job.state == "stopping":
             self._ended(job, "failed" if job.error else "stopped", error=job.error)
         else:
-            child = self._children.get(job.id)
-            status = child.poll() if child is not None else None
-            if status in STOPPED_FROM_OUTSIDE:
-                self._ended(job, "interrupted", error="The job was stopped from outside; it can be resumed.")
-                return
-            if status is not None and status < 0 and self._gone_for(job.id) < DOUBT_S:
-                return
+            self._write_down_death(job, outcome)
+
+    def _write_down_death(self, job: Job, outcome: dict[str, Any]) -> None:
+        """Of a job whose process has ended without a result, and not because somebody asked for that."""
+        child = self._children.get(job.id)
+        status = child.poll() if child is not None else None
+        if "error" in outcome:
+            self._ended(job, "failed", error=outcome["error"])
+        elif child is None:
+            # This supervisor came after the job: the one before is gone, and the whole app may be going with it.
+            self._ended(job, "interrupted", error="The job ended, and nobody saw why; it can be resumed.")
+        elif status in STOPPED_FROM_OUTSIDE:
+            self._ended(job, "interrupted", error="The job was stopped from outside; it can be resumed.")
+        elif status is None or status > 0 or self._gone_for(job.id) > DOUBT_S:
             gone = f"The job's process ended with status {status} before it was done; it can be resumed."
-            self._ended(job, "failed", error=outcome.get("error", gone))
+            self._ended(job, "failed", error=gone)
 
     def _ended(
         self, job: Job, state: jobs.State, error: str | None = None, result: dict[str, Any] | None = None
@@ -215,11 +256,19 @@ class JobSupervisor:
         self._gone_since.pop(job.id, None)
         (self._store.folder(job.id) / jobs.CANCEL).unlink(missing_ok=True)
         self._store.write(job)
+        # One that did not come to its end by itself may be resumed for as long as unused uploads are kept.
+        if job.config.get("upload") and state in ("succeeded", "stopped"):
+            self._uploads.delete(job.config["upload"])
+
+
+def _session() -> str:
+    """This Ray, as no other that runs, ran or will run is called."""
+    return ray.get_runtime_context().get_session_name()
 
 
 def _process_of(store: Store, job_id: str) -> psutil.Process | None:
     """The process that runs a job, unless it has ended."""
-    told = jobs.read_json(store.folder(job_id) / PROCESS)
+    told = read_json(store.folder(job_id) / PROCESS)
     try:
         process = psutil.Process(told["pid"])
         alive = process.create_time() == told["born"] and process.status() != psutil.STATUS_ZOMBIE

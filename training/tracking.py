@@ -48,11 +48,17 @@ class Run:
 
 
 @contextmanager
-def run(client: MlflowClient, model: str, name: str) -> Iterator[Run]:
-    """Open a run in the model's experiment; it ends FINISHED, FAILED or KILLED as the block does."""
-    experiment = client.get_experiment_by_name(model)
-    experiment_id = experiment.experiment_id if experiment else client.create_experiment(model)
-    run_id = client.create_run(experiment_id, run_name=name).info.run_id
+def run(client: MlflowClient, model: str, name: str, run_id: str | None = None) -> Iterator[Run]:
+    """Open a run in the model's experiment; it ends FINISHED, FAILED or KILLED as the block does.
+
+    With ``run_id`` the run that was there before is gone on with.
+    """
+    if run_id is None:
+        experiment = client.get_experiment_by_name(model)
+        experiment_id = experiment.experiment_id if experiment else client.create_experiment(model)
+        run_id = client.create_run(experiment_id, run_name=name).info.run_id
+    else:
+        client.update_run(run_id, status="RUNNING")
     try:
         yield Run(client, run_id)
     except Exception:

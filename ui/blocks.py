@@ -5,12 +5,13 @@ Run it with `python -m ui`, or through `python app.py` together with the models.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import gradio as gr
 
-from settings import MAX_BODY_BYTES
-from ui import header, images, retrain, table
+from settings import MAX_UPLOAD_BYTES
+from ui import batch, clock, header, images, retrain, sign_in, table, tuning
 from ui.client import Client
 from ui.theme import CSS, HEAD, THEME
 
@@ -20,14 +21,13 @@ PAGE_OPTIONS: dict[str, Any] = {
     "theme": THEME,
     "css": CSS,
     "head": HEAD,
-    "max_file_size": MAX_BODY_BYTES,
+    "max_file_size": MAX_UPLOAD_BYTES,
     "footer_links": [],
     "run_history": False,
     "show_error": False,
     "enable_monitoring": False,
     "ssr_mode": False,
 }
-SCREENS = [("Images", images.build), ("Table", table.build), ("Retrain", retrain.build)]
 
 
 def build(api_url: str, public_url: str | None = None) -> gr.Blocks:
@@ -44,19 +44,21 @@ def build(api_url: str, public_url: str | None = None) -> gr.Blocks:
         fill_width=True,
     ) as page:
         header.build(api, page)
+        session = sign_in.session()
+        taken = gr.State(None)
+        screens = {
+            "Images": partial(images.build, token=session.token),
+            "Table": table.build,
+            "Retrain": partial(retrain.build, session=session, taken=taken),
+            "Tuning": partial(tuning.build, session=session, taken=taken),
+            "Batch": partial(batch.build, session=session),
+        }
+        clocks: dict[gr.Tab, clock.Clock] = {}
         with gr.Tabs() as tabs:
-            for name, build_screen in SCREENS:
-                with gr.Tab(name, render_children=True):
-                    timers = build_screen(api, page, public_url)
-                if timers:
-                    _only_in_sight(tabs, name, timers)
+            for name, build_screen in screens.items():
+                with gr.Tab(name, render_children=True) as tab:
+                    ticking = build_screen(api, page, public_url)
+                if ticking is not None:
+                    clocks[tab] = ticking
+        clock.run_in_sight(tabs, clocks)
     return page
-
-
-def _only_in_sight(tabs: gr.Tabs, name: str, timers: list[gr.Timer]) -> None:
-    """Let timers tick only while the tab of this name is open."""
-
-    def opened(event: gr.SelectData) -> list[Any]:
-        return [gr.update(active=event.value == name)] * len(timers)
-
-    tabs.select(opened, None, timers, show_progress="hidden", api_visibility="private")

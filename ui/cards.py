@@ -1,4 +1,4 @@
-"""Small pieces that both screens show: boxes, notices, percentages, the code of a call.
+"""Small pieces that several screens show: boxes, notices, percentages, bars, the code of a call.
 
 Not run by itself. Every text that comes from a server or a file passes `escape`.
 """
@@ -10,10 +10,26 @@ from typing import Any
 
 import gradio as gr
 
+from ui.client import IMAGES, TABLE
+
+# The template of HTML whose changes a screen reader announces.
+LIVE = '<div role="status">${value}</div>'
+
 
 def html(value: str = "", **options: Any) -> gr.HTML:
     """HTML that only our own style sheet touches."""
     return gr.HTML(value, apply_default_css=False, **options)
+
+
+def which_model(value: str, elem_id: str) -> gr.Radio:
+    """The choice of a model."""
+    return gr.Radio(
+        [("Images: what a picture shows", IMAGES), ("Table: malignant or benign", TABLE)],
+        value=value,
+        label="Which model?",
+        interactive=True,
+        elem_id=elem_id,
+    )
 
 
 def code_box() -> gr.Code:
@@ -58,6 +74,27 @@ def answered_by(reply: dict) -> str:
     """Which model and version answered, and how long it took."""
     model = reply["model"]
     return quiet(f"{model['name']}, version {model['version']} · answered in {reply['latency_ms']:.1f} ms")
+
+
+def png(encoded: str) -> str:
+    """The address of a picture that is here as base64."""
+    return f"data:image/png;base64,{escape(encoded)}"
+
+
+def bars(choices: list[dict[str, Any]]) -> str:
+    """The most probable classes, each with a bar."""
+    rows = "".join(
+        f'<li><span class="air-name">{escape(choice["label"])}</span>'
+        f'<span class="air-track"><span class="air-fill" style="width:{choice["probability"]:.2%}"></span></span>'
+        f'<span class="air-value">{percent(choice["probability"])}</span></li>'
+        for choice in choices
+    )
+    return f'<ol class="air-bars" aria-label="Most probable classes">{rows}</ol>'
+
+
+def an(noun: str) -> str:
+    """`a cat`, `an airplane`."""
+    return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
 
 
 def listed(words: list[str]) -> str:

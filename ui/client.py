@@ -7,7 +7,7 @@ ApiError, whose text is a sentence for the person in front of the page.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import quote, urlsplit
 
 import httpx
@@ -16,6 +16,11 @@ IMAGES, TABLE = "cifar10", "breast-cancer"
 TIMEOUT = httpx.Timeout(30, connect=3)
 # Every replica loads a version and checks it before the call returns.
 MOVE_TIMEOUT = httpx.Timeout(120, connect=3)
+# Two versions answer the whole validation set when they are put side by side for the first time.
+DIFFERENCES_TIMEOUT = httpx.Timeout(120, connect=3)
+DIFFERENCES = 24
+# A quarter of a gigabyte is passed on and checked, each picture of it.
+UPLOAD_TIMEOUT = httpx.Timeout(600, connect=3)
 TOP_K = 5
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 NOT_UP = "The service does not answer: it is starting, or it is down."
@@ -48,6 +53,8 @@ class Client:
         self._features: list[dict[str, Any]] = []
         self._evaluations: dict[tuple[str, str], dict[str, Any]] = {}
         self._presets: dict[str, list[dict[str, Any]]] = {}
+        self._differences: dict[tuple[str, str, str], dict[str, Any]] = {}
+        self._searches: dict[str, dict[str, Any]] = {}
 
     async def states(self) -> dict[str, str]:
         """For each model `ready`, or what it is doing."""
@@ -94,24 +101,76 @@ class Client:
             self._evaluations[key] = await self._json("GET", f"/models/{name}/versions/{version}/evaluation")
         return self._evaluations[key]
 
-    async def predict_image(self, data: bytes, filename: str) -> dict[str, Any]:
+    async def predict_image(self, data: bytes, filename: str, headers: Headers) -> dict[str, Any]:
         """The image model's answer to the bytes of one file, with the picture that it saw."""
         return await self._json(
             "POST",
             f"/{IMAGES}/predict",
             params={"top_k": TOP_K, "view": "true"},
             files={"file": (filename, data)},
+            headers=headers,
         )
 
-    async def predict_row(self, row: dict[str, float]) -> dict[str, Any]:
+    async def predict_row(self, row: dict[str, float], headers: Headers) -> dict[str, Any]:
         """The table model's answer to one row, with what each feature contributed."""
-        return await self._json("POST", f"/{TABLE}/predict", params={"explain": "true"}, json=row)
+        return await self._json("POST", f"/{TABLE}/predict", params={"explain": "true"}, json=row, headers=headers)
+
+    async def compare_images(self, version: str, data: bytes, headers: Headers) -> dict[str, Any]:
+        """What the champion and a version answer to the bytes of one picture."""
+        options = {"version": version, "top_k": TOP_K}
+        files = {"file": ("picture", data)}
+        return await self._json("POST", f"/{IMAGES}/compare", params=options, files=files, headers=headers)
+
+    async def compare_rows(self, version: str, row: dict[str, Any], headers: Headers) -> dict[str, Any]:
+        """What the champion and a version answer to one row."""
+        options = {"version": version}
+        return await self._json("POST", f"/{TABLE}/compare", params=options, json=row, headers=headers)
+
+    async def differences(self, name: str, version: str, champion: str) -> dict[str, Any]:
+        """Where a version and the champion answer the validation set differently; asked for once for each pair."""
+        key = (name, version, champion)
+        if key not in self._differences:
+            path = f"/models/{name}/versions/{quote(version, safe='')}/differences"
+            options = {"against": champion, "n": DIFFERENCES}
+            self._differences[key] = await self._json("GET", path, params=options, timeout=DIFFERENCES_TIMEOUT)
+        return self._differences[key]
+
+    async def corrections(self) -> list[dict[str, Any]]:
+        """Every kept correction of an answer about a picture, newest first."""
+        return (await self._json("GET", "/corrections"))["corrections"]
+
+    async def correct(self, correction: dict[str, Any], headers: Headers) -> dict[str, Any]:
+        """Keep a correction: the picture, what it is, what was answered and by which version."""
+        return await self._json("POST", "/corrections", json=correction, headers=headers)
+
+    async def remove_correction(self, correction: str, headers: Headers) -> None:
+        """Forget a correction."""
+        await self._json("DELETE", f"/corrections/{quote(correction, safe='')}", headers=headers)
 
     async def presets(self, name: str) -> list[dict[str, Any]]:
         """Ready-made trainings of a model, quickest first; they never change, so they are asked for once."""
         if name not in self._presets:
             self._presets[name] = (await self._json("GET", f"/models/{name}/presets"))["presets"]
         return self._presets[name]
+
+    async def searches(self, name: str) -> dict[str, Any]:
+        """Ready-made searches of a model, and what may be tried at all; never changed, so asked for once."""
+        if name not in self._searches:
+            self._searches[name] = await self._json("GET", f"/models/{name}/searches")
+        return self._searches[name]
+
+    async def studies(self) -> list[dict[str, Any]]:
+        """Every study without its trials, newest first."""
+        return (await self._json("GET", "/tuning"))["studies"]
+
+    async def study(self, study: str) -> dict[str, Any]:
+        """One study with every trial."""
+        return await self._json("GET", f"/tuning/{quote(study, safe='')}")
+
+    async def tune(self, name: str, config: dict[str, Any], headers: Headers) -> dict[str, Any]:
+        """Queue a study; the job as it was queued."""
+        wanted = {"kind": "tune", "model": name, "config": config}
+        return await self._json("POST", "/jobs", json=wanted, headers=headers)
 
     async def champion(self, name: str) -> dict[str, Any]:
         """Figures of the version that is champion now."""
@@ -138,6 +197,30 @@ class Client:
         wanted = {"kind": "train", "model": name, "config": config}
         return await self._json("POST", "/jobs", json=wanted, headers=headers)
 
+    async def upload(self, model: str, files: list[tuple[str, BinaryIO]], headers: Headers) -> dict[str, Any]:
+        """Hand files over under the names that people gave them; what the check of them found."""
+        parts = [("file", named) for named in files]
+        return await self._json(
+            "POST", "/uploads", params={"model": model}, files=parts, headers=headers, timeout=UPLOAD_TIMEOUT
+        )
+
+    async def uploaded(self, upload_id: str, headers: Headers) -> dict[str, Any]:
+        """What the check of an upload found, as long as it is kept."""
+        return await self._json("GET", f"/uploads/{quote(upload_id, safe='')}", headers=headers)
+
+    async def forget(self, upload_id: str, headers: Headers) -> None:
+        """Delete an upload that nobody wants to use any more."""
+        await self._send("DELETE", f"/uploads/{quote(upload_id, safe='')}", headers=headers)
+
+    async def predict_batch(self, name: str, config: dict[str, Any], headers: Headers) -> dict[str, Any]:
+        """Queue a batch prediction; the job as it was queued."""
+        wanted = {"kind": "batch_predict", "model": name, "config": config}
+        return await self._json("POST", "/jobs", json=wanted, headers=headers)
+
+    async def rows(self, job_id: str, wanted: dict[str, Any]) -> dict[str, Any]:
+        """Some rows of a batch prediction's result, and how many there are of that kind."""
+        return await self._json("GET", f"/jobs/{quote(job_id, safe='')}/rows", params=wanted)
+
     async def cancel(self, job_id: str, headers: Headers) -> dict[str, Any]:
         """Stop a job, whatever it is doing."""
         return await self._json("POST", f"/jobs/{quote(job_id, safe='')}/cancel", headers=headers)
@@ -155,6 +238,11 @@ class Client:
         return await self._json(
             "POST", f"/models/{name}/rollback", json={"reason": reason}, headers=headers, timeout=MOVE_TIMEOUT
         )
+
+    async def discard(self, name: str, version: str, headers: Headers) -> None:
+        """Remove a version that is neither in service nor the one to go back to."""
+        path = f"/models/{name}/versions/{quote(version, safe='')}/discard"
+        await self._json("POST", path, headers=headers, timeout=MOVE_TIMEOUT)
 
     async def _json(self, method: str, path: str, **options: Any) -> dict[str, Any]:
         reply = await self._send(method, path, **options)

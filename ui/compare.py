@@ -47,6 +47,8 @@ def _wrongly(row: int, column: int) -> Callable[[Evaluation], float]:
     return lambda figures: figures["confusion"]["matrix"][row][column]
 
 
+# What lets a version into service, as models/gate.py has it: the metric that decides, how much less is let pass.
+GATE = {IMAGES: ("validation_accuracy", 0.005), TABLE: ("validation_auc", 0.005)}
 FIGURES = {
     IMAGES: [
         Figure("Right answers", "pictures named right (accuracy)", lambda f: f["accuracy"], "share", True),
@@ -97,6 +99,24 @@ def _verdict(model: str, champion: Evaluation, candidate: Evaluation, same_data:
         f"{figure.text(new)} against the champion's {figure.text(old)}."
     )
     return notice(text, {"good": "good", "problem": "warning"}.get(kind, "info"))
+
+
+def gate_text(model: str, champion: dict[str, Any], candidate: dict[str, Any]) -> str:
+    """What the gate will say to a version that is to replace the champion."""
+    (metric, margin), figure = GATE[model], FIGURES[model][0]
+    who = f"version {candidate['version']}"
+    if champion["source"]["data"].get("fingerprint") != candidate["source"]["data"].get("fingerprint"):
+        return notice(f"The gate will refuse {who}: it was measured on other data than the champion.", "warning")
+    if metric not in champion["metrics"] or metric not in candidate["metrics"]:
+        return notice(f"The gate will refuse {who}: “{figure.title}” was not measured for both.", "warning")
+    old, new = champion["metrics"][metric], candidate["metrics"][metric]
+    passes = new >= old - margin
+    allowed = f"{100 * margin:g} points" if figure.kind == "share" else f"{margin:g}"
+    text = (
+        f"The gate will {'let' if passes else 'refuse'} {who}{' pass' if passes else ''}: “{figure.title}” is "
+        f"{figure.text(new)}, the champion's {figure.text(old)}, and up to {allowed} less is let pass."
+    )
+    return notice(text, "good" if passes else "warning")
 
 
 def _table(model: str, champion: Evaluation, candidate: Evaluation | None) -> str:

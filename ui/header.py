@@ -10,12 +10,11 @@ from typing import Any
 
 import gradio as gr
 
-from ui.cards import html, listed
+from ui.cards import LIVE, html, listed
 from ui.client import IMAGES, TABLE, ApiError, Client, Headers
 from ui.visitor import headers_of
 
 REFRESH_S = 5
-LIVE = '<div role="status">${value}</div>'
 READ_ONLY = "Read-only demo: ask as much as you like, nothing can be changed"
 NAMES = {IMAGES: "Images", TABLE: "Table"}
 

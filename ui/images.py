@@ -15,9 +15,13 @@ from urllib.parse import quote
 
 import gradio as gr
 
-from ui.cards import answered_by, card, code_box, html, listed, notice, percent, quiet
+from ui.cards import answered_by, bars, card, code_box, html, listed, notice, percent, png, quiet
 from ui.client import IMAGES, ApiError, Client
+from ui.corrections import Answered, Panel
+from ui.scripts import BUTTONS, show_on_narrow
 from ui.snippets import example_code, picture_code, public_api
+from ui.updates import EVENTS
+from ui.visitor import address_of
 
 EXAMPLES = 12
 SEEDS = 2**32
@@ -25,12 +29,6 @@ RETRY_S = 3
 
 TITLE = "What is in this picture?"
 INTRO = "Give the model a picture, or try one that it has never been trained on."
-SHOW_ON_NARROW = """\
-() => {
-  if (window.matchMedia('(max-width: 760px)').matches) {
-    document.getElementById('air-image-answer').scrollIntoView({block: 'start'});
-  }
-}"""
 
 # The id of an example and the seed of its set, or path and name of a file; `asked` tells repetitions apart.
 Question = dict[str, Any]
@@ -39,11 +37,6 @@ UNSURE = "The model is not sure. The picture may show none of the things it know
 EMPTY = card("Answer", quiet("Nothing to answer yet. Upload a picture, take one, paste one, or click an example."))
 LOOKING = card("Answer", quiet("Looking at the picture …"))
 WAITING_GALLERY = quiet("The examples appear as soon as the image model is up.")
-ON_CLICK = """\
-element.addEventListener('click', event => {
-  const button = event.target.closest('button[data-example]');
-  if (button) trigger('select', {example: button.dataset.example, seed: button.closest('ul').dataset.seed});
-});"""
 
 
 def intro(labels: list[str]) -> str:
@@ -57,10 +50,10 @@ def gallery(examples: list[dict[str, Any]], seed: int) -> str:
     buttons = "".join(
         f'<li><button type="button" data-example="{escape(example["id"])}" '
         f'aria-label="Example {number}, a validation picture labelled {escape(example["label"])}">'
-        f'<img src="{_png(example["image"])}" alt=""><span>{escape(example["label"])}</span></button></li>'
+        f'<img src="{png(example["image"])}" alt=""><span>{escape(example["label"])}</span></button></li>'
         for number, example in enumerate(examples, 1)
     )
-    return f'<h3>Examples</h3><ul class="air-gallery" data-seed="{seed}">{buttons}</ul>'
+    return f'<h3>Examples</h3><ul class="air-gallery" data-list data-seed="{seed}">{buttons}</ul>'
 
 
 def answer_card(reply: dict[str, Any], original: str, truth: str | None) -> str:
@@ -74,7 +67,7 @@ def answer_card(reply: dict[str, Any], original: str, truth: str | None) -> str:
         body.append(notice(UNSURE, "warning"))
     if truth is not None:
         body.append(truth_notice(prediction["label"], truth))
-    body.append(_bars(prediction["top_k"]))
+    body.append(bars(prediction["top_k"]))
     body.append(_pair(original, prediction["seen"], small=truth is not None))
     body.append(answered_by(reply))
     return card("Answer", "".join(body))
@@ -87,28 +80,14 @@ def truth_notice(label: str, truth: str) -> str:
     return notice(f"Wrong: the true label of this example is {truth}.", "problem")
 
 
-def _bars(choices: list[dict[str, Any]]) -> str:
-    rows = "".join(
-        f'<li><span class="air-name">{escape(choice["label"])}</span>'
-        f'<span class="air-track"><span class="air-fill" style="width:{choice["probability"]:.2%}"></span></span>'
-        f'<span class="air-value">{percent(choice["probability"])}</span></li>'
-        for choice in choices
-    )
-    return f'<ol class="air-bars" aria-label="Most probable classes">{rows}</ol>'
-
-
 def _pair(original: str, seen: str, *, small: bool) -> str:
     crisp = ' class="air-crisp"' if small else ""
     return (
         '<div class="air-pair">'
         f'<figure><img{crisp} src="{escape(original)}" alt="The picture you gave"><figcaption>Your picture</figcaption>'
-        f'</figure><figure><img class="air-crisp" src="{_png(seen)}" alt="The picture as the model sees it">'
+        f'</figure><figure><img class="air-crisp" src="{png(seen)}" alt="The picture as the model sees it">'
         "<figcaption>What the model sees: 32&nbsp;×&nbsp;32&nbsp;pixels</figcaption></figure></div>"
     )
-
-
-def _png(encoded: str) -> str:
-    return f"data:image/png;base64,{escape(encoded)}"
 
 
 class Screen:
@@ -121,42 +100,51 @@ class Screen:
     async def fill(self) -> tuple[Any, ...]:
         """A set of examples and the class names, once the API has them; until then the timer asks again."""
         try:
-            heading = intro((await self.api.model(IMAGES))["labels"])
+            labels = (await self.api.model(IMAGES))["labels"]
         except ApiError as error:
-            return gr.skip(), *_no_gallery(error)
+            return gr.skip(), gr.skip(), *_no_gallery(error)
+        heading = intro(labels)
         seed = random.randrange(SEEDS)
         try:
             examples = await self.api.examples(IMAGES, EXAMPLES, seed)
         except ApiError as error:
-            return heading, *_no_gallery(error)
-        return heading, gallery(examples, seed), gr.update(visible=True), gr.update(active=False)
+            return heading, labels, *_no_gallery(error)
+        return heading, labels, gallery(examples, seed), gr.update(visible=True), gr.update(active=False)
 
     async def answer(self, question: Question | None, request: gr.Request) -> tuple[Any, ...]:
-        """Answer, with code that asks the very same question."""
+        """Answer, with code that asks the very same question, and what can be corrected of it."""
         if question is None:
-            return EMPTY, "", gr.skip(), gr.update(active=False)
+            return EMPTY, "", gr.skip(), gr.update(active=False), None
         answer = self.answer_file if "path" in question else self.answer_example
         try:
-            shown, code = await answer(question, public_api(request, self.public_url))
+            shown, code, answered = await answer(question, request)
         except ApiError as error:
-            return _no_answer(error)
-        return shown, code, gr.skip(), gr.update(active=False)
+            return *_no_answer(error), None
+        return shown, code, gr.skip(), gr.update(active=False), answered
 
-    async def answer_file(self, question: Question, public: str) -> tuple[str, str]:
+    async def answer_file(self, question: Question, request: gr.Request) -> tuple[str, str, Answered]:
         """The file's own bytes go to the API, which does all decoding."""
         path, name = question["path"], question["name"]
-        reply = await self.api.predict_image(Path(path).read_bytes(), name)
-        return answer_card(reply, f"gradio_api/file={quote(path)}", None), picture_code(public, name)
+        reply = await self.api.predict_image(Path(path).read_bytes(), name, address_of(request))
+        shown = answer_card(reply, f"gradio_api/file={quote(path)}", None)
+        said = {"label": reply["predictions"][0]["label"], "version": reply["model"]["version"]}
+        return (
+            shown,
+            picture_code(public_api(request, self.public_url), name),
+            {"asked": question["asked"], "path": path} | said,
+        )
 
-    async def answer_example(self, question: Question, public: str) -> tuple[str, str]:
+    async def answer_example(self, question: Question, request: gr.Request) -> tuple[str, str, None]:
         """The same seed gives the same examples, so nothing of them is kept here."""
         examples = await self.api.examples(IMAGES, EXAMPLES, question["seed"])
         example = next((example for example in examples if example["id"] == question["id"]), None)
         if example is None:
             raise ApiError("This example is gone. Choose another one.")
-        reply = await self.api.predict_image(b64decode(example["image"]), f"{example['id']}.png")
-        shown = answer_card(reply, _png(example["image"]), example["label"])
-        return shown, example_code(public, example["id"], EXAMPLES, question["seed"])
+        picture = b64decode(example["image"])
+        reply = await self.api.predict_image(picture, f"{example['id']}.png", address_of(request))
+        public = public_api(request, self.public_url)
+        shown = answer_card(reply, png(example["image"]), example["label"])
+        return shown, example_code(public, example["id"], EXAMPLES, question["seed"]), None
 
 
 def _no_gallery(error: ApiError) -> tuple[Any, ...]:
@@ -185,9 +173,9 @@ def ask_example(event: gr.EventData) -> tuple[Any, ...]:
     return {"id": event.example, "seed": int(event.seed), "asked": time.monotonic_ns()}, LOOKING, None
 
 
-def build(api: Client, page: gr.Blocks, public_url: str | None) -> None:
+def build(api: Client, page: gr.Blocks, public_url: str | None, token: gr.State) -> None:
     """Put the screen on the page and wire it."""
-    screen = Screen(api, public_url)
+    screen, corrections = Screen(api, public_url), Panel(api, token)
 
     with gr.Row(elem_classes="air-screen"):
         with gr.Column(scale=5, min_width=300):
@@ -202,28 +190,25 @@ def build(api: Client, page: gr.Blocks, public_url: str | None) -> None:
                 alt_text="The picture that you gave",
                 placeholder="Drop a picture here, or click to upload",
             )
-            examples = html(WAITING_GALLERY, js_on_load=ON_CLICK, elem_id="air-examples")
+            examples = html(WAITING_GALLERY, js_on_load=BUTTONS, elem_id="air-examples")
             others = gr.Button("Other examples", size="sm", visible=False)
+            corrections.build_list()
         with gr.Column(scale=6, min_width=300):
             shown = html(EMPTY, elem_id="air-image-answer")
+            corrections.build_under_answer()
             code = code_box()
-    question = gr.State(None)
+    question, labels = gr.State(None), gr.State([])
     filling = gr.Timer(RETRY_S)
     retry = gr.Timer(RETRY_S, active=False)
 
-    events = {
-        "show_progress": "hidden",
-        "concurrency_limit": 8,
-        "api_visibility": "private",
-        # A click or a keystroke while an answer is under way counts, and gets an answer of its own.
-        "trigger_mode": "always_last",
-    }
-    filled = [heading, examples, others, filling]
-    gr.on([page.load, filling.tick, others.click], screen.fill, None, filled, **events)
+    filled = [heading, labels, examples, others, filling]
+    gr.on([page.load, filling.tick, others.click], screen.fill, None, filled, **EVENTS)
     # All answers come through one event, so that a slow one cannot replace the answer to a later question.
-    gr.on([question.change, retry.tick], screen.answer, question, [shown, code, picture, retry], **events)
-    given = picture.input(ask_upload, picture, [question, shown], preprocess=False, **events)
-    picture.clear(ask_upload, picture, [question, shown], preprocess=False, **events)
-    clicked = examples.select(ask_example, None, [question, shown, picture], **events)
+    answers = [shown, code, picture, retry, corrections.answered]
+    gr.on([question.change, retry.tick], screen.answer, question, answers, **EVENTS)
+    corrections.wire(labels, question, [page.load, filling.tick])
+    given = picture.input(ask_upload, picture, [question, shown], preprocess=False, **EVENTS)
+    picture.clear(ask_upload, picture, [question, shown], preprocess=False, **EVENTS)
+    clicked = examples.select(ask_example, None, [question, shown, picture], **EVENTS)
     for event in (given, clicked):
-        event.success(None, js=SHOW_ON_NARROW)
+        event.success(None, js=show_on_narrow("air-image-answer"))

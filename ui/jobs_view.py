@@ -1,22 +1,24 @@
 """Jobs in words and boxes: the list of the latest, and the one that is watched.
 
-Not run by itself; the Retrain screen shows them.
+Not run by itself; the Retrain screen shows the trainings, Batch the batch predictions, Tuning the studies.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from html import escape
 from typing import Any
 
-from ui.cards import notice, quiet
+from ui.cards import listed, notice, quiet
 from ui.client import IMAGES, TABLE
 
-SHOWN = 10
+TRAIN, BATCH, TUNE = "train", "batch_predict", "tune"
+SHOWN, NAMED, LONGEST = 10, 3, 60
 TITLES = {IMAGES: "Images", TABLE: "Table"}
 STATES = {
     "queued": "waiting",
-    "running": "training now",
+    "running": "running now",
     "stopping": "being stopped",
     "stopped": "stopped",
     "succeeded": "done",
@@ -25,8 +27,7 @@ STATES = {
 }
 CANCELLABLE, RESUMABLE = {"queued", "running"}, {"stopped", "failed", "interrupted"}
 ENDED = RESUMABLE | {"succeeded"}
-NO_JOBS = "Nobody has trained anything here yet. Press “Train” to begin."
-NOT_YET = "How far it is, and how good it has become, is shown here while it trains."
+TEST_SET, OWN_FILES = "the test set", "own files"
 CHOSEN_OPTIONS = {
     "epochs": "epochs",
     "num_boost_round": "trees",
@@ -37,16 +38,78 @@ CHOSEN_OPTIONS = {
 Job = dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Kind:
+    """How jobs of one kind are spoken of."""
+
+    one: str
+    several: str
+    screen: str
+    running: str
+    steps: str
+    none_yet: str
+    not_yet: str
+
+
+KINDS = {
+    TRAIN: Kind(
+        "training",
+        "Trainings",
+        "Retrain",
+        "training now",
+        "of the steps done",
+        "Nobody has trained anything here yet. Press “Train” to begin.",
+        "How far it is, and how good it has become, is shown here while it trains.",
+    ),
+    BATCH: Kind(
+        "batch prediction",
+        "Batch predictions",
+        "Batch",
+        "predicting now",
+        "done",
+        "Nobody has predicted a batch here yet. Choose one and press “Predict”.",
+        "How far it is, and what came of it, is shown here.",
+    ),
+    TUNE: Kind(
+        "study",
+        "Studies",
+        "Tuning",
+        "searching now",
+        "of the trials done",
+        "Nobody has searched here yet. Press “Search” to begin.",
+        "How far it is, and what came of it, is shown here.",
+    ),
+}
+
+
 def watched(jobs: list[Job], chosen: str | None) -> Job | None:
     """The job to show: the chosen one, else the one that runs, else the newest."""
     running = (job for job in jobs if job["state"] in ("running", "stopping"))
     return next((job for job in jobs if job["id"] == chosen), None) or next(running, None) or next(iter(jobs), None)
 
 
-def job_list(jobs: list[Job], shown: str | None) -> str:
-    """The latest jobs as buttons; `shown` is the one that is watched."""
+def ahead(job: Job | None, jobs: list[Job]) -> str:
+    """What a waiting job waits for, whatever kind it is of; nothing for any other job."""
+    if job is None or job["state"] != "queued":
+        return ""
+    before = [other for other in jobs if other["state"] in ("running", "stopping")]
+    before += [other for other in reversed(jobs) if _queued_before(other, job)]
+    if not before:
+        return ""
+    names = [f"“{title(other)}” (a {KINDS[other['kind']].one})" for other in before[:NAMED]]
+    names += [f"{len(before) - NAMED} more"] if len(before) > NAMED else []
+    return f"One job runs at a time. Before this one: {listed(names)}."
+
+
+def _queued_before(other: Job, job: Job) -> bool:
+    return other["state"] == "queued" and (other["position"] or 0) < (job["position"] or 0)
+
+
+def job_list(kind: str, jobs: list[Job], shown: str | None) -> str:
+    """The latest jobs of a kind as buttons; `shown` is the one that is watched."""
+    words = KINDS[kind]
     if not jobs:
-        return quiet(NO_JOBS)
+        return quiet(words.none_yet)
     items = "".join(
         f'<li><button type="button" data-job="{escape(job["id"])}" aria-pressed="{str(job["id"] == shown).lower()}">'
         f'<span class="air-dot air-{escape(job["state"])}"></span><span><strong>{escape(title(job))}</strong> '
@@ -54,19 +117,34 @@ def job_list(jobs: list[Job], shown: str | None) -> str:
         for job in jobs[:SHOWN]
     )
     older = f" The {SHOWN} latest of {len(jobs)} are shown." if len(jobs) > SHOWN else ""
-    return f'<ul class="air-jobs" aria-label="Trainings">{items}</ul>{quiet("Choose one to look at it." + older)}'
+    return f'<ul class="air-jobs" aria-label="{words.several}">{items}</ul>{quiet("Choose one to look at it." + older)}'
 
 
 def title(job: Job) -> str:
-    """`Images, quick`."""
-    return f"{TITLES.get(job['model'], job['model'])}, {job['config'].get('preset', 'default')}"
+    """`Images, quick`; `Table, rows.csv`."""
+    preset = job["config"].get("preset", "default")
+    what = source(job) if job["kind"] == BATCH else f"{preset} search" if job["kind"] == TUNE else preset
+    return f"{TITLES.get(job['model'], job['model'])}, {what}"
+
+
+def source(job: Job) -> str:
+    """What a batch prediction is about."""
+    config = job["config"]
+    if config.get("upload") is None and config.get("data") is None:
+        return TEST_SET
+    told = job["result"].get("source") or job.get("source") or config.get("data") or OWN_FILES
+    return told if len(told) <= LONGEST else f"{told[: LONGEST - 2]} …"
 
 
 def state(job: Job) -> str:
     """The state in words, with what came of it."""
     words = STATES.get(job["state"], job["state"])
+    if job["state"] == "running":
+        return KINDS[job["kind"]].running
     if job["state"] == "queued" and job["position"]:
         return f"{words}, number {job['position']} in the queue"
+    if job["state"] == "succeeded" and job["kind"] == BATCH:
+        return f"{words}: {counted(job['result'])}"
     if job["state"] == "succeeded" and job["result"].get("version"):
         return f"{words}: made version {job['result']['version']}"
     if job["error"]:
@@ -74,13 +152,21 @@ def state(job: Job) -> str:
     return words
 
 
+def counted(result: dict[str, Any]) -> str:
+    """`812 predicted`, `118 predicted, 2 could not be read`."""
+    good, errors = result["rows"] - result["errors"], result["errors"]
+    return f"{good} predicted" + (f", {errors} could not be read" if errors else "")
+
+
 def options(job: Job) -> str:
     """What was asked for, in words: `100 trees, learning rate 0.2`."""
+    if job["kind"] == BATCH:
+        version = job["result"].get("version") or job["config"]["version"]
+        return "by the champion" if version == "champion" else f"by version {version}"
     given = [(name, job["config"].get(key)) for key, name in CHOSEN_OPTIONS.items()]
     counts = {"epochs", "trees", "questions a tree"}
-    return ", ".join(
-        f"{value} {name}" if name in counts else f"{name} {value:g}" for name, value in given if value is not None
-    )
+    words = [f"{value} {name}" if name in counts else f"{name} {value:g}" for name, value in given if value is not None]
+    return ", ".join([*words, *(["learns from corrections"] if job["config"].get("use_corrections") else [])])
 
 
 def _when(job: Job) -> str:
@@ -107,15 +193,16 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def headline(job: Job | None) -> str:
-    """Which job is watched and in which state; said aloud when it changes."""
+def headline(kind: str, job: Job | None, waits: str) -> str:
+    """Which job is watched, in which state, and what it waits for; said aloud when it changes."""
     if job is None:
-        return f"<h2>The training</h2>{quiet(NOT_YET)}"
-    text = f"{state(job)[0].upper()}{state(job)[1:]}"
-    kind = {"failed": "problem", "interrupted": "warning", "stopped": "warning", "succeeded": "good"}.get(
+        return f"<h2>The {KINDS[kind].one}</h2>{quiet(KINDS[kind].not_yet)}"
+    words = state(job).rstrip(".")
+    text = f"{words[0].upper()}{words[1:]}. {waits}".strip()
+    look = {"failed": "problem", "interrupted": "warning", "stopped": "warning", "succeeded": "good"}.get(
         job["state"], "info"
     )
-    return f"<h2>{escape(title(job))}</h2>{quiet(options(job))}{notice(text.rstrip('.') + '.', kind)}"
+    return f"<h2>{escape(title(job))}</h2>{quiet(options(job))}{notice(text, look)}"
 
 
 def bar(job: Job | None) -> str:
@@ -123,12 +210,15 @@ def bar(job: Job | None) -> str:
     if job is None or job["state"] in ENDED or job["state"] == "queued":
         return ""
     share, stage = job["progress"]["share"], job["progress"]["stage"] or "starting"
-    parts = [f"{100 * share:.0f} % of the steps done", stage]
+    words = KINDS[job["kind"]]
+    parts = [f"{100 * share:.0f} % {words.steps}", stage]
     if job["eta_s"] is not None and job["state"] == "running" and share < 1:
         parts.append(f"about {duration(job['eta_s'])} left")
-    parts += [f"{name} {value}" for name, value in job["progress"]["note"].items()]
+    # A speed is read as `2950 rows/s`, any other figure as `accuracy 0.8`.
+    notes = job["progress"]["note"].items()
+    parts += [f"{value} {name}" if name.endswith("/s") else f"{name} {value}" for name, value in notes]
     return (
-        f'<div role="progressbar" aria-label="Progress of the training" aria-valuemin="0" aria-valuemax="100" '
+        f'<div role="progressbar" aria-label="Progress of the {words.one}" aria-valuemin="0" aria-valuemax="100" '
         f'aria-valuenow="{100 * share:.0f}"><span class="air-track"><span class="air-fill" '
         f'style="width:{share:.2%}"></span></span></div><p class="air-quiet">{escape(" · ".join(parts))}</p>'
     )

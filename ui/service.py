@@ -14,17 +14,21 @@ from typing import Any
 
 import gradio as gr
 
+from ui import ask_both, differences
 from ui.cards import html, notice, quiet
 from ui.client import ApiError, Client
-from ui.compare import side_by_side
+from ui.clock import Clock
+from ui.compare import gate_text, side_by_side
 from ui.jobs_view import moment
+from ui.scripts import focus_on
 from ui.updates import EVENTS, Sent, updates
 from ui.visitor import headers_for_change
 
 CHAMPION, PREVIOUS = "champion", "previous"
 REASON_LENGTH = 500
-LOOKED_AT = ["version", "comparison", "now", "put", "force", "back", "moves"]
+LOOKED_AT = ["version", "comparison", "now", "put", "force", "back", "moves", "pair", "discard", "asking", "question"]
 FORCE_ASKED = "If you know better, you can put it into service all the same."
+DISCARD = "Discard version {}? It is deleted with its files, and there is no way back."
 IDIOM = " To promote it all the same, send force."
 
 
@@ -53,6 +57,15 @@ def now_text(champion: str, previous: str | None) -> str:
     """What is in service, and what taking it back would do."""
     back = f"“Take it back” puts version {previous} into service again." if previous else "It is the first one."
     return f"<p><strong>Version {escape(champion)} is in service.</strong> {escape(back)}</p>"
+
+
+def kept_text(version: dict[str, Any]) -> str:
+    """Why a version cannot be discarded; nothing for one that can."""
+    if CHAMPION in version["aliases"]:
+        return "The champion cannot be discarded."
+    if PREVIOUS in version["aliases"]:
+        return f"Version {version['version']} cannot be discarded: “Take it back” goes back to it."
+    return ""
 
 
 def moves_table(moves: list[dict[str, Any]]) -> str:
@@ -88,7 +101,7 @@ class Session:
     why_not: gr.State
     finished: gr.State
     acted: gr.State
-    slow: gr.Timer
+    ticking: Clock
 
 
 class Service:
@@ -104,6 +117,7 @@ class Service:
         version: str | None,
         finished: dict[str, str] | None,
         refused: list[str] | None,
+        doubted: list[str] | None,
         why_not: str | None,
     ) -> list[Any]:
         """Versions, comparison, what is in service and the history, as they are now."""
@@ -119,18 +133,26 @@ class Service:
         shown = pick(versions, wanted)
         by_alias = {alias: item["version"] for item in versions for alias in item["aliases"]}
         champion, previous = by_alias[CHAMPION], by_alias.get(PREVIOUS)
-        may, served = why_not == "", shown == champion
+        by_version = {item["version"]: item for item in versions}
+        may, served, kept = why_not == "", shown == champion, kept_text(by_version[shown])
         label = f"Version {shown} is in service" if served else f"Put version {shown} into service"
         now = {
             "model": model,
             "finished": finished,
             "version": gr.update(choices=choices(versions), **({} if shown == version else {"value": shown})),
             "comparison": await self._comparison(model, versions, champion, shown),
-            "now": now_text(champion, previous) + (notice(why_not) if why_not else ""),
+            "now": now_text(champion, previous)
+            + ("" if served else gate_text(model, *(by_version[name] for name in (champion, shown))))
+            + (quiet(kept) if kept else "")
+            + (notice(why_not) if why_not else ""),
             "put": gr.update(value=label, interactive=may and not served),
             "force": gr.update(visible=may and refused == [model, shown]),
             "back": gr.update(interactive=may and previous is not None),
             "moves": moves_table(moves),
+            "pair": None if served else {"model": model, "version": shown, "champion": champion},
+            "discard": gr.update(value=f"Discard version {shown}", interactive=may and not kept),
+            "asking": gr.update(visible=may and doubted == [model, shown]),
+            "question": notice(DISCARD.format(shown), "warning"),
         }
         return updates(LOOKED_AT, before, now)
 
@@ -182,6 +204,17 @@ class Service:
             champion = next(item["version"] for item in state["versions"] if CHAMPION in item["aliases"])
             yield notice(f"Taken back: version {champion} answers again.", "good"), None, "", time.time_ns()
 
+    async def discard(self, doubted: list[str] | None, token: str, request: gr.Request) -> tuple[Any, ...]:
+        """Delete the version that the question was about."""
+        if not doubted:
+            return gr.skip(), None, gr.skip()
+        model, version = doubted
+        try:
+            await self.api.discard(model, version, await headers_for_change(self.api, request, token))
+        except ApiError as error:
+            return notice(str(error), "problem"), None, time.time_ns()
+        return notice(f"Version {version} is discarded.", "good"), None, time.time_ns()
+
 
 def build(api: Client, shared: Session) -> None:
     """Put this half on the page and wire it."""
@@ -192,26 +225,34 @@ def build(api: Client, shared: Session) -> None:
         label="Version to compare", info="Beside the champion, the one in service.", filterable=False, interactive=True
     )
     comparison = html(quiet("The comparison appears as soon as the model is up."), elem_id="air-comparison")
+    pair = gr.State(None)
+    ask_both.build(api, pair, *differences.build(api, pair))
     html("<h2>Put it into service</h2>")
     now = html(elem_id="air-now")
     reason = gr.Textbox(
         label="Reason (may stay empty)", info="Kept in the history, for who wonders later.", max_length=REASON_LENGTH
     )
-    with gr.Row(elem_classes="air-actions"):
+    with gr.Row(elem_classes="air-actions air-moving"):
         put = gr.Button("Put it into service", variant="primary", interactive=False, elem_id="air-put")
         back = gr.Button("Take it back", interactive=False, elem_id="air-back")
+        discard = gr.Button("Discard it", interactive=False, elem_id="air-discard")
+    with gr.Column(visible=False) as asking:
+        question = html()
+        with gr.Row(elem_classes="air-actions"):
+            yes = gr.Button("Yes, discard it", variant="stop", elem_id="air-discard-yes")
+            no = gr.Button("No, keep it", elem_id="air-discard-no")
     note = html(elem_id="air-move-note", html_template='<div role="status">${value}</div>')
     force = gr.Button("Promote all the same", variant="stop", visible=False, elem_id="air-force")
     html("<h3>History</h3>")
     moves = html(elem_id="air-moves")
-    before, refused = gr.State({}), gr.State(None)
+    before, refused, doubted = gr.State({}), gr.State(None), gr.State(None)
 
-    looked_at = [before, version, comparison, now, put, force, back, moves]
-    triggers = [state.change for state in (shared.why_not, shared.finished, shared.acted, refused)]
+    looked_at = [before, version, comparison, now, put, force, back, moves, pair, discard, asking, question]
+    triggers = [state.change for state in (shared.why_not, shared.finished, shared.acted, refused, doubted)]
     gr.on(
-        [shared.slow.tick, shared.model.change, version.input, *triggers],
+        [*shared.ticking.glances, shared.model.change, version.input, *triggers],
         service.look,
-        [before, shared.model, version, shared.finished, refused, shared.why_not],
+        [before, shared.model, version, shared.finished, refused, doubted, shared.why_not],
         looked_at,
         **EVENTS,
     )
@@ -220,3 +261,8 @@ def build(api: Client, shared: Session) -> None:
     put.click(service.put, [shared.model, version, reason, shared.token], moved, **once)
     force.click(service.force, [shared.model, version, reason, shared.token], moved, **once)
     back.click(service.back, [shared.model, reason, shared.token], moved, **once)
+    discard.click(lambda *asked: list(asked), [shared.model, version], doubted, **EVENTS).then(
+        None, js=focus_on("air-discard-yes")
+    )
+    no.click(lambda: None, None, doubted, **EVENTS).then(None, js=focus_on("air-discard"))
+    yes.click(service.discard, [doubted, shared.token], [note, doubted, shared.acted], **once)

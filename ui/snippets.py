@@ -55,6 +55,50 @@ answer = reply.json()["predictions"][0]
 print(answer["label"], answer["probability_malignant"])
 """
 
+FROM_BATCH = """\
+{imports}
+
+API = {api}
+{headers}
+{upload}wanted = {{"kind": "batch_predict", "model": "{model}", "config": {config}}}
+reply = requests.post(f"{{API}}/jobs", json=wanted{sent}, timeout=30)
+reply.raise_for_status()
+job = reply.json()
+while job["state"] in ("queued", "running", "stopping"):
+    time.sleep(1)
+    reply = requests.get(f"{{API}}/jobs/{{job['id']}}", timeout=30)
+    reply.raise_for_status()
+    job = reply.json()
+print(job["state"], job["error"] or job["result"])
+
+reply = requests.get(f"{{API}}/jobs/{{job['id']}}/files/predictions.csv", timeout=600)
+reply.raise_for_status()
+with open("predictions.csv", "wb") as file:
+    file.write(reply.content)
+"""
+
+HEADERS = """\
+HEADERS = {"Authorization": f"Bearer {os.environ['AIR_ADMIN_TOKEN']}"}
+"""
+
+ONE_FILE = """\
+with open({filename}, "rb") as file:
+    files = {{"file": file}}
+    reply = requests.post(f"{{API}}/uploads", params={{"model": "{model}"}}, files=files{sent}, timeout=600)
+"""
+
+MANY_FILES = """\
+files = [("file", (path.name, path.read_bytes())) for path in Path("pictures").iterdir()]
+reply = requests.post(f"{{API}}/uploads", params={{"model": "{model}"}}, files=files{sent}, timeout=600)
+"""
+
+CHECKED = """\
+reply.raise_for_status()
+upload = reply.json()
+print(upload["good"], "of", upload["rows"], "can be read", upload["problems"])
+
+"""
+
 
 def public_api(request: gr.Request, public_url: str | None) -> str:
     """The API's address as the person's own machine reaches it: the page's origin, unless told."""
@@ -81,6 +125,28 @@ def example_code(api: str, example: str, count: int, seed: int) -> str:
 def row_code(api: str, row: dict[str, float]) -> str:
     """Code that posts the row of the form."""
     return FROM_ROW.format(api=_text(api), row=json.dumps(row, indent=4), model=TABLE)
+
+
+def batch_code(api: str, model: str, names: list[str], version: str, *, token: bool) -> str:
+    """Code that gives files of these names, or none for the test set, waits, and keeps the result.
+
+    With `token` it sends the admin's token, from the environment of whoever runs it.
+    """
+    sent = ", headers=HEADERS" if token else ""
+    upload = ""
+    if names:
+        template = ONE_FILE if len(names) == 1 else MANY_FILES
+        upload = template.format(filename=_text(names[0]), model=model, sent=sent) + CHECKED
+    imports = ["import time", *(["from pathlib import Path"] if len(names) > 1 else []), "", "import requests"]
+    return FROM_BATCH.format(
+        imports="\n".join((["import os"] if token else []) + imports),
+        api=_text(api),
+        headers=HEADERS if token else "",
+        upload=upload,
+        model=model,
+        config=f'{{"upload": {"upload[" + _text("id") + "]" if names else "None"}, "version": {_text(version)}}}',
+        sent=sent,
+    )
 
 
 def _text(value: str) -> str:

@@ -16,6 +16,8 @@ from ui.cards import answered_by, card, code_box, html, listed, notice, percent,
 from ui.client import TABLE, ApiError, Client
 from ui.pushes import pushes_card
 from ui.snippets import public_api, row_code
+from ui.updates import EVENTS
+from ui.visitor import address_of
 
 RETRY_S = 3
 REAL_ROWS = 2
@@ -203,7 +205,7 @@ class Screen:
             return _no_answer(ApiError(empty_text(empty)))
         row = {feature["name"]: value for feature, value in zip(features, values, strict=True)}
         try:
-            reply = await self.api.predict_row(row)
+            reply = await self.api.predict_row(row, address_of(request))
             figures = await self.figures(reply["model"]["version"], threshold)
         except ApiError as error:
             return _no_answer(error)
@@ -257,19 +259,12 @@ def build(api: Client, page: gr.Blocks, public_url: str | None) -> None:
     retry = gr.Timer(RETRY_S, active=False)
     answers = [shown, glance, figures, pushes, code, retry]
 
-    events = {
-        "show_progress": "hidden",
-        "concurrency_limit": 8,
-        "api_visibility": "private",
-        # A click or a keystroke while an answer is under way counts, and gets an answer of its own.
-        "trigger_mode": "always_last",
-    }
     everything = [waiting, form, filling, *answers, *fields]
-    gr.on([page.load, filling.tick, reset.click], screen.fill, threshold, everything, **events)
-    load.click(screen.load_real, [threshold, real], [*answers, real, *fields], **events)
+    gr.on([page.load, filling.tick, reset.click], screen.fill, threshold, everything, **EVENTS)
+    load.click(screen.load_real, [threshold, real], [*answers, real, *fields], **EVENTS)
     # One event for all of them, so that an answer to older values cannot come after a newer one.
     changes = [threshold.input, retry.tick, *[field.input for field in fields]]
-    gr.on(changes, screen.edited, [threshold, real, *fields], [*answers, *fields], **events)
+    gr.on(changes, screen.edited, [threshold, real, *fields], [*answers, *fields], **EVENTS)
 
 
 def field_group(title: str) -> list[gr.Number]:

@@ -50,4 +50,7 @@ THEME = gr.themes.Base(
 
 FOLDER = Path(__file__).parent
 CSS = (FOLDER / "style.css").read_text(encoding="utf-8")
-HEAD = f"<script>{(FOLDER / 'watch.js').read_text(encoding='utf-8')}</script>"
+SCRIPTS = ("watch.js", "study_charts.js", "study_table.js", "study.js", "study_space.js")
+# Said here, since a browser would look for it at the root of the site, which may be another's.
+ICON = '<link rel="icon" href="favicon.ico">'
+HEAD = ICON + "".join(f"<script>{(FOLDER / name).read_text(encoding='utf-8')}</script>" for name in SCRIPTS)

@@ -1,4 +1,4 @@
-"""What to train and how: presets and options in people's words, and signing in.
+"""What to train and how: presets and options in people's words.
 
 Not run by itself; ui/retrain.py puts it on the page.
 """
@@ -6,23 +6,26 @@ Not run by itself; ui/retrain.py puts it on the page.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import gradio as gr
 
-from ui.cards import html, notice
+from ui import handover, sign_in
+from ui.cards import LIVE, html, notice, which_model
 from ui.client import IMAGES, TABLE, ApiError, Client
 from ui.updates import Sent, updates
-from ui.visitor import SIGN_IN, headers_for_change, permission, sign_in
+from ui.visitor import headers_for_change, permission
 
-FORM = ["why_not", "signing", "signed", "why", "train", "preset", "image_options", "table_options", "slow"]
+FORM = ["why_not", "signing", "signed", "why", "train", "preset", "image_options", "table_options", "learn"]
 OWN = "the preset's own"
 SEED = "Where chance begins: the same number gives the same training."
-OPTIONS: dict[str, dict[str, tuple[str, str]]] = {
+OPTIONS: dict[str, dict[str, tuple[str, ...]]] = {
     IMAGES: {
         "epochs": ("Epochs", "How often it goes over all pictures, 1 to 500. More takes longer."),
         "seed": ("Seed", SEED),
+        "correction_weight": ("Weight of a correction", "As how many pictures each one counts, 1 to 1000.", "20"),
     },
     TABLE: {
         "num_boost_round": ("Trees", "How many, 1 to 5000. Each corrects the ones before."),
@@ -31,8 +34,10 @@ OPTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "seed": ("Seed", SEED),
     },
 }
+LEARN = "Learn from corrections"
+LEARN_INFO = "Pictures whose answer somebody corrected on the Images screen, besides the usual ones."
+NOTHING_TO_LEARN = "There are none yet: correct an answer on the Images screen."
 QUEUED = "Asked for. Watch it on this page; you may also go away and come back."
-SLOW_S = 6
 
 
 def preset_choice(preset: dict[str, Any]) -> tuple[str, str]:
@@ -64,14 +69,16 @@ class Fields:
     preset: gr.Radio
     options: dict[str, dict[str, gr.Textbox]]
     groups: dict[str, gr.Column]
+    learn: gr.Checkbox
     train: gr.Button
     note: gr.HTML
     why: gr.HTML
-    signing: gr.Column
-    password: gr.Textbox
-    enter: gr.Button
-    sign_note: gr.HTML
+    sign_in: sign_in.Fields
     signed: gr.Button
+    more: gr.Accordion
+    taken: gr.Column
+    taken_note: gr.HTML
+    remove: gr.Button
 
 
 class Form:
@@ -88,23 +95,71 @@ class Form:
         except ApiError as error:
             return updates(FORM, before, {"why": notice(str(error), "warning")})
         names, offered = [item["preset"] for item in presets], [preset_choice(item) for item in presets]
-        now = {
-            "why_not": "" if allowed.may else allowed.sentence,
-            "signing": gr.update(visible=allowed.by_token and not allowed.may),
-            "signed": gr.update(visible=allowed.by_token and allowed.may),
-            "why": "" if allowed.may else notice(allowed.sentence),
+        now = sign_in.shown(allowed) | {
             "train": gr.update(interactive=allowed.may),
             # What a person has chosen is left to them: they may be choosing again right now.
             "preset": gr.update(choices=offered) if preset in names else gr.update(choices=offered, value=names[0]),
-            "image_options": gr.update(visible=model == IMAGES),
-            "table_options": gr.update(visible=model == TABLE),
-            "slow": gr.update(value=SLOW_S),
+            "image_options": gr.update(visible=_in_sight(model == IMAGES)),
+            "table_options": gr.update(visible=_in_sight(model == TABLE)),
+            "learn": gr.update(visible=model == IMAGES) | await self._learnable(model),
         }
         return updates(FORM, before, now)
 
-    async def train(self, model: str, preset: str, token: str, request: gr.Request, *texts: str) -> tuple[Any, ...]:
+    async def _learnable(self, model: str) -> dict[str, Any]:
+        """Whether there is a correction to learn from; the tick itself is left to who set it while there is one."""
+        if model != IMAGES:
+            return {}
+        try:
+            count = len(await self.api.corrections())
+        except ApiError:
+            return {}
+        if not count:
+            return gr.update(label=LEARN, info=NOTHING_TO_LEARN, value=False, interactive=False)
+        label = "Learn from the one correction" if count == 1 else f"Learn from the {count} corrections"
+        return gr.update(label=label, info=LEARN_INFO, interactive=True)
+
+    async def take(self, taken: handover.Found | None) -> list[Any]:
+        """Fill in what a study found; with nothing, everything is the preset's own again."""
+        if taken is None:
+            return [
+                gr.skip(),
+                gr.skip(),
+                gr.update(visible=False),
+                "",
+                gr.skip(),
+                *[""] * sum(map(len, OPTIONS.values())),
+            ]
+        model = taken["model"]
+        preset: Any = gr.skip()
+        try:
+            presets = await self.api.presets(model)
+            names = [item["preset"] for item in presets]
+            value = taken["config"].get("preset")
+            preset = gr.update(
+                choices=[preset_choice(item) for item in presets], value=value if value in names else names[0]
+            )
+        except ApiError:
+            pass
+        texts = [text for name, group in OPTIONS.items() for text in _taken_texts(taken, name, group)]
+        note = handover.note(taken, OPTIONS[model])
+        return [model, preset, gr.update(visible=True), note, gr.update(open=True), *texts]
+
+    def taken_for(self, taken: handover.Found | None, model: str) -> Any:
+        """What a study found is shown, and used, only for its own model."""
+        return gr.update(visible=taken is not None and taken["model"] == model)
+
+    async def train(
+        self,
+        model: str,
+        preset: str,
+        learn: bool,
+        token: str,
+        taken: handover.Found | None,
+        request: gr.Request,
+        *texts: str,
+    ) -> tuple[Any, ...]:
         """Ask for a training: the job to watch, and a sentence."""
-        fields = [(name, key, label) for name, group in OPTIONS.items() for key, (label, _) in group.items()]
+        fields = [(name, key, label) for name, group in OPTIONS.items() for key, (label, *_) in group.items()]
         try:
             headers = await headers_for_change(self.api, request, token)
             values = {
@@ -113,61 +168,55 @@ class Form:
                 if name == model
             }
             given = {key: value for key, value in values.items() if value is not None}
+            if model == IMAGES and learn:
+                given["use_corrections"] = True
             config = next((item["config"] for item in await self.api.presets(model) if item["preset"] == preset), {})
-            job = await self.api.train(model, config | given, headers)
+            carried = handover.carried(taken, model, OPTIONS[model])
+            job = await self.api.train(model, carried | config | given, headers)
         except ApiError as error:
             return gr.skip(), notice(str(error), "problem")
         return job["id"], notice(QUEUED, "good")
 
-    async def sign_in(self, typed: str, request: gr.Request) -> tuple[Any, ...]:
-        """The token into this session's memory when it is right; the field is emptied in any case."""
-        try:
-            return await sign_in(self.api, request, typed), "", ""
-        except ApiError as error:
-            return gr.skip(), "", notice(str(error), "problem")
+
+def _in_sight(shown: bool) -> bool | Literal["hidden"]:
+    """Hidden by its style alone: Gradio takes what is not visible off the page, and with it what somebody types."""
+    return shown or "hidden"
+
+
+def _taken_texts(taken: handover.Found, model: str, fields: Iterable[str]) -> list[str]:
+    return handover.texts(taken if taken["model"] == model else None, fields)
 
 
 def build() -> Fields:
     """Put the form on the page; ui/retrain.py wires it."""
-    with gr.Column(visible=False, elem_id="air-sign-in") as signing:
-        html(notice(SIGN_IN))
-        with gr.Row(elem_classes="air-actions"):
-            password = gr.Textbox(
-                label="Admin's token", type="password", autofocus=False, max_lines=1, html_attributes=_no_memory()
-            )
-            enter = gr.Button("Sign in", elem_id="air-enter")
-        sign_note = html(html_template='<div role="status">${value}</div>')
-    model = gr.Radio(
-        [("Images: what a picture shows", IMAGES), ("Table: malignant or benign", TABLE)],
-        value=IMAGES,
-        label="Which model?",
-        interactive=True,
-        elem_id="air-train-model",
-    )
+    signing = sign_in.build("air")
+    model = which_model(IMAGES, "air-train-model")
     preset = gr.Radio([], label="How thoroughly?", interactive=True, elem_id="air-preset")
+    learn = gr.Checkbox(label=LEARN, info=NOTHING_TO_LEARN, interactive=False, elem_id="air-learn")
     groups, options = {}, {}
-    with gr.Accordion("More options", open=False):
+    with gr.Accordion("More options", open=False) as more:
         for name, described in OPTIONS.items():
-            with gr.Column(visible=name == IMAGES) as groups[name], gr.Row(elem_classes="air-fields"):
+            with gr.Column(visible=_in_sight(name == IMAGES)) as groups[name], gr.Row(elem_classes="air-fields"):
                 options[name] = {key: _number(*words) for key, words in described.items()}
+    with gr.Column(visible=False, elem_id="air-taken", elem_classes="air-own") as taken:
+        taken_note = html()
+        remove = gr.Button("Remove them", size="sm", elem_id="air-taken-remove")
     train = gr.Button("Train", variant="primary", interactive=False, elem_id="air-train")
     why = html(elem_id="air-why")
-    note = html(elem_id="air-train-note", html_template='<div role="status">${value}</div>')
-    signed = gr.Button("Sign out", size="sm", visible=False, elem_id="air-sign-out")
-    return Fields(model, preset, options, groups, train, note, why, signing, password, enter, sign_note, signed)
+    note = html(elem_id="air-train-note", html_template=LIVE)
+    signed = sign_in.sign_out_button("air")
+    return Fields(
+        model, preset, options, groups, learn, train, note, why, signing, signed, more, taken, taken_note, remove
+    )
 
 
-def _no_memory() -> gr.InputHTMLAttributes:
-    return gr.InputHTMLAttributes(autocomplete="off", spellcheck=False)
-
-
-def _number(label: str, info: str) -> gr.Textbox:
+def _number(label: str, info: str, placeholder: str = OWN) -> gr.Textbox:
     """A text field: an empty number field of Gradio shows 0, and sends it."""
     return gr.Textbox(
         "",
         label=label,
         info=info,
-        placeholder=OWN,
+        placeholder=placeholder,
         max_lines=1,
         max_length=20,
         min_width=120,

@@ -1,6 +1,6 @@
 """Only what has changed is sent to the page again: what stands there keeps its focus, and is not read out twice.
 
-Not run by itself; the Retrain screen uses it.
+Not run by itself; the screens use it.
 """
 
 from __future__ import annotations

@@ -22,6 +22,8 @@ PASSED_ON = (
     "via",
     "sec-fetch-site",
 )
+# Who asked the page, as HAProxy tells it in public mode; predictions are counted by it.
+ADDRESS = "x-air-visitor"
 SIGN_IN = "Only who has the admin's token may change things here. Everything can be looked at without it."
 SIGN_IN_FIRST = "Sign in first: only who has the admin's token may change things here."
 DEMO = "This is a read-only demo: you can look at everything, and nothing can be changed."
@@ -46,6 +48,12 @@ def headers_of(request: gr.Request) -> list[tuple[bytes, bytes]]:
     """What the visitor's own request said about the way it came."""
     found = ((name, request.headers.get(name)) for name in PASSED_ON)
     return [(name.encode(), value.encode("latin-1", "replace")) for name, value in found if value]
+
+
+def address_of(request: gr.Request) -> list[tuple[bytes, bytes]]:
+    """Whom a prediction is for, where predictions are counted by client: the page asks for many."""
+    address = request.headers.get(ADDRESS, "")
+    return [(b"x-forwarded-for", address.encode("latin-1", "replace"))] if address else []
 
 
 def with_token(headers: Headers, token: str) -> Headers:

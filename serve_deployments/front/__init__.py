@@ -50,6 +50,29 @@ i\    http-request return status 503 content-type text/html file {page} hdr Retr
 i\    http-request return status 503 content-type application/json lf-string '{json}' hdr Retry-After 2 if api
 }
 """
+# In public mode: how often a client may predict. The page tells whom it asks for, as a proxy does; who
+# sits at this machine itself is not counted. {visitor} reaches the page, which cannot see the client.
+LIMITS = r"""
+/^frontend http_frontend/,/bind/{
+/bind/a\
+    stick-table type ipv6 size 100k expire 1m store http_req_rate(60s)\
+    acl predicts path_end /predict /compare /infer\
+    acl near src 127.0.0.0/8 ::1\
+    acl trusted src 127.0.0.0/8 ::1 {trusted}\
+    acl passed_on req.hdr(x-forwarded-for) -m found\
+    http-request set-var(txn.client) src\
+    http-request set-var(txn.client) req.hdr_ip(x-forwarded-for,-1) if trusted passed_on\
+    http-request set-header {visitor} %[var(txn.client)]\
+    http-request track-sc0 var(txn.client) if predicts !near or predicts passed_on\
+    acl too_often sc_http_req_rate(0) gt {limit}\
+    http-request return status 429 content-type application/json lf-string '{json}' hdr Retry-After 30 if too_often
+}
+"""
+VISITOR = "x-air-visitor"
+LIMIT_JSON = (
+    '{"error":{"code":"too_many_requests","message":"More than {limit} predictions were asked for from your '
+    'address within a minute; wait half a minute."},"request_id":"%[uuid]"}'
+)
 GONE_JSON = (
     '{"error":{"code":"unavailable","message":"What answers this has just gone and is coming back; try again."},'
     '"request_id":"%[uuid]"}'
@@ -88,7 +111,8 @@ def environment(settings: Settings) -> dict[str, str]:
         "RAY_SERVE_HAPROXY_STATS_PORT": str(settings.haproxy_stats_port),
         "RAY_SERVE_HAPROXY_METRICS_PORT": str(settings.haproxy_metrics_port),
         "RAY_SERVE_FALLBACK_PROXY_HTTP_PORT": str(settings.fallback_port),
-        "AIR_HAPROXY_BINARY": str(get_haproxy_binary()),
+        # Where Ray was started with these variables already, the binary that Ray finds is haproxy.sh itself.
+        "AIR_HAPROXY_BINARY": os.environ.get("AIR_HAPROXY_BINARY") or str(get_haproxy_binary()),
         "AIR_HAPROXY_EDITS": str(folder / "edits.sed"),
     }
 
@@ -113,8 +137,15 @@ def prepare(settings: Settings) -> None:
     shutil.copyfile(HERE / "haproxy.sh", script)
     script.chmod(0o700)
     edits = EDITS.replace("{page}", str(STARTING_PAGE)).replace("{json}", STARTING_JSON).replace("{gone}", GONE_JSON)
-    (folder / "edits.sed").write_text(edits)
+    (folder / "edits.sed").write_text(edits + _limits(settings))
     os.environ.update(environment(settings))
+
+
+def _limits(settings: Settings) -> str:
+    if not settings.prediction_limit:
+        return ""
+    limits = LIMITS.replace("{json}", LIMIT_JSON).replace("{limit}", str(settings.prediction_limit))
+    return limits.replace("{visitor}", VISITOR).replace("{trusted}", settings.air_trusted_proxies.replace(",", " "))
 
 
 def stop_orphans(settings: Settings) -> int:

@@ -13,21 +13,20 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from training.errors import DataError
+from training.datasets import storage
+from training.errors import DataError, innermost
 
 CSV = Path(__file__).with_name("breast_cancer.csv")
 TARGET = "target"
 MALIGNANT_TARGET = 0
 GROUPS = ("mean", "error", "worst")
 UNITS = {"radius": "µm", "texture": "grey levels", "perimeter": "µm", "area": "µm²"}
-ANONYMOUS = "s3://anonymous@"
 SPLITS = ("train", "validation", "test")
 
 
@@ -64,49 +63,17 @@ def read_with_ray(path: str | None) -> Table:
     if "://" not in source and not Path(source).is_file():
         raise DataError(f"There is no file {source}; give a CSV file or an s3:// address with --data.")
     try:
-        path_there, filesystem = _filesystem(source)
+        path_there, filesystem = storage.filesystem_of(source)
         frame = ray.data.read_csv(path_there, filesystem=filesystem).to_pandas()
     except Exception as error:
         # Arrow, fsspec and Ray each wrap a missing key, a refused login or bad CSV in types of their own.
-        raise DataError(f"{source} cannot be read as CSV: {_reason(error)}") from error
+        raise DataError(f"{source} cannot be read as CSV: {innermost(error)}") from error
     return _table(frame, source if path else CSV.name)
-
-
-def _reason(error: Exception) -> str:
-    """The innermost cause in one line: Ray and Arrow put whole tracebacks and advice around it."""
-    while getattr(error, "cause", None) or error.__cause__:
-        error = getattr(error, "cause", None) or error.__cause__
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0][:300] if lines else type(error).__name__
 
 
 def read_shipped() -> Table:
     """The CSV of this repository, read without Ray."""
     return _table(pd.read_csv(CSV), CSV.name)
-
-
-def _filesystem(source: str) -> tuple[str, object | None]:
-    """Path and Arrow file system of a source; None leaves the choice to Ray Data."""
-    endpoint = os.environ.get("AWS_ENDPOINT_URL")
-    if not source.startswith("s3://") or not endpoint:
-        return source, None
-    from pyarrow.fs import S3FileSystem
-
-    scheme, _, host = endpoint.partition("://")
-    options: dict[str, object] = {
-        "endpoint_override": host,
-        "scheme": scheme,
-        "region": os.environ.get("AWS_DEFAULT_REGION", "us-east-1"),
-    }
-    if source.startswith(ANONYMOUS):
-        return source.removeprefix(ANONYMOUS), S3FileSystem(anonymous=True, **options)
-    # Named here, since the tasks that read run in processes that started before.
-    keys = {
-        "access_key": os.environ.get("AWS_ACCESS_KEY_ID"),
-        "secret_key": os.environ.get("AWS_SECRET_ACCESS_KEY"),
-        "session_token": os.environ.get("AWS_SESSION_TOKEN"),
-    }
-    return source.removeprefix("s3://"), S3FileSystem(**options, **{k: v for k, v in keys.items() if v})
 
 
 def _table(frame: pd.DataFrame, source: str) -> Table:

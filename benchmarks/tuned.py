@@ -1,0 +1,117 @@
+"""Whether what a study found beats the defaults: both trained with three seeds, compared on validation.
+
+    python -m benchmarks.tuned STUDY [--seeds 3] [--full]
+
+STUDY is one of ``python -m training.studies list``. Trains as the study's trials do (the image model on its part
+of the images, for its epochs); ``--full`` trains the image model on all images for all epochs of its preset.
+The test rows and images are not looked at.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import ray
+import torch
+import xgboost as xgb
+
+from models.breast_cancer import scale
+from settings import available_cpus, get_settings
+from training import breast_cancer, breast_cancer_worker, cifar10, ray_session, studies
+from training.cifar10_worker import Learner
+from training.config import JobConfig, TrainBreastCancer, TrainCifar10
+from training.datasets import breast_cancer as dataset
+from training.errors import ConfigError
+from training.tune_config import TUNE_SCHEMAS, TuneCifar10
+
+Figures = dict[str, float]
+
+
+def of_rows() -> Callable[[TrainBreastCancer], Figures]:
+    """What trains the table model and gives its last figures."""
+    table = dataset.read_shipped()
+    columns = breast_cancer.scaled_columns(TrainBreastCancer(), table.features)
+    preprocessor = breast_cancer.fit_preprocessor(table, columns)
+    matrices = []
+    for split in ("train", "validation"):
+        matrix, malignant = table.part(split)
+        matrices.append(xgb.DMatrix(scale(matrix, table.features, preprocessor), malignant))
+
+    def train(config: TrainBreastCancer) -> Figures:
+        params = breast_cancer_worker.booster_params(config, available_cpus())
+        _, history = breast_cancer_worker.boost(params, config.num_boost_round, *matrices, [])
+        return breast_cancer_worker.figures_of(history, config.num_boost_round - 1)
+
+    return train
+
+
+def of_images(study: TuneCifar10, full: bool) -> Callable[[TrainCifar10], Figures]:
+    """What trains the image model and gives its last figures."""
+    part = {"max_images": None if full else study.max_images}
+    loaded = cifar10.load(get_settings(), study.base.model_copy(update=part))
+    references = {split: [ray.put(each) for each in loaded.images[split]] for split in ("train", "validation")}
+    torch.set_num_threads(available_cpus())
+
+    def train(config: TrainCifar10) -> Figures:
+        setup = {
+            "job": config.model_dump(),
+            "epochs": config.chosen.epochs if full else study.epochs,
+            "network": cifar10.config_of_network(config, len(loaded.splits.labels)),
+            "preprocessor": loaded.preprocessor,
+            "images": references,
+        }
+        learner = Learner(setup, torch.device("cpu"))
+        figures: Figures = {}
+        for epoch in range(setup["epochs"]):
+            figures = learner.epoch(epoch)
+        return figures | learner.validate()
+
+    return train
+
+
+def main() -> int:
+    """Print the table; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.tuned", description=__doc__.splitlines()[0])
+    parser.add_argument("study")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--full", action="store_true", help="the image model as its preset trains it")
+    options = parser.parse_args()
+    try:
+        study = studies.Store(get_settings()).read(options.study)
+    except ConfigError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    ray_session.connect(get_settings())
+    asked = TUNE_SCHEMAS[study.model].model_validate(study.config)
+    train = of_rows() if study.model == "breast-cancer" else of_images(asked, options.full)
+    tuned = asked.TUNABLE.schema.model_validate(study.best.config)
+    rows: dict[str, list[Figures]] = {"defaults": [], f"trial {study.best.trial} of {study.study}": []}
+    for seed in range(options.seeds):
+        for name, config in zip(rows, (asked.base, tuned), strict=True):
+            rows[name].append(train(_seeded(config, seed)))
+            print(f"seed {seed}, {name}: {_told(rows[name][-1])}", flush=True)
+    names = [name for name in rows["defaults"][0] if name.startswith("validation")]
+    print(f"\n| {study.model}, {options.seeds} seeds | {' | '.join(names)} |\n| --- |{' --- |' * len(names)}")
+    for name, figures in rows.items():
+        print(f"| {name} | {' | '.join(_spread([one[figure] for one in figures]) for figure in names)} |")
+    return 0
+
+
+def _seeded(config: JobConfig, seed: int) -> Any:
+    return config.model_copy(update={"seed": seed})
+
+
+def _told(figures: Figures) -> str:
+    return "  ".join(f"{name} {value:.4f}" for name, value in figures.items())
+
+
+def _spread(values: list[float]) -> str:
+    return f"{statistics.mean(values):.4f} ({min(values):.4f}–{max(values):.4f})"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,100 @@
+"""What Ray Tune adds to a trial, and how long a study of 50 takes.
+
+    python -m benchmarks.tuning [ROUNDS]
+
+A study of the table model with one configuration for each trial (so that only Tune's part differs), one at a
+time, beside ``xgboost.train`` of that configuration in a bare loop in one process; then the default study
+of 50 trials as the command line runs it, from its start to its end. AIR_HOME is fresh each round.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import xgboost as xgb
+
+from benchmarks.report import spread
+from models.breast_cancer import scale
+from settings import ROOT, Settings, available_cpus
+from training import breast_cancer, breast_cancer_worker, ray_session, studies, tuning
+from training.config import TrainBreastCancer
+from training.datasets import breast_cancer as dataset
+from training.tune_config import TuneBreastCancer
+
+ROUNDS = 3
+TRIALS = 30
+FIRST = 5
+ONE_VALUE = {"max_depth": {"type": "choice", "values": [TrainBreastCancer().max_depth]}}
+AIM_S = 60
+
+
+def bare_loop() -> float:
+    """Seconds of one training of the defaults, the middle of a loop."""
+    table = dataset.read_shipped()
+    preprocessor = breast_cancer.fit_preprocessor(table, TrainBreastCancer().scaled_columns)
+    config = TrainBreastCancer()
+    parts = {split: table.part(split) for split in ("train", "validation")}
+    rows = {split: (scale(matrix, table.features, preprocessor), y) for split, (matrix, y) in parts.items()}
+    seconds = []
+    for _ in range(TRIALS):
+        began = time.perf_counter()
+        train, validation = (xgb.DMatrix(*rows[split], nthread=1) for split in ("train", "validation"))
+        breast_cancer_worker.boost(
+            breast_cancer_worker.booster_params(config, threads=1), config.num_boost_round, train, validation, []
+        )
+        seconds.append(time.perf_counter() - began)
+    return statistics.median(seconds[FIRST:])
+
+
+def trial_in_a_study(settings: Settings) -> float:
+    """Seconds from one trial's start to the next one's, the middle of a study that trains the same each time."""
+    config = TuneBreastCancer(num_samples=TRIALS, max_concurrent=1, space=ONE_VALUE)
+    trials = studies.Store(settings).read(tuning.tune(config, settings)["study"]).trials
+    starts = [trial.started for trial in trials]
+    return statistics.median(after - before for before, after in zip(starts[FIRST:], starts[FIRST + 1 :], strict=False))
+
+
+def whole_study(home: str) -> float:
+    """Seconds of the command that runs the default study, Ray's start and all."""
+    began = time.perf_counter()
+    subprocess.run(
+        [sys.executable, "-m", "training.tuning", "breast-cancer"],
+        cwd=ROOT,
+        env={**os.environ, "AIR_HOME": home},
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    return time.perf_counter() - began
+
+
+def main() -> None:
+    """Print the table."""
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS
+    bare, tuned, whole = [], [], []
+    for _ in range(rounds):
+        with tempfile.TemporaryDirectory(prefix="air-bench-") as folder:
+            settings = Settings(air_home=Path(folder) / "one")
+            ray_session.connect(settings)
+            bare.append(bare_loop())
+            tuned.append(trial_in_a_study(settings))
+            import ray
+
+            ray.shutdown()
+            whole.append(whole_study(str(Path(folder) / "two")))
+    ratio = statistics.median(tuned) / statistics.median(bare)
+    print(f"\n{available_cpus()} cores, {rounds} round(s), median (smallest–largest)\n")
+    print("| table model | seconds |\n| --- | --- |")
+    print(f"| one `xgboost.train` of the defaults in a bare loop | {spread(bare, 4)} |")
+    print(f"| the same as a trial of a study, one at a time | {spread(tuned, 4)} |")
+    print(f"| default study of 50 trials, from command to end (aim: under {AIM_S}) | {spread(whole, 1)} |")
+    print(f"\ncost of a trial ÷ bare loop: {ratio:.2f}")
+
+
+if __name__ == "__main__":
+    main()

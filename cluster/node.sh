@@ -1,0 +1,17 @@
+# What every node of a Ray cluster needs in its environment before `ray start`, and in a shell on it:
+#   . ~/air-studio/cluster/node.sh
+# Settings of your own (MLFLOW_TRACKING_URI, AWS_…, AIR_ADMIN_TOKEN) go into cluster/air.env,
+# one NAME=value a line; git ignores it and `ray up` takes it along.
+studio="$HOME/air-studio"
+if [ -f "$studio/cluster/air.env" ]; then
+  set -a
+  . "$studio/cluster/air.env"
+  set +a
+fi
+export PATH="$studio/.venv/bin:$PATH" PYTHONPATH="$studio"
+# No token, no answer: from Ray's control store, its dashboard, its jobs or any node.
+export RAY_AUTH_MODE=token
+# The second autoscaler never starts a worker on machines of your own (provider `local`) in Ray 2.60.
+export RAY_enable_autoscaler_v2=0
+# A folder of its own: app.py stops what an earlier run left in its folder, and this Ray is no such thing.
+eval "$(cd "$studio" && AIR_TMP="$HOME/.air-studio" python -m serve_deployments.front)"

@@ -1,0 +1,63 @@
+"""Routes about corrected answers: keep one, look at them, remove one."""
+
+from __future__ import annotations
+
+import asyncio
+
+from fastapi import APIRouter, Path
+
+from models import checkpoint
+from models.images import ImageError, ImageTooLarge
+from models.registry import CHAMPION
+from serve_deployments import schemas
+from serve_deployments.errors import Conflict, Invalid, NotFound, TooLarge
+from serve_deployments.model_routes import resolve
+from serve_deployments.requests import read_base64
+from settings import MAX_BODY_BYTES, get_settings
+from training.corrections import Correction, HeldOut, Store, TooMany, UnknownCorrection
+
+MODEL = "cifar10"
+ERRORS = {status: {"model": schemas.ErrorReply} for status in (401, 409, 413)}
+
+router = APIRouter(prefix="/corrections", tags=["corrections"], responses=ERRORS)
+
+
+@router.get("")
+async def corrections() -> schemas.Corrections:
+    """Every corrected answer of the image model, newest first."""
+    return schemas.Corrections(corrections=await asyncio.to_thread(Store(get_settings()).all))
+
+
+@router.post("", status_code=201)
+async def correct(wanted: schemas.CorrectionRequest) -> Correction:
+    """Keep what a picture really shows; a training learns from it when it is asked to (`use_corrections`).
+
+    The same picture again replaces its label. 409 for a picture of the validation or test images.
+    """
+    champion = await resolve(MODEL, CHAMPION)
+    labels = checkpoint.read_metadata(champion.folder).labels
+    if wanted.label not in labels:
+        raise Invalid(f"label: there is no {wanted.label!r}; there are {', '.join(labels)}.")
+    picture = read_base64(wanted.image, "image")
+    if len(picture) > MAX_BODY_BYTES:
+        raise TooLarge(f"The picture has more than {MAX_BODY_BYTES // 1024**2} MB.")
+    store = Store(get_settings())
+    try:
+        return await asyncio.to_thread(store.add, picture, wanted.label, wanted.answered, wanted.version)
+    except ImageTooLarge as error:
+        raise TooLarge(str(error)) from None
+    except ImageError as error:
+        raise Invalid(f"image: {error}") from None
+    except (HeldOut, TooMany) as error:
+        raise Conflict(str(error)) from None
+
+
+@router.delete("/{correction_id}")
+async def remove(correction_id: str = Path(max_length=64)) -> schemas.Corrections:
+    """Forget a correction; what is left."""
+    store = Store(get_settings())
+    try:
+        await asyncio.to_thread(store.remove, correction_id)
+    except UnknownCorrection as error:
+        raise NotFound(str(error)) from None
+    return await corrections()

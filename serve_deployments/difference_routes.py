@@ -1,0 +1,98 @@
+"""Where two versions answer the validation set differently, with the pictures or rows themselves."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import chain, zip_longest
+
+import numpy as np
+import ray
+from fastapi import APIRouter, Path, Query
+from ray.exceptions import RayError
+
+from models.checkpoint import CheckpointError
+from models.images import encode_base64_png
+from models.registry import RegisteredVersion
+from serve_deployments import replicas, schemas
+from serve_deployments.errors import Conflict, NotFound, Unavailable
+from serve_deployments.model_routes import resolve
+from settings import get_settings
+from training import validation
+from training.errors import DataError
+from training.validation import Validation
+
+MAX_EXAMPLES = 60
+ERRORS = {status: {"model": schemas.ErrorReply} for status in (409, 503)}
+
+router = APIRouter(prefix="/models")
+
+
+@router.get("/{name}/versions/{version}/differences", responses=ERRORS)
+async def differences(
+    name: str = Path(examples=["cifar10"]),
+    version: str = Path(max_length=64),
+    against: str = Query("champion", max_length=64, description="a version or an alias"),
+    n: int = Query(24, ge=1, le=MAX_EXAMPLES, description="examples to show"),
+) -> schemas.Differences:
+    """Validation inputs that two versions answer differently; 404 with the reason when there is no data here.
+
+    Examples: first those that only one of the two has right, by turns. The first call for a version takes seconds.
+    """
+    model = replicas.known(name)
+    first, second = await asyncio.gather(resolve(model, version), resolve(model, against))
+    try:
+        held_out = await asyncio.to_thread(validation.load, model, get_settings())
+    except DataError as error:
+        raise NotFound(str(error)) from None
+    answers = await asyncio.gather(*(_answers(item) for item in (first, second)))
+    counts, shown = await asyncio.to_thread(_compare, held_out, *answers, n)
+    return schemas.Differences(name=model, version=first.version, against=second.version, examples=shown, **counts)
+
+
+async def _answers(item: RegisteredVersion) -> np.ndarray:
+    """In a process of its own, which has torch and may take its time."""
+    try:
+        return await _calculate.remote(item)
+    except (RayError, CheckpointError) as error:
+        cause = getattr(error, "cause", error)
+        if isinstance(cause, CheckpointError):
+            raise Conflict(f"Version {item.version} of {item.model} cannot be loaded. {cause}") from None
+        raise Unavailable(f"Version {item.version} of {item.model} cannot be asked now; try again.") from error
+
+
+@ray.remote(num_cpus=0, max_retries=1)
+def _calculate(item: RegisteredVersion) -> np.ndarray:
+    return validation.answers(item.model, item.folder, get_settings())
+
+
+def _compare(
+    held_out: Validation, first: np.ndarray, second: np.ndarray, n: int
+) -> tuple[dict[str, int], list[schemas.Difference]]:
+    """How many inputs are answered differently, and ``n`` of them; both (n, labels) probabilities."""
+    ours, theirs = first.argmax(1), second.argmax(1)
+    differ = ours != theirs
+    better, worse = differ & (ours == held_out.truth), differ & (theirs == held_out.truth)
+    neither = differ & ~better & ~worse
+    by_turns = (i for i in chain(*zip_longest(np.flatnonzero(worse), np.flatnonzero(better))) if i is not None)
+    chosen = np.array([*by_turns, *np.flatnonzero(neither)][:n], dtype=np.int64)
+    counts = {"rows": len(ours), "differing": differ.sum(), "better": better.sum(), "worse": worse.sum()}
+    inputs = held_out.inputs(chosen) if len(chosen) else []
+    shown = [
+        schemas.Difference(
+            id=str(i),
+            label=held_out.labels[held_out.truth[i]],
+            answers={
+                side: schemas.Answer(label=held_out.labels[row[i].argmax()], probability=float(row[i].max()))
+                for side, row in (("version", first), ("against", second))
+            },
+            **_shown(held_out, given),
+        )
+        for i, given in zip(chosen, inputs, strict=True)
+    ]
+    return {key: int(value) for key, value in counts.items()}, shown
+
+
+def _shown(held_out: Validation, given: np.ndarray) -> dict[str, object]:
+    if held_out.features:
+        return {"row": dict(zip(held_out.features, map(float, given), strict=True))}
+    return {"image": encode_base64_png(given)}

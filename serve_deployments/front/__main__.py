@@ -1,0 +1,32 @@
+"""Prepare this machine for Serve's HAProxy, and print the environment that Ray must be started with there.
+
+    eval "$(python -m serve_deployments.front)"; ray start --head …
+
+``python app.py`` does the same by itself where it starts Ray; ``cluster/node.sh`` calls this on a cluster.
+"""
+
+from __future__ import annotations
+
+import shlex
+
+from serve_deployments import front
+from settings import available_cpus, get_settings
+from training.ray_session import LEAN_ENVIRONMENT, LOGICAL_CPUS_PER_CORE, TRAIN_ENVIRONMENT
+
+
+def main() -> None:
+    """Write HAProxy's files and print lines for a shell."""
+    settings = get_settings()
+    variables = {
+        **TRAIN_ENVIRONMENT,
+        **LEAN_ENVIRONMENT,
+        **front.environment(settings),
+        "AIR_LOGICAL_CPUS": str(LOGICAL_CPUS_PER_CORE * available_cpus()),
+    }
+    front.prepare(settings)
+    for name, value in variables.items():
+        print(f"export {name}={shlex.quote(value)}")
+
+
+if __name__ == "__main__":
+    main()

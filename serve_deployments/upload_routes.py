@@ -1,0 +1,123 @@
+"""Routes about files for a batch prediction: send them, see what was found in them, take them back."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncGenerator
+from pathlib import Path as FilePath
+
+import ray
+from fastapi import APIRouter, Path, Query, Request
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+from starlette.datastructures import UploadFile
+from starlette.requests import ClientDisconnect
+
+from models import checkpoint
+from models.registry import CHAMPION
+from serve_deployments import replicas, schemas
+from serve_deployments.errors import BadRequest, Invalid, NotFound, TooLarge, UnsupportedMedia
+from serve_deployments.model_routes import resolve
+from serve_deployments.requests import content_type, read_multipart
+from settings import MAX_UPLOAD_BYTES, get_settings
+from training.datasets.batch_pictures import ArchiveTooLarge
+from training.errors import DataError
+from training.ray_session import give_way
+from training.uploads import MAX_FILES, Store, UnknownUpload, Upload
+
+ID = Path(max_length=64, description="the upload's id")
+ERRORS = {status: {"model": schemas.ErrorReply} for status in (400, 401, 413, 415)}
+FORM = {
+    "content": {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": ["file"],
+                "properties": {"file": {"type": "array", "items": {"type": "string", "format": "binary"}}},
+            }
+        }
+    },
+    "required": True,
+}
+
+router = APIRouter(prefix="/uploads", tags=["jobs"], responses=ERRORS)
+
+
+@router.post("", status_code=201, openapi_extra={"requestBody": FORM})
+async def upload(request: Request, model: str = Query(max_length=64, examples=["cifar10"])) -> Upload:
+    """Send parts named `file`: pictures or one ZIP of pictures, or one CSV with the features as columns.
+
+    They are checked at once, row by row. The upload is for one `batch_predict` job and is deleted when
+    that has ended, or when it was not used for an hour.
+    """
+    champion = await resolve(replicas.known(model), CHAMPION)
+    features = checkpoint.read_metadata(champion.folder).config.get("features", [])
+    store = Store(get_settings())
+    arrived = store.arrive()
+    try:
+        names = await _receive(request, arrived)
+        # In a process of its own: checking many pictures would keep this one from answering.
+        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+        accepted = _accept.options(scheduling_strategy=here).remote(model, features, arrived, names)
+        return await accepted
+    except DataError as error:
+        cause = getattr(error, "cause", error)
+        raise (TooLarge if isinstance(cause, ArchiveTooLarge) else Invalid)(str(cause)) from None
+    finally:
+        shutil.rmtree(arrived, ignore_errors=True)
+
+
+@router.get("/{upload_id}")
+async def look(upload_id: str = ID) -> Upload:
+    """What was found in an upload; 404 once it is gone."""
+    try:
+        return Store(get_settings()).read(upload_id)
+    except UnknownUpload as error:
+        raise NotFound(str(error)) from None
+
+
+@router.delete("/{upload_id}", status_code=204)
+async def delete(upload_id: str = ID) -> None:
+    """Delete an upload; nothing happens when it is gone."""
+    await asyncio.to_thread(Store(get_settings()).delete, upload_id)
+
+
+@ray.remote(num_cpus=0, max_retries=0)
+def _accept(model: str, features: list[str], arrived: FilePath, names: list[str]) -> Upload:
+    give_way()
+    return Store(get_settings()).accept(model, features, arrived, names)
+
+
+async def _receive(request: Request, folder: FilePath) -> list[str]:
+    """Put the files of a request into a folder as 0, 1, …; returns their names. Raises ApiError."""
+    kind = content_type(request)
+    if kind != "multipart/form-data":
+        raise UnsupportedMedia(f'Content-Type {kind[:80]!r} is not read here; send multipart parts named "file".')
+    form = await read_multipart(request, _bounded(request), max_files=MAX_FILES, max_fields=1)
+    try:
+        parts = form.multi_items()
+        wrong = next((name for name, part in parts if name != "file" or not isinstance(part, UploadFile)), None)
+        if wrong is not None or not parts:
+            raise Invalid('Send one or more files in parts named "file", and nothing else.')
+        for i, (_, part) in enumerate(parts):
+            await asyncio.to_thread(_keep, part, folder / str(i))
+        return [part.filename or f"file {i}" for i, (_, part) in enumerate(parts)]
+    finally:
+        await form.close()
+
+
+def _keep(part: UploadFile, path: FilePath) -> None:
+    with path.open("wb") as file:
+        shutil.copyfileobj(part.file, file)
+
+
+async def _bounded(request: Request) -> AsyncGenerator[bytes, None]:
+    size = 0
+    try:
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > MAX_UPLOAD_BYTES:
+                raise TooLarge(f"The files have more than {MAX_UPLOAD_BYTES // 1024**2} MB; send fewer at a time.")
+            yield chunk
+    except ClientDisconnect as error:
+        raise BadRequest("The connection was closed before the body was complete.") from error

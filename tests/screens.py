@@ -1,0 +1,112 @@
+"""What the tests of several screens do on a page in Chromium: find things, sign in, measure, ask axe."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Locator, Page, expect
+
+from tests.conftest import ADMIN_TOKEN
+
+PHONE = {"width": 390, "height": 844}
+DONE_MS = 120_000
+IMAGE_ANSWER, TABLE_ANSWER = "#air-image-answer", "#air-table-answer"
+
+
+def button(page: Page, name: str) -> Locator:
+    """The button of exactly this name."""
+    return page.get_by_role("button", name=name, exact=True)
+
+
+def to_retrain(page: Page) -> Page:
+    """The Retrain screen, when it knows what is in service and what may be trained."""
+    page.get_by_role("tab", name="Retrain").click()
+    page.locator("#air-comparison table").first.wait_for()
+    page.locator("#air-preset input").first.wait_for()
+    expect(page.locator("#air-job")).not_to_contain_text("as soon as the service is up")
+    return page
+
+
+def sign_in(page: Page, token: str = ADMIN_TOKEN) -> None:
+    """Type the token where it is asked for."""
+    page.get_by_label("Admin's token").filter(visible=True).fill(token)
+    button(page, "Sign in").click()
+
+
+def compare_version(page: Page, version: str) -> None:
+    """Choose the version that stands beside the champion."""
+    page.get_by_label("Version to compare").click()
+    page.get_by_role("option", name=f"Version {version},").click()
+    expect(button(page, f"Discard version {version}")).to_be_visible()
+
+
+def give_picture(page: Page, field: str, path: Path) -> None:
+    """Upload a file into the field of this id."""
+    page.locator(f"#{field} input[type=file]").set_input_files(path)
+
+
+def to_table(page: Page) -> Page:
+    """The Table screen, when it has answered."""
+    page.get_by_role("tab", name="Table").click()
+    page.get_by_label("mean radius").wait_for()
+    page.locator(f"{TABLE_ANSWER} .air-verdict").wait_for()
+    return page
+
+
+def ask(http: httpx.Client, data: bytes) -> dict:
+    """The API's own answer to a picture."""
+    reply = http.post("/cifar10/predict", params={"top_k": 5, "view": "true"}, files={"file": ("picture", data)})
+    assert reply.status_code == 200, reply.text
+    return reply.json()
+
+
+def ask_row(http: httpx.Client, row: dict[str, float]) -> dict:
+    """The API's own answer to a row."""
+    reply = http.post("/breast-cancer/predict", params={"explain": "true"}, json=row)
+    assert reply.status_code == 200, reply.text
+    return reply.json()
+
+
+def copied_code(page: Page) -> str:
+    """What the copy button of the screen in sight copies."""
+    screen = page.get_by_role("tabpanel").filter(visible=True)
+    screen.get_by_role("button", name="Copy this call as Python code").click()
+    page.evaluate("navigator.clipboard.writeText('')")
+    screen.get_by_role("button", name="Copy", exact=True).click()
+    return page.wait_for_function("navigator.clipboard.readText()").json_value()
+
+
+def run(code: str, folder: Path) -> list[str]:
+    """Run copied code in a folder; the words that it prints."""
+    done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+def violations(page: Page) -> list[str]:
+    """What axe finds that is serious; without motion, as a colour on its way to another is no finding."""
+    page.emulate_media(reduced_motion="reduce")
+    found: dict[str, Any] = Axe().run(page).response
+    return [
+        f"{item['id']}: {item['nodes'][0]['html'][:200]}"
+        for item in found["violations"]
+        if item["impact"] in ("serious", "critical")
+    ]
+
+
+def assert_fits(page: Page) -> None:
+    """Nothing is wider than the window but what scrolls, and nothing is cut off by what hides that it sticks out."""
+    assert page.evaluate("document.documentElement.scrollWidth") == page.viewport_size["width"]
+    outside = page.evaluate(
+        """[...document.querySelectorAll('.gradio-container *')].filter(element => {
+            const box = element.getBoundingClientRect();
+            return box.width > 1 && box.height > 1 && (box.right > innerWidth + 1 || box.left < -1)
+                && !element.closest('.air-scroll-x');
+        }).map(element => element.outerHTML.slice(0, 120))"""
+    )
+    assert outside == []

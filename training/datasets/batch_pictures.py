@@ -1,0 +1,140 @@
+"""Pictures that people give for a batch prediction: files or a ZIP archive, checked one by one, as Parquet.
+
+The Parquet file has ``name``, ``bytes`` (as they were given) and ``error`` (a sentence for what
+is no picture, else null; then ``bytes`` is null). Nothing is ever unpacked to disk by its own
+name, and an archive that tries tricks is refused as a whole.
+"""
+
+from __future__ import annotations
+
+import stat
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from models.images import ImageError, open_header
+from settings import MAX_BODY_BYTES
+from training.datasets.checking import Check, Problem
+from training.errors import DataError
+
+MAX_PICTURES = 200_000
+MAX_UNPACKED_BYTES = 2 * 1024**3
+MAX_RATIO = 200
+GROUP_BYTES = 8 * 1024**2
+ARCHIVES = {".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".zst"}
+ARCHIVE_STARTS = (b"PK\x03\x04", b"\x1f\x8b", b"7z\xbc\xaf", b"Rar!", b"\xfd7zXZ", b"BZh")
+# What operating systems put into archives by themselves.
+DEBRIS = {".DS_Store", "Thumbs.db", "desktop.ini"}
+SCHEMA = pa.schema([("name", pa.string()), ("bytes", pa.large_binary()), ("error", pa.string())])
+
+# A picture's name, and what reads its bytes.
+Named = tuple[str, Callable[[], bytes]]
+
+
+class ArchiveTooLarge(DataError):
+    """The archive holds more than is unpacked here."""
+
+
+def check_pictures(pictures: Iterable[Named], destination: Path) -> Check:
+    """Write pictures as Parquet, and say which are none. Raises DataError when there are none at all."""
+    check, group, size = Check(), [], 0
+    with pq.ParquetWriter(destination, SCHEMA, compression="none") as writer:
+        for name, read in pictures:
+            data, error = _checked(read)
+            check.count([Problem(where=name, problem=error)] if error else [])
+            group.append({"name": name, "bytes": data, "error": error})
+            size += len(data or b"")
+            if size > GROUP_BYTES:
+                writer.write_table(pa.Table.from_pylist(group, schema=SCHEMA))
+                group, size = [], 0
+        writer.write_table(pa.Table.from_pylist(group, schema=SCHEMA))
+    if not check.good:
+        first = f" {check.problems[0].where}: {check.problems[0].problem}" if check.problems else ""
+        raise DataError(f"There is no picture in it; JPEG, PNG, WebP, GIF and BMP files are read.{first}")
+    return check
+
+
+def _checked(read: Callable[[], bytes]) -> tuple[bytes | None, str | None]:
+    """The bytes of a picture, or what is wrong with it."""
+    try:
+        data = read()
+        open_header(data)
+    except (ImageError, DataError) as error:
+        return None, str(error)
+    return data, None
+
+
+def pictures_of_files(files: Iterable[tuple[str, Path]]) -> Iterator[Named]:
+    """Pictures that were given one by one, under the names that they were given."""
+    for name, path in files:
+        yield name[:200], lambda path=path: _bounded(path.open("rb"))
+
+
+def pictures_of_zip(path: Path) -> Iterator[Named]:
+    """The pictures of a ZIP archive. Raises DataError when it is none, or is refused."""
+    try:
+        archive = zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, OSError, NotImplementedError) as error:
+        raise DataError("The ZIP archive is damaged or cut off; make it again.") from error
+    with archive:
+        entries = [entry for entry in archive.infolist() if not _is_debris(entry)]
+        _refuse_tricks(entries)
+        for entry in entries:
+            yield entry.filename[:200], lambda entry=entry: _read_entry(archive, entry)
+
+
+def is_zip(path: Path) -> bool:
+    """Whether a file is a ZIP archive."""
+    return zipfile.is_zipfile(path)
+
+
+def _is_debris(entry: zipfile.ZipInfo) -> bool:
+    parts = PurePosixPath(entry.filename).parts
+    return entry.is_dir() or "__MACOSX" in parts or (bool(parts) and parts[-1] in DEBRIS)
+
+
+def _refuse_tricks(entries: list[zipfile.ZipInfo]) -> None:
+    """Raise DataError for an archive that would be dangerous to unpack, by what its table of contents says."""
+    if len(entries) > MAX_PICTURES:
+        raise ArchiveTooLarge(f"The archive has {len(entries):,} files; at most {MAX_PICTURES:,} are read.")
+    unpacked = sum(entry.file_size for entry in entries)
+    packed = sum(entry.compress_size for entry in entries)
+    if unpacked > MAX_UNPACKED_BYTES or unpacked > MAX_RATIO * max(packed, 1024**2):
+        raise ArchiveTooLarge(
+            f"The archive would unpack to {unpacked / 1024**2:,.0f} MB; at most "
+            f"{MAX_UNPACKED_BYTES // 1024**2:,} MB are read, and no more than {MAX_RATIO} times its own size."
+        )
+    for entry in entries:
+        name = repr(entry.filename[:80])
+        path = PurePosixPath(entry.filename.replace("\\", "/"))
+        if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
+            raise DataError(f"The archive names a file outside itself, {name}; make it again with plain names.")
+        if stat.S_ISLNK(entry.external_attr >> 16):
+            raise DataError(f"The archive has a link, {name}; put the picture itself into it.")
+        if entry.flag_bits & 1:
+            raise DataError("The archive is encrypted; make one without a password.")
+        if path.suffix.lower() in ARCHIVES:
+            raise DataError(f"The archive holds another archive, {name}; put the pictures themselves into it.")
+
+
+def _read_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
+    try:
+        data = _bounded(archive.open(entry))
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
+        raise DataError("It is damaged in the archive.") from error
+    if data.startswith(ARCHIVE_STARTS):
+        raise DataError("It is another archive, and those are not looked into.")
+    return data
+
+
+def _bounded(file: IO[bytes]) -> bytes:
+    with file:
+        data = file.read(MAX_BODY_BYTES + 1)
+    if len(data) > MAX_BODY_BYTES:
+        raise DataError(f"It has more than {MAX_BODY_BYTES // 1024**2} MB.")
+    return data

@@ -1,0 +1,62 @@
+"""Where data may lie: paths of this machine, and s3:// with or without credentials.
+
+An S3 server other than Amazon's is named by AWS_ENDPOINT_URL.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import IO, Any
+
+from training.errors import DataError, innermost
+
+ANONYMOUS = "s3://anonymous@"
+
+
+def is_remote(source: str) -> bool:
+    """Whether a source is no path of this machine."""
+    return "://" in source
+
+
+def filesystem_of(source: str) -> tuple[str, Any | None]:
+    """Path and Arrow file system of a source; None leaves the choice to Ray Data."""
+    endpoint = os.environ.get("AWS_ENDPOINT_URL")
+    if not source.startswith("s3://") or not endpoint:
+        return source, None
+    from pyarrow.fs import S3FileSystem
+
+    scheme, _, host = endpoint.partition("://")
+    options: dict[str, object] = {
+        "endpoint_override": host,
+        "scheme": scheme,
+        "region": os.environ.get("AWS_DEFAULT_REGION", "us-east-1"),
+    }
+    if source.startswith(ANONYMOUS):
+        return source.removeprefix(ANONYMOUS), S3FileSystem(anonymous=True, **options)
+    # Named here, since the tasks that read run in processes that started before.
+    keys = {
+        "access_key": os.environ.get("AWS_ACCESS_KEY_ID"),
+        "secret_key": os.environ.get("AWS_SECRET_ACCESS_KEY"),
+        "session_token": os.environ.get("AWS_SESSION_TOKEN"),
+    }
+    return source.removeprefix("s3://"), S3FileSystem(**options, **{k: v for k, v in keys.items() if v})
+
+
+def open_stream(source: str) -> IO[bytes]:
+    """A file to read from the beginning, local or remote. Raises DataError."""
+    if not is_remote(source):
+        try:
+            return Path(source).open("rb")
+        except OSError as error:
+            raise DataError(f"{source} cannot be read: {error.strerror}.") from error
+    from pyarrow.fs import FileSystem
+
+    path, filesystem = filesystem_of(source)
+    try:
+        if filesystem is None:
+            filesystem, path = FileSystem.from_uri(source)
+        return filesystem.open_input_stream(path)
+    except Exception as error:
+        # Arrow tells a missing key, a refused login and an unknown scheme by types of their own.
+        raise DataError(f"{source} cannot be read: {innermost(error)}") from error

@@ -1,0 +1,82 @@
+"""The validation set as the API shows it, and what a version answers to it.
+
+Answers are calculated once for a version and kept in AIR_HOME/cache.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from models import catalog, checkpoint
+from settings import Settings
+from training.datasets import breast_cancer, cifar10
+from training.ray_session import give_way
+
+AT_ONCE = 500
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Held-out pictures or rows with their truth, ``labels[truth[i]]``; ``features`` of rows only."""
+
+    labels: list[str]
+    truth: np.ndarray
+    source: str
+    features: list[str]
+    stored: cifar10.Pictures | np.ndarray
+
+    def inputs(self, index: np.ndarray) -> np.ndarray:
+        """Pixels uint8 (n, 32, 32, 3), or rows float64 (n, features), at ``index``."""
+        if isinstance(self.stored, np.ndarray):
+            return self.stored[index]
+        chosen = self.stored.take(index)
+        return cifar10.decode_stored([item.as_py() for item in chosen.stored], chosen.raw)
+
+    def fingerprint(self) -> str:
+        """SHA-256 over the inputs, in their order."""
+        rows = isinstance(self.stored, np.ndarray)
+        digests = breast_cancer.row_digests(self.stored) if rows else self.stored.digests()
+        return hashlib.sha256("".join(digests).encode()).hexdigest()
+
+
+@lru_cache(maxsize=4)
+def load(model: str, settings: Settings) -> Validation:
+    """The validation set of a model, if it is on this machine. Raises DataError."""
+    if model == "breast-cancer":
+        table = breast_cancer.read_shipped()
+        matrix, malignant = table.part("validation")
+        return Validation(["malignant", "benign"], (~malignant).astype(np.int64), table.source, table.features, matrix)
+    splits = cifar10.load(settings, download=False)
+    return Validation(splits.labels, splits.validation.labels, splits.source, [], splits.validation)
+
+
+def answers(model: str, folder: Path, settings: Settings) -> np.ndarray:
+    """Probabilities, float32 (n, labels), of the version in ``folder`` for the validation set.
+
+    Raises DataError without data, CheckpointError when the version cannot be loaded.
+    """
+    validation = load(model, settings)
+    version = checkpoint.sha256(folder / checkpoint.MANIFEST)
+    kept = settings.air_home / "cache" / f"validation-{version[:16]}-{validation.fingerprint()[:16]}.npy"
+    if kept.exists():
+        return np.load(kept)
+    give_way()
+    loaded = catalog.load_to_serve(folder, settings)
+    parts = [
+        loaded.predict(validation.inputs(np.arange(start, min(start + AT_ONCE, len(validation.truth)))))
+        for start in range(0, len(validation.truth), AT_ONCE)
+    ]
+    calculated = np.concatenate(parts).astype(np.float32)
+    if calculated.ndim == 1:  # the table model says one number, the probability of its first label
+        calculated = np.stack([calculated, 1 - calculated], axis=1)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    half = kept.with_suffix(f".{os.getpid()}.npy")
+    np.save(half, calculated)
+    half.replace(kept)
+    return calculated

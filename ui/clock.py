@@ -1,0 +1,54 @@
+"""When a screen looks again: as it comes into sight, and every few seconds while it stays there.
+
+Not run by itself; the screens of jobs use it. A browser that is busy with other things gets no more to do: a screen
+out of sight asks nothing, and all that is drawn is what has changed.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+FAST_S, SLOW_S = 2, 6
+
+
+@dataclass(frozen=True)
+class Clock:
+    """``arrived`` changes when the screen comes into sight; ``fast`` ticks for what moves, ``slow`` for the rest."""
+
+    arrived: gr.State
+    fast: gr.Timer
+    slow: gr.Timer
+
+    @property
+    def looks(self) -> list[Any]:
+        """Events for what moves."""
+        return [self.arrived.change, self.fast.tick]
+
+    @property
+    def glances(self) -> list[Any]:
+        """Events for what seldom changes."""
+        return [self.arrived.change, self.slow.tick]
+
+
+def build() -> Clock:
+    """A clock that stands until its screen comes into sight."""
+    return Clock(gr.State(None), gr.Timer(FAST_S, active=False), gr.Timer(SLOW_S, active=False))
+
+
+def run_in_sight(tabs: gr.Tabs, clocks: dict[gr.Tab, Clock]) -> None:
+    """Let the clock of each tab run only while that is open.
+
+    A tab has an event of its own for its arrival: Gradio takes every state that an event could change as changed.
+    """
+
+    def opened(event: gr.SelectData) -> list[Any]:
+        return [gr.update(active=event.value == tab.label) for tab in clocks for _ in range(2)]
+
+    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    for tab, clock in clocks.items():
+        tab.select(lambda: time.time_ns(), None, clock.arrived, **quiet)
+    tabs.select(opened, None, [timer for clock in clocks.values() for timer in (clock.fast, clock.slow)], **quiet)
