@@ -38,6 +38,13 @@ def sign_in(page: Page, token: str = ADMIN_TOKEN) -> None:
     button(page, "Sign in").click()
 
 
+def unfold(page: Page, accordion: str, field: Locator) -> None:
+    """Open an accordion until its field takes text: Gradio sets the fields once more in the frame after."""
+    page.get_by_role("button", name=accordion).click()
+    field.wait_for()
+    page.evaluate("new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(drawn))))")
+
+
 def compare_version(page: Page, version: str) -> None:
     """Choose the version that stands beside the champion."""
     page.get_by_label("Version to compare").click()

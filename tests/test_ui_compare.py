@@ -26,6 +26,7 @@ from tests.screens import (
     give_picture,
     sign_in,
     to_retrain,
+    unfold,
     violations,
 )
 from ui.cards import percent
@@ -278,8 +279,9 @@ def test_learning_from_corrections_is_offered_when_there_are_some(screen, public
     try:
         expect(screen.get_by_label("Learn from the one correction")).to_be_enabled()
         tick.check()
-        screen.get_by_role("button", name="More options").click()
-        screen.get_by_role("textbox", name="Epochs").fill("500")
+        epochs = screen.get_by_role("textbox", name="Epochs")
+        unfold(screen, "More options", epochs)
+        epochs.fill("500")
         screen.get_by_role("textbox", name="Weight of a correction").fill("1001")
         button(screen, "Train").click()
         expect(screen.locator("#air-train-note")).to_contain_text("config.correction_weight: Input should be less than")

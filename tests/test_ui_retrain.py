@@ -18,7 +18,7 @@ from settings import ROOT
 from tests import versions
 from tests.conftest import ADMIN_TOKEN
 from tests.load import Load
-from tests.screens import DONE_MS, PHONE, assert_fits, button, sign_in, to_retrain, violations
+from tests.screens import DONE_MS, PHONE, assert_fits, button, sign_in, to_retrain, unfold, violations
 from ui.client import ApiError, Client
 from ui.visitor import headers_for_change
 
@@ -49,8 +49,9 @@ def rows_asked(public_app):
 
 def _train(page: Page, model: str, option: str, value: str) -> None:
     page.get_by_role("radio", name=model, exact=True).check()
-    page.get_by_role("button", name="More options").click()
-    page.get_by_role("textbox", name=option).fill(value)
+    field = page.get_by_role("textbox", name=option)
+    unfold(page, "More options", field)
+    field.fill(value)
     button(page, "Train").click()
 
 

@@ -14,7 +14,7 @@ import pytest
 import requests
 from playwright.sync_api import Locator, Page, expect
 
-from tests.screens import DONE_MS, PHONE, assert_fits, button, sign_in, violations
+from tests.screens import DONE_MS, PHONE, assert_fits, button, sign_in, unfold, violations
 from ui import handover, study_data, study_space
 
 TABLE = "Table: malignant or benign"
@@ -187,7 +187,7 @@ def test_what_is_wrong_with_a_search_space_is_said_beside_the_field(open_screen,
     before = len(requests.get(jobs).json()["jobs"])
     page = open_screen(public_app.url)
     _sign_in(page)
-    page.get_by_role("button", name="What to try").click()
+    unfold(page, "What to try", _field(page, "Depth of a tree: from"))
     faults = {
         "Depth of a tree: from": ("99", "max_depth", "99"),
         "Learning rate: from": ("", "learning_rate", "“From” is empty."),
@@ -225,7 +225,7 @@ def test_visitor_through_a_proxy_may_only_look(open_screen, app):
 def test_screen_is_accessible_and_fits_a_phone(open_screen, app, scheme):
     page = open_screen(app.url, viewport=PHONE, color_scheme=scheme)
     _rows(page).nth(1).get_by_role("button").click()
-    page.get_by_role("button", name="What to try").click()
+    unfold(page, "What to try", _field(page, "Depth of a tree: from"))
     _field(page, "Depth of a tree: from").fill("99")
     expect(page.locator("#air-space-fault-max_depth")).not_to_be_empty()
     assert violations(page) == []
