@@ -240,7 +240,7 @@ class JobSupervisor:
             self._ended(job, "interrupted", error="The job ended, and nobody saw why; it can be resumed.")
         elif status in STOPPED_FROM_OUTSIDE:
             self._ended(job, "interrupted", error="The job was stopped from outside; it can be resumed.")
-        elif status is None or status > 0 or self._gone_for(job.id) > DOUBT_S:
+        elif self._gone_for(job.id) > DOUBT_S:
             gone = f"The job's process ended with status {status} before it was done; it can be resumed."
             self._ended(job, "failed", error=gone)
 
