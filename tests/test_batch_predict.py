@@ -24,6 +24,7 @@ from models.images import decode
 from models.registry import PRETRAINED
 from settings import ROOT, Settings
 from tests import pictures
+from tests.aws_server import KEYS, aws_server
 from training import batch_results
 from training.batch_predict import predict
 from training.batch_results import CSV, PARQUET
@@ -168,26 +169,17 @@ def test_upload_is_answered_line_by_line(
 @pytest.fixture
 def s3(monkeypatch: pytest.MonkeyPatch, folder: Path, table: breast_cancer.Table) -> Iterator[str]:
     """A bucket with pictures, a CSV and a Parquet file; yields its address."""
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    for name, value in {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": "user",
-        "AWS_SECRET_ACCESS_KEY": "secret",
-    }.items():
-        monkeypatch.setenv(name, value)
-    client = boto3.client("s3", region_name="us-east-1")
-    client.create_bucket(Bucket="bucket")
-    for path in folder.glob("*.png"):
-        client.put_object(Bucket="bucket", Key=f"pictures/{path.name}", Body=path.read_bytes())
-    frame = pd.DataFrame(table.matrix[:7], columns=table.features)
-    client.put_object(Bucket="bucket", Key="rows.csv", Body=frame.to_csv(index=False).encode())
-    client.put_object(Bucket="bucket", Key="rows.parquet", Body=frame.to_parquet())
-    yield "s3://bucket"
-    server.stop()
+    with aws_server() as url:
+        for name, value in {"AWS_ENDPOINT_URL": url, **KEYS}.items():
+            monkeypatch.setenv(name, value)
+        client = boto3.client("s3", region_name="us-east-1")
+        client.create_bucket(Bucket="bucket")
+        for path in folder.glob("*.png"):
+            client.put_object(Bucket="bucket", Key=f"pictures/{path.name}", Body=path.read_bytes())
+        frame = pd.DataFrame(table.matrix[:7], columns=table.features)
+        client.put_object(Bucket="bucket", Key="rows.csv", Body=frame.to_csv(index=False).encode())
+        client.put_object(Bucket="bucket", Key="rows.parquet", Body=frame.to_parquet())
+        yield "s3://bucket"
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from settings import ROOT
+from tests.aws_server import KEYS, aws_server
 from tests.fake_cloud import Asked, azure, fake_cloud, google
 
 CLOUDS = ["gcp", "azure", "aws"]
@@ -221,21 +222,13 @@ def test_azure_is_asked_for_a_head_and_a_worker_in_westus2(home: Path, monkeypat
 
 def test_aws_is_asked_for_a_head_and_a_worker_in_us_west_2a(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import boto3
-    from moto.server import ThreadedMotoServer
 
     monkeypatch.setenv("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")  # which Ray gives its head
-    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
-    server.start()
-    try:
-        host, port = server.get_host_and_port()
-        for name, value in {
-            "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-            "AWS_ACCESS_KEY_ID": "me",
-            "AWS_SECRET_ACCESS_KEY": "secret",
-        }.items():
+    with aws_server() as url:
+        for name, value in {"AWS_ENDPOINT_URL": url, **KEYS}.items():
             monkeypatch.setenv(name, value)
         # Other tests of this process may have used it before, without the policies that Ray looks for.
-        requests.post(f"http://{host}:{port}/moto-api/reset", timeout=10).raise_for_status()
+        requests.post(f"{url}/moto-api/reset", timeout=10).raise_for_status()
         _up("aws")
         ec2 = boto3.resource("ec2", region_name="us-west-2")
         machines = list(ec2.instances.all())
@@ -249,8 +242,6 @@ def test_aws_is_asked_for_a_head_and_a_worker_in_us_west_2a(home: Path, monkeypa
             rules = ec2.SecurityGroup(group["GroupId"]).ip_permissions
             from_outside = [rule for rule in rules if rule.get("IpRanges")]
             assert [(rule["FromPort"], rule["ToPort"]) for rule in from_outside] == [(22, 22)]
-    finally:
-        server.stop()
 
 
 def test_own_machines_are_the_ones_named_in_the_file(home: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from settings import Settings
 from tests import pictures
+from tests.aws_server import KEYS, aws_server
 from training.datasets import breast_cancer, cifar10
 from training.errors import DataError
 
@@ -147,20 +148,14 @@ def test_shipped_csv_is_scikit_learns(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def s3() -> Iterator[str]:
     """An S3 server on loopback with one public and one private bucket; yields its address."""
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    url = f"http://{host}:{port}"
-    client = boto3.client(
-        "s3", endpoint_url=url, region_name="us-east-1", aws_access_key_id="user", aws_secret_access_key="secret"
-    )
-    for bucket, acl in (("open-data", "public-read"), ("private-data", "private")):
-        client.create_bucket(Bucket=bucket)
-        client.put_object(Bucket=bucket, Key="folder/table.csv", Body=breast_cancer.CSV.read_bytes(), ACL=acl)
-    yield url
-    server.stop()
+    with aws_server() as url:
+        client = boto3.client(
+            "s3", endpoint_url=url, region_name="us-east-1", aws_access_key_id="user", aws_secret_access_key="secret"
+        )
+        for bucket, acl in (("open-data", "public-read"), ("private-data", "private")):
+            client.create_bucket(Bucket=bucket)
+            client.put_object(Bucket=bucket, Key="folder/table.csv", Body=breast_cancer.CSV.read_bytes(), ACL=acl)
+        yield url
 
 
 @pytest.mark.parametrize("address", ["s3://anonymous@open-data/folder/table.csv", "s3://private-data/folder/table.csv"])
@@ -169,8 +164,8 @@ def test_table_is_read_from_s3(
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", s3)
     if "anonymous@" not in address:
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "user")
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+        for name, value in KEYS.items():
+            monkeypatch.setenv(name, value)
     assert breast_cancer.read_with_ray(address).fingerprint() == breast_cancer.read_shipped().fingerprint()
 
 

@@ -15,6 +15,8 @@ from pydantic_settings import CliApp
 
 from training.errors import ConfigError
 
+# The module that trains each model, as a library and as a command.
+TRAINERS = {"cifar10": "training.cifar10", "breast-cancer": "training.breast_cancer"}
 SCALABLE_DEFAULT = ["mean radius", "mean texture"]
 
 

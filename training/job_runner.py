@@ -19,11 +19,10 @@ from typing import Any, NoReturn
 
 from settings import Settings, get_settings
 from training import jobs, ray_session
+from training.config import TRAINERS
 from training.errors import TrainingError
 from training.progress import REGISTERING
 from training.records import write_json
-
-TRAINERS = {"cifar10": "training.cifar10", "breast-cancer": "training.breast_cancer"}
 
 
 class Files:

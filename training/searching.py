@@ -208,8 +208,9 @@ class _Watch(tune.Callback):
         elif self._budget.used_up:
             self._end(trial, "interrupted", self._budget.because)
         else:
-            share = f"the best {self._plan.search.reduction}th".replace("2th", "half").replace("3th", "third")
-            self._end(trial, "stopped", f"ASHA: after {last['step']} {step}s it was not among {share}")
+            reduction = self._plan.search.reduction
+            share = {2: "half", 3: "third"}.get(reduction, f"{reduction}th")
+            self._end(trial, "stopped", f"ASHA: after {last['step']} {step}s it was not among the best {share}")
 
     def on_trial_error(self, trial: Any, **_: Any) -> None:
         self._end(trial, "failed", _sentence(_error_of(trial)))

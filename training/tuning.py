@@ -23,15 +23,13 @@ import numpy as np
 from models.registry import Registry
 from settings import MODEL_NAMES, Settings, available_cpus, get_settings
 from training import publishing, ray_session, studies, tracking
-from training.config import from_command_line
+from training.config import TRAINERS, from_command_line
 from training.errors import ConfigError, TrainingError
 from training.progress import Listener
 from training.records import new_id
 from training.studies import Best, Header, Trial
 from training.study_recorder import Recorder, recording
 from training.tune_config import TUNE_SCHEMAS, TuneBreastCancer, TuneCifar10, TuneJob
-
-TRAIN_MODULES = {"cifar10": "training.cifar10", "breast-cancer": "training.breast_cancer"}
 
 
 def tune(
@@ -242,7 +240,7 @@ def _json(space: Any) -> str:
 def train_command(model: str, config: dict[str, Any]) -> str:
     """The command line that trains with a configuration; options that have their default are left out."""
     usual = TUNE_SCHEMAS[model].TUNABLE.schema().model_dump(mode="json")
-    words = ["python", "-m", TRAIN_MODULES[model]]
+    words = ["python", "-m", TRAINERS[model]]
     for name, value in config.items():
         if value == usual[name]:
             continue

@@ -16,15 +16,15 @@ from ui import sign_in, uploads
 from ui.batch_check import CHAMPION, OWN, TEST, Upload, check, example_link, start_label, version_choices
 from ui.cards import LIVE, code_box, html, notice, quiet, which_model
 from ui.client import IMAGES, TABLE, ApiError, Client, Headers
+from ui.jobs_view import BATCH, QUEUED
 from ui.snippets import batch_code, public_api
-from ui.updates import Sent, updates
+from ui.updates import Sent, offered, updates
 from ui.uploads import Given
 from ui.visitor import headers_for_change, permission
 
 FORM = ["why_not", "signing", "signed", "why", "own", "how", "pictures", "table", "check", "another"]
 FORM += ["version", "start", "code"]
 EXAMPLE_ROWS, EXAMPLE_SEED = 6, 1
-QUEUED = "Asked for. Watch it on this page; you may also go away and come back."
 SEEN_BY = (
     "Whoever can open this page can see the results: names, values and answers. Give only what they may see. "
     "The file itself is deleted when its prediction is done, or after an hour."
@@ -93,7 +93,7 @@ class Form:
             "table": gr.update(visible=allowed.may and model == TABLE and upload is None),
             "check": check(upload) if upload else "",
             "another": gr.update(visible=upload is not None),
-            "version": gr.update(choices=versions) if version in names else gr.update(choices=versions, value=CHAMPION),
+            "version": offered(versions, version),
             "start": gr.update(value=start_label(what, upload), interactive=allowed.may and not missing),
             "code": code,
         }
@@ -152,7 +152,7 @@ class Form:
         config = {"upload": upload["id"] if upload else None, "version": version}
         try:
             headers = await headers_for_change(self.api, request, token)
-            job = await self.api.predict_batch(model, config, headers)
+            job = await self.api.queue(BATCH, model, config, headers)
         except ApiError as error:
             gone = upload is not None and await self._is_gone(upload, request, token)
             return gr.skip(), notice(str(error), "problem"), None if gone else gr.skip()

@@ -167,11 +167,6 @@ class Client:
         """One study with every trial."""
         return await self._json("GET", f"/tuning/{quote(study, safe='')}")
 
-    async def tune(self, name: str, config: dict[str, Any], headers: Headers) -> dict[str, Any]:
-        """Queue a study; the job as it was queued."""
-        wanted = {"kind": "tune", "model": name, "config": config}
-        return await self._json("POST", "/jobs", json=wanted, headers=headers)
-
     async def champion(self, name: str) -> dict[str, Any]:
         """Figures of the version that is champion now."""
         return await self._json("GET", f"/models/{name}/versions/champion/evaluation")
@@ -192,9 +187,9 @@ class Client:
         """The last lines that a job printed."""
         return (await self._json("GET", f"/jobs/{quote(job_id, safe='')}/logs", params={"lines": LOG_LINES}))["log"]
 
-    async def train(self, name: str, config: dict[str, Any], headers: Headers) -> dict[str, Any]:
-        """Queue a training; the job as it was queued."""
-        wanted = {"kind": "train", "model": name, "config": config}
+    async def queue(self, kind: str, name: str, config: dict[str, Any], headers: Headers) -> dict[str, Any]:
+        """Queue a training, a study or a batch prediction; the job as it was queued."""
+        wanted = {"kind": kind, "model": name, "config": config}
         return await self._json("POST", "/jobs", json=wanted, headers=headers)
 
     async def upload(self, model: str, files: list[tuple[str, BinaryIO]], headers: Headers) -> dict[str, Any]:
@@ -211,11 +206,6 @@ class Client:
     async def forget(self, upload_id: str, headers: Headers) -> None:
         """Delete an upload that nobody wants to use any more."""
         await self._send("DELETE", f"/uploads/{quote(upload_id, safe='')}", headers=headers)
-
-    async def predict_batch(self, name: str, config: dict[str, Any], headers: Headers) -> dict[str, Any]:
-        """Queue a batch prediction; the job as it was queued."""
-        wanted = {"kind": "batch_predict", "model": name, "config": config}
-        return await self._json("POST", "/jobs", json=wanted, headers=headers)
 
     async def rows(self, job_id: str, wanted: dict[str, Any]) -> dict[str, Any]:
         """Some rows of a batch prediction's result, and how many there are of that kind."""

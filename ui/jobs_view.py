@@ -27,6 +27,8 @@ STATES = {
 }
 CANCELLABLE, RESUMABLE = {"queued", "running"}, {"stopped", "failed", "interrupted"}
 ENDED = RESUMABLE | {"succeeded"}
+QUEUED = "Asked for. Watch it on this page; you may also go away and come back."
+LOOKS = {"failed": "problem", "interrupted": "warning", "stopped": "warning", "succeeded": "good"}
 TEST_SET, OWN_FILES = "the test set", "own files"
 CHOSEN_OPTIONS = {
     "epochs": "epochs",
@@ -199,10 +201,7 @@ def headline(kind: str, job: Job | None, waits: str) -> str:
         return f"<h2>The {KINDS[kind].one}</h2>{quiet(KINDS[kind].not_yet)}"
     words = state(job).rstrip(".")
     text = f"{words[0].upper()}{words[1:]}. {waits}".strip()
-    look = {"failed": "problem", "interrupted": "warning", "stopped": "warning", "succeeded": "good"}.get(
-        job["state"], "info"
-    )
-    return f"<h2>{escape(title(job))}</h2>{quiet(options(job))}{notice(text, look)}"
+    return f"<h2>{escape(title(job))}</h2>{quiet(options(job))}{notice(text, LOOKS.get(job['state'], 'info'))}"
 
 
 def bar(job: Job | None) -> str:

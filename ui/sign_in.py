@@ -11,7 +11,7 @@ from typing import Any
 
 import gradio as gr
 
-from ui.cards import html, notice
+from ui.cards import LIVE, html, notice
 from ui.client import ApiError, Client
 from ui.updates import EVENTS, Sent
 from ui.visitor import SIGN_IN, Permission, sign_in
@@ -50,7 +50,7 @@ def build(name: str) -> Fields:
                 label="Admin's token", type="password", autofocus=False, max_lines=1, html_attributes=no_memory
             )
             enter = gr.Button("Sign in", elem_classes="air-enter")
-        note = html(html_template='<div role="status">${value}</div>')
+        note = html(html_template=LIVE)
     return Fields(signing, password, enter, note)
 
 

@@ -14,8 +14,9 @@ import gradio as gr
 from ui import sign_in, study_space
 from ui.cards import LIVE, html, notice, quiet, which_model
 from ui.client import IMAGES, TABLE, ApiError, Client
+from ui.jobs_view import QUEUED, TUNE
 from ui.train_form import SEED, number
-from ui.updates import Sent, updates
+from ui.updates import Sent, offered, updates
 from ui.visitor import headers_for_change, permission
 
 FORM = ["why_not", "signing", "signed", "why", "start", "preset", "space", "faults"]
@@ -27,7 +28,6 @@ FIELDS = {
     "seed": ("Seed", SEED),
 }
 FIELD_FAULT = re.compile(r"^config\.(\w+): (.*)", re.DOTALL)
-QUEUED = "Asked for. Watch it on this page; you may also go away and come back."
 SEE_SPACE = "Something is wrong with what to try. It is said beside the field."
 SEE_FIELD = "Something is wrong with “{}”. It is said above the field."
 WHAT_TO_TRY = "What to try"
@@ -80,13 +80,12 @@ class Form:
             searches = await self.api.searches(model)
         except ApiError as error:
             return updates(FORM, before, {"why": notice(str(error), "warning")})
-        offered = [preset_choice(model, search) for search in searches["searches"]]
-        names = [name for _, name in offered]
+        choices = [preset_choice(model, search) for search in searches["searches"]]
+        names = [name for _, name in choices]
         picked = preset if preset in names else names[0]
         now = sign_in.shown(allowed) | {
             "start": gr.update(interactive=allowed.may),
-            # What a person has chosen is left to them: they may be choosing again right now.
-            "preset": gr.update(choices=offered, **({} if preset in names else {"value": picked})),
+            "preset": offered(choices, preset),
             "space": {"key": f"{model} {picked}", "rows": study_space.rows(model, searches, picked)},
         }
         if before.get("space") != now["space"]:
@@ -115,7 +114,7 @@ class Form:
                 return _answer(notice(SEE_SPACE if faults else _see(wrong), "problem"), faults, wrong)
             own = study_space.rows(model, searches, preset)
             tried = {"space": study_space.space(rows)} if rows and rows != own else {}
-            job = await self.api.tune(model, {"preset": preset} | given | tried, headers)
+            job = await self.api.queue(TUNE, model, {"preset": preset} | given | tried, headers)
         except ApiError as error:
             faults, wrong = study_space.refused(str(error), rows), _refused(str(error))
             said = SEE_SPACE if faults else _see(wrong) if wrong else str(error)

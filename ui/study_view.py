@@ -13,11 +13,10 @@ from typing import Any
 from urllib.parse import quote
 
 from ui.cards import listed, notice, percent, quiet
-from ui.jobs_view import ENDED, KINDS, TITLES, TUNE, Job, ahead, bar, duration, moment
+from ui.jobs_view import ENDED, KINDS, LOOKS, TITLES, TUNE, Job, ahead, bar, duration, moment
 from ui.study_words import STUDY_STATES, metric_of, number, parameter
 
 SHOWN = 12
-LOOKS = {"failed": "problem", "interrupted": "warning", "stopped": "warning", "succeeded": "good"}
 SHIPPED = "came with the program"
 KEPT = "The trials that had ended are kept."
 

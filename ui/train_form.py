@@ -15,7 +15,8 @@ import gradio as gr
 from ui import handover, sign_in
 from ui.cards import LIVE, html, notice, which_model
 from ui.client import IMAGES, TABLE, ApiError, Client
-from ui.updates import Sent, updates
+from ui.jobs_view import QUEUED, TRAIN
+from ui.updates import Sent, offered, updates
 from ui.visitor import headers_for_change, permission
 
 FORM = ["why_not", "signing", "signed", "why", "train", "preset", "image_options", "table_options", "learn"]
@@ -37,7 +38,6 @@ OPTIONS: dict[str, dict[str, tuple[str, ...]]] = {
 LEARN = "Learn from corrections"
 LEARN_INFO = "Pictures whose answer somebody corrected on the Images screen, besides the usual ones."
 NOTHING_TO_LEARN = "There are none yet: correct an answer on the Images screen."
-QUEUED = "Asked for. Watch it on this page; you may also go away and come back."
 
 
 def preset_choice(preset: dict[str, Any]) -> tuple[str, str]:
@@ -94,11 +94,9 @@ class Form:
             presets = await self.api.presets(model)
         except ApiError as error:
             return updates(FORM, before, {"why": notice(str(error), "warning")})
-        names, offered = [item["preset"] for item in presets], [preset_choice(item) for item in presets]
         now = sign_in.shown(allowed) | {
             "train": gr.update(interactive=allowed.may),
-            # What a person has chosen is left to them: they may be choosing again right now.
-            "preset": gr.update(choices=offered) if preset in names else gr.update(choices=offered, value=names[0]),
+            "preset": offered([preset_choice(item) for item in presets], preset),
             "image_options": gr.update(visible=_in_sight(model == IMAGES)),
             "table_options": gr.update(visible=_in_sight(model == TABLE)),
             "learn": gr.update(visible=model == IMAGES) | await self._learnable(model),
@@ -172,7 +170,7 @@ class Form:
                 given["use_corrections"] = True
             config = next((item["config"] for item in await self.api.presets(model) if item["preset"] == preset), {})
             carried = handover.carried(taken, model, OPTIONS[model])
-            job = await self.api.train(model, carried | config | given, headers)
+            job = await self.api.queue(TRAIN, model, carried | config | given, headers)
         except ApiError as error:
             return gr.skip(), notice(str(error), "problem")
         return job["id"], notice(QUEUED, "good")
