@@ -165,9 +165,9 @@ def _fit_on_workers(
                 datasets_to_split=["train"], execution_options=ExecutionOptions(preserve_order=True)
             ),
             scaling_config=ScalingConfig(num_workers=config.num_workers, resources_per_worker={"CPU": 1}),
-            run_config=fitting.run_config(settings, model_module.NAME, WORKER_RESTARTS, run_name),
+            run_config=fitting.run_config(settings, model_module.NAME, run_name),
         )
-        result = fitting.fit(trainer)
+        result = fitting.fit(trainer, WORKER_RESTARTS)
     return RayTrainReportCallback.get_model(result.checkpoint), history
 
 
