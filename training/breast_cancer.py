@@ -26,12 +26,13 @@ from training import evaluation, fitting, progress, publishing, ray_session, tra
 from training.breast_cancer_worker import LABEL, as_matrix, boost, booster_params, figures_of, train_loop
 from training.config import TrainBreastCancer, from_command_line
 from training.datasets import breast_cancer as dataset
-from training.errors import ConfigError, TrainingError
+from training.errors import ConfigError, TrainingError, telling_of_a_full_disk
 from training.progress import REGISTERING, Listener
 
 WORKER_RESTARTS = 1
 
 
+@telling_of_a_full_disk()
 def train(
     config: TrainBreastCancer, settings: Settings, listener: Listener | None = None, run_name: str | None = None
 ) -> tuple[str, Path, dict[str, float]]:

@@ -25,15 +25,16 @@ from settings import Settings, available_cpus, get_settings
 from training import fitting, progress, publishing, ray_session, tracking
 from training.cifar10_data import Loaded, config_of_network, load
 from training.cifar10_evaluation import Evaluated, golden_answers
-from training.cifar10_loaders import TRAIN, from_torch, streamed
 from training.cifar10_worker import STATE, train_loop
 from training.config import TrainCifar10, from_command_line
-from training.errors import TrainingError
+from training.datasets.cifar10_ray import TRAIN, from_torch, streamed
+from training.errors import TrainingError, telling_of_a_full_disk
 from training.progress import REGISTERING, Listener
 
 WORKER_RESTARTS = 2
 
 
+@telling_of_a_full_disk()
 def train(
     config: TrainCifar10, settings: Settings, listener: Listener | None = None, run_name: str | None = None
 ) -> tuple[str, Path, dict[str, float]]:

@@ -41,16 +41,22 @@ class Loaded:
         """Pictures in an epoch."""
         return len(self.stored) if self.train is None else len(self.train[1])
 
-    def setup(self, config: TrainCifar10) -> dict[str, Any]:
-        """What ``training.cifar10_worker.make_learner`` takes; the images lie in Ray's object store."""
-        import ray
-
+    def recipe(self, config: TrainCifar10) -> dict[str, Any]:
+        """The ``setup`` of a ``training.cifar10_learner.Learner``; plain numbers and words."""
         return {
             "job": config.model_dump(),
             "epochs": config.chosen.epochs,
             "network": config_of_network(config, len(self.splits.labels)),
             "preprocessor": self.preprocessor,
             "augmentation": {"translate": config.chosen.translate, "cutout": config.chosen.cutout},
+        }
+
+    def setup(self, config: TrainCifar10) -> dict[str, Any]:
+        """The recipe and its images in Ray's object store: what ``training.cifar10_worker.make_learner`` takes."""
+        import ray
+
+        return {
+            **self.recipe(config),
             "count": self.train_count,
             "images": None if self.train is None else [ray.put(part) for part in self.train],
             "sample": ray.put(self.sample),

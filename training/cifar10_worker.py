@@ -17,7 +17,8 @@ import torch
 from ray.train.torch import get_device, prepare_model
 
 from training.cifar10_learner import Learner
-from training.cifar10_loaders import TRAIN, Loader, MemoryLoader, ShardLoader
+from training.cifar10_loaders import Loader, MemoryLoader, ShardLoader
+from training.datasets.cifar10_ray import TRAIN
 from training.ray_session import give_way
 
 STATE = "training.pt"

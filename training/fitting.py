@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import uuid
 from typing import Any
 
 from settings import Settings
-from training.errors import DataError, TrainingError, innermost
-
-DISK_FULL = "No space left on device"
+from training.errors import TrainingError, disk_full
 
 
 def run_config(settings: Settings, model: str, name: str | None) -> Any:
@@ -62,11 +59,7 @@ def _unwrapped(error: BaseException) -> BaseException:
 
 def _hopeless(cause: BaseException) -> TrainingError | None:
     """The error to tell when it would come again."""
-    if isinstance(cause, TrainingError):
-        return cause
-    if (isinstance(cause, OSError) and cause.errno == errno.ENOSPC) or DISK_FULL in str(cause):
-        return DataError(f"The disk is full ({innermost(cause)}). Free some space, or set AIR_HOME elsewhere.")
-    return None
+    return cause if isinstance(cause, TrainingError) else disk_full(cause)
 
 
 def _first_line(error: BaseException) -> str:
