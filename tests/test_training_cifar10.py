@@ -77,6 +77,7 @@ def test_diverging_loss_names_step_and_rate() -> None:
 
 
 def test_training_and_serving_see_the_same_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recipe, "TRANSLATE", 0)
     monkeypatch.setattr(recipe, "NOISY_SHARE", 0)
     images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3), dtype=np.uint8))
     preprocessor = {"size": 32, "mean": [0.5, 0.4, 0.3], "std": [0.2, 0.2, 0.2]}
