@@ -144,7 +144,6 @@ def _fit(
 ) -> tuple[dict[str, torch.Tensor], dict[int, dict[str, float]]]:
     """Train on the cluster; returns the weights of the last epoch and the figures of every epoch."""
     import ray
-    from ray.train import ScalingConfig
     from ray.train.torch import TorchTrainer
 
     history: dict[int, dict[str, float]] = {}
@@ -166,11 +165,7 @@ def _fit(
                 "threads": max(1, available_cpus() // config.num_workers),
                 "board": board,
             },
-            scaling_config=ScalingConfig(
-                num_workers=config.num_workers,
-                use_gpu=gpu,
-                resources_per_worker={"CPU": 1, "GPU": 1} if gpu else {"CPU": 1},
-            ),
+            scaling_config=fitting.scaling_config(settings, config.num_workers, gpu),
             run_config=fitting.run_config(settings, model_module.NAME, WORKER_RESTARTS, run_name),
         )
         result = fitting.fit(trainer)

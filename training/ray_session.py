@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,8 @@ def connect(settings: Settings, **overrides: Any) -> None:
     else:
         # Workers inherit this environment; a runtime_env would cost a second start of its agent.
         os.environ["PYTHONPATH"] = str(ROOT)
+        # The workers of a training speak to each other without a token: on this machine by loopback alone.
+        os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo" if sys.platform == "linux" else "lo0")
         options |= {
             "address": "local",
             "num_cpus": LOGICAL_CPUS_PER_CORE * available_cpus(),
