@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import uuid
 from typing import Any
 
 from settings import Settings
 from training.errors import ConfigError, TrainingError
-
-FINEST_CPU = 0.01
 
 
 def scaling_config(settings: Settings, num_workers: int, gpu: bool = False) -> Any:
@@ -23,7 +22,8 @@ def scaling_config(settings: Settings, num_workers: int, gpu: bool = False) -> A
 
     has = ray.cluster_resources()
     shared = has.get("CPU", 0) * (1 - settings.air_data_cpu_share) / num_workers
-    resources: dict[str, float] = {"CPU": max(FINEST_CPU, min(1.0, shared // FINEST_CPU * FINEST_CPU))}
+    hundredths = min(100, max(1, math.floor(round(100 * shared, 6))))
+    resources: dict[str, float] = {"CPU": hundredths / 100}
     memory = settings.air_train_memory_mb * 1024**2
     if num_workers * memory > has.get("memory", 0):
         raise ConfigError(
