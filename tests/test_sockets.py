@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import grpc
 import pytest
@@ -87,6 +88,10 @@ def test_ray_answers_nothing_without_the_token(app: RunningApp) -> None:
         service = core_worker_pb2_grpc.CoreWorkerServiceStub(channel)
         answer = _status(service.GetCoreWorkerStats, core_worker_pb2.GetCoreWorkerStatsRequest())
         assert answer == grpc.StatusCode.UNAUTHENTICATED
+
+
+def test_token_is_readable_for_its_user_alone(app: RunningApp) -> None:
+    assert (Path.home() / ".ray" / "auth_token").stat().st_mode & 0o777 == 0o600
 
 
 def test_agent_that_takes_jobs_answers_nothing_without_the_token(app: RunningApp) -> None:
