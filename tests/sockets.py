@@ -71,7 +71,8 @@ def documented() -> list[Row]:
 def listening(app: RunningApp) -> set[Listening]:
     """Every TCP socket that listens and every UDP socket that is bound, of any process of the app."""
     found = set()
-    for process in app.processes():
+    # Ray's agents rename themselves and take their environment with it: they are known by who started them.
+    for process in {*app.processes(), *psutil.Process(app.process.pid).children(recursive=True)}:
         try:
             name = _name(process)
             connections = process.net_connections("inet")

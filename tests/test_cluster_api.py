@@ -18,7 +18,7 @@ from tests.running_app import RunningApp
 
 PICTURE = (ROOT / "docs" / "example.png").read_bytes()
 PNG = {"Content-Type": "image/png"}
-DONE_S = 240
+DONE_S = 600
 
 
 @pytest.fixture

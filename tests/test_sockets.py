@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import grpc
 import pytest
 import requests
-from ray.core.generated import (
-    core_worker_pb2,
-    core_worker_pb2_grpc,
-    gcs_service_pb2,
-    gcs_service_pb2_grpc,
-    node_manager_pb2,
-    node_manager_pb2_grpc,
-)
-from ray.serve.generated import serve_pb2, serve_pb2_grpc
 
 from tests import sockets
 from tests.running_app import RunningApp
 
-DONE_S = 240
+DONE_S = 600
 FIRST_HTTP_PORT = 30_000
 CHANGES = ["/api/models/cifar10/promote", "/api/cluster/kill"]
 
@@ -31,8 +23,8 @@ def _ports(app: RunningApp, process: str, loopback: bool = True) -> list[int]:
     return sorted(one.port for one in found if one.process.startswith(process) and one.on_loopback == loopback)
 
 
-@pytest.fixture
-def training(app: RunningApp):
+@pytest.fixture(scope="module")
+def training(app: RunningApp) -> Iterator[None]:
     """A training of images with two workers, which have found each other; it is stopped afterwards."""
     jobs = f"{app.url}/api/jobs"
     config = {"preset": "quick", "epochs": 500, "max_images": 500, "num_workers": 2}
@@ -61,33 +53,23 @@ def test_one_port_of_each_replica_alone_listens_beyond_this_machine(app: Running
     assert sorted(beyond) == sorted(replicas)
 
 
-def _status(call, request) -> grpc.StatusCode:
-    with pytest.raises(grpc.RpcError) as refused:
-        call(request, timeout=10)
-    return refused.value.code()
+def _refusal(port: int, method: str) -> str:
+    """What a gRPC port of Ray says to a call without the token."""
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel, pytest.raises(grpc.RpcError) as refused:
+        channel.unary_unary(f"/ray.{method}")(b"", timeout=20)
+    return refused.value.code().name
 
 
 def test_ray_answers_nothing_without_the_token(app: RunningApp) -> None:
     [gcs] = _ports(app, "gcs_server")
-    with grpc.insecure_channel(f"127.0.0.1:{gcs}") as channel:
-        nodes = gcs_service_pb2_grpc.NodeInfoGcsServiceStub(channel)
-        jobs = gcs_service_pb2_grpc.JobInfoGcsServiceStub(channel)
-        asked = [
-            (nodes.GetAllNodeInfo, gcs_service_pb2.GetAllNodeInfoRequest()),
-            (jobs.GetAllJobInfo, gcs_service_pb2.GetAllJobInfoRequest()),
-        ]
-        assert [_status(*one) for one in asked] == [grpc.StatusCode.UNAUTHENTICATED] * 2
-    answers = []
-    for port in _ports(app, "raylet"):
-        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-            raylet = node_manager_pb2_grpc.NodeManagerServiceStub(channel)
-            answers.append(_status(raylet.GetNodeStats, node_manager_pb2.GetNodeStatsRequest()))
-    assert set(answers) == {grpc.StatusCode.UNAUTHENTICATED}
+    for method in ("rpc.NodeInfoGcsService/GetAllNodeInfo", "rpc.JobInfoGcsService/GetAllJobInfo"):
+        assert _refusal(gcs, method) == "UNAUTHENTICATED"
+    raylet = _ports(app, "raylet")
+    for method in ("rpc.NodeManagerService/GetNodeStats", "rpc.ObjectManagerService/Push"):
+        # One port places work, the other moves objects; neither knows the calls of the other.
+        assert sorted(_refusal(port, method) for port in raylet) == ["UNAUTHENTICATED", "UNIMPLEMENTED"]
     [worker] = _ports(app, "ray::JobSupervisor")
-    with grpc.insecure_channel(f"127.0.0.1:{worker}") as channel:
-        service = core_worker_pb2_grpc.CoreWorkerServiceStub(channel)
-        answer = _status(service.GetCoreWorkerStats, core_worker_pb2.GetCoreWorkerStatsRequest())
-        assert answer == grpc.StatusCode.UNAUTHENTICATED
+    assert _refusal(worker, "rpc.CoreWorkerService/GetCoreWorkerStats") == "UNAUTHENTICATED"
 
 
 def test_token_is_readable_for_its_user_alone(app: RunningApp) -> None:
@@ -111,12 +93,10 @@ def test_open_port_of_a_replica_answers_nothing_without_the_token(app: RunningAp
     ports = _ports(app, "ray::ServeReplica:", loopback=False)
     assert len(ports) >= 5
     for port in ports:
-        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-            replica = serve_pb2_grpc.ASGIServiceStub(channel)
-            assert _status(replica.HandleRequest, serve_pb2.ASGIRequest()) == grpc.StatusCode.UNAUTHENTICATED
+        assert _refusal(port, "serve.ASGIService/HandleRequest") == "UNAUTHENTICATED"
 
 
-def _replies_of_replicas(app: RunningApp, ask) -> list[int]:
+def _replies_of_replicas(app: RunningApp, ask: Callable[[str], requests.Response]) -> list[int]:
     ports = [port for port in _ports(app, "ray::ServeReplica:") if FIRST_HTTP_PORT <= port < FIRST_HTTP_PORT + 1_000]
     statuses = []
     for port in ports:
@@ -133,7 +113,10 @@ def test_replicas_own_ports_refuse_foreign_names(app: RunningApp, path: str) -> 
     def ask(url: str) -> requests.Response:
         return requests.get(url + path, headers={"Host": "studio.example"}, timeout=10)
 
-    assert set(_replies_of_replicas(app, ask)) == {403}
+    statuses = _replies_of_replicas(app, ask)
+    assert 403 in statuses
+    # A replica has nothing at the paths of another.
+    assert set(statuses) <= {403, 404}
 
 
 @pytest.mark.parametrize("path", CHANGES)

@@ -83,7 +83,7 @@ def _processes(cluster: Cluster, workload: str, new: set[int]) -> str:
     hosts = _hosts(cluster)
     found = sorted(
         (process for process in cluster["processes"] if process["workload"] == workload),
-        key=lambda process: (process["kind"], process["does"], process["pid"]),
+        key=lambda process: (process["kind"], process["model"] is None, process["does"], process["pid"]),
     )
     items = "".join(
         f'<li data-pid="{process["pid"]}"><code>{process["pid"]}</code><span>{escape(process["does"])}'
