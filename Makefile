@@ -4,12 +4,13 @@
 # make proof-container   the Dockerfile's steps without a container engine; root, Debian, some 12 GB of disk
 # make bench-serving   requests a second beside FastAPI and LitServe; needs wrk and a quiet machine
 # make bench-batch     batch prediction beside plain processes; needs CIFAR10_DIR and a quiet machine
+# make bench-training  training through Ray beside plain PyTorch; needs CIFAR10_DIR and a quiet machine
 # make bench-tuning    what Ray Tune adds to a trial, and 50 trials; needs a quiet machine
 # make mlflow          MLflow's own page on the runs and studies of this AIR_HOME, loopback only
 PYTHON ?= python3
 VENV_PYTHON := .venv/bin/python
 
-.PHONY: run test doctor lint bench bench-serving bench-batch bench-tuning mlflow proof-container clean
+.PHONY: run test doctor lint bench bench-serving bench-batch bench-training bench-tuning mlflow proof-container clean
 
 run:
 	@$(PYTHON) bootstrap.py
@@ -40,6 +41,10 @@ bench-serving:
 bench-batch:
 	@$(PYTHON) bootstrap.py --dev
 	$(VENV_PYTHON) -m benchmarks.batch
+
+bench-training:
+	@$(PYTHON) bootstrap.py --dev
+	$(VENV_PYTHON) -m benchmarks.training
 
 bench-tuning:
 	@$(PYTHON) bootstrap.py --dev

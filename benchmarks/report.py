@@ -40,7 +40,7 @@ def header(wrk: str, sources: Iterable[str], rounds: int, seconds: float, held_s
     """When, on what and with what it was measured."""
     packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     return (
-        f"{date.today()}, {available_cpus()} cores of {_processor()}; Python {platform.python_version()}, {packages}, "
+        f"{date.today()}, {available_cpus()} cores of {processor()}; Python {platform.python_version()}, {packages}, "
         f"wrk {wrk}. {rounds} round(s) of {seconds:g} s a cell{', all else held still' if held_still else ''}; "
         f"median (smallest–largest). Inputs: {', '.join(sources)}.\n"
     )
@@ -88,7 +88,7 @@ def spread(values: list[float | None], digits: int) -> str:
     return f"{middle:,.{digits}f} ({low:,.{digits}f}–{high:,.{digits}f})"
 
 
-def _processor() -> str:
+def processor() -> str:
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):
             return line.partition(":")[2].strip()

@@ -15,14 +15,13 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-import ray
 import torch
 import xgboost as xgb
 
 from models.breast_cancer import scale
 from settings import available_cpus, get_settings
-from training import breast_cancer, breast_cancer_worker, cifar10, ray_session, studies
-from training.cifar10_worker import Learner
+from training import breast_cancer, breast_cancer_worker, cifar10_data, ray_session, studies
+from training.cifar10_worker import make_learner
 from training.config import JobConfig, TrainBreastCancer, TrainCifar10
 from training.datasets import breast_cancer as dataset
 from training.errors import ConfigError
@@ -52,21 +51,15 @@ def of_rows() -> Callable[[TrainBreastCancer], Figures]:
 def of_images(study: TuneCifar10, full: bool) -> Callable[[TrainCifar10], Figures]:
     """What trains the image model and gives its last figures."""
     part = {"max_images": None if full else study.max_images}
-    loaded = cifar10.load(get_settings(), study.base.model_copy(update=part))
-    references = {split: [ray.put(each) for each in loaded.images[split]] for split in ("train", "validation")}
+    loaded = cifar10_data.load(get_settings(), study.base.model_copy(update=part))
+    shared = loaded.setup(study.base)
     torch.set_num_threads(available_cpus())
 
     def train(config: TrainCifar10) -> Figures:
-        setup = {
-            "job": config.model_dump(),
-            "epochs": config.chosen.epochs if full else study.epochs,
-            "network": cifar10.config_of_network(config, len(loaded.splits.labels)),
-            "preprocessor": loaded.preprocessor,
-            "images": references,
-        }
-        learner = Learner(setup, torch.device("cpu"))
+        epochs = config.chosen.epochs if full else study.epochs
+        learner = make_learner({**shared, "job": config.model_dump(), "epochs": epochs}, torch.device("cpu"))
         figures: Figures = {}
-        for epoch in range(setup["epochs"]):
+        for epoch in range(epochs):
             figures = learner.epoch(epoch)
         return figures | learner.validate()
 

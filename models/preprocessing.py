@@ -14,8 +14,8 @@ def normalise(images: Tensor, preprocessor: dict[str, Any]) -> Tensor:
 
     ``preprocessor`` holds ``mean`` and ``std`` per channel in 0..1, fitted on training images.
     """
-    mean = torch.tensor(preprocessor["mean"], dtype=torch.float32) * 255
-    std = torch.tensor(preprocessor["std"], dtype=torch.float32) * 255
+    mean = torch.tensor(preprocessor["mean"], dtype=torch.float32, device=images.device) * 255
+    std = torch.tensor(preprocessor["std"], dtype=torch.float32, device=images.device) * 255
     return ((images.float() - mean) / std).permute(0, 3, 1, 2)
 
 

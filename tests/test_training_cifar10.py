@@ -14,6 +14,7 @@ from models.preprocessing import normalise
 from models.registry import Registry
 from settings import Settings
 from training import cifar10 as stage
+from training import cifar10_loaders as loaders
 from training import cifar10_recipe as recipe
 from training import outliers
 from training.config import TrainCifar10
@@ -76,11 +77,10 @@ def test_diverging_loss_names_step_and_rate() -> None:
 
 
 def test_training_and_serving_see_the_same_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recipe, "TRANSLATE", 0)
     monkeypatch.setattr(recipe, "NOISY_SHARE", 0)
     images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3), dtype=np.uint8))
     preprocessor = {"size": 32, "mean": [0.5, 0.4, 0.3], "std": [0.2, 0.2, 0.2]}
-    augment = recipe.Augmenter.make(preprocessor, 10, seed=0, outliers=False)
+    augment = recipe.Augmenter(preprocessor, 10, seed=0, outliers=False, device=torch.device("cpu"))
     trained_on, _ = augment(images, torch.arange(5), torch.zeros(5, dtype=torch.bool))
     served = normalise(images, preprocessor)
     assert torch.equal(trained_on, served)
@@ -88,7 +88,7 @@ def test_training_and_serving_see_the_same_pixels(monkeypatch: pytest.MonkeyPatc
 
 
 def test_workers_share_an_epoch_without_overlap() -> None:
-    shares = [np.concatenate(list(recipe.batches(1000, 100, 3, 0, rank, 2))) for rank in (0, 1)]
+    shares = [np.concatenate(list(loaders.batches(1000, 100, 3, 0, rank, 2))) for rank in (0, 1)]
     assert len(shares[0]) == len(shares[1]) == 500
     assert not set(shares[0]) & set(shares[1])
 

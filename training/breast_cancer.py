@@ -26,12 +26,13 @@ from training import evaluation, fitting, progress, publishing, ray_session, tra
 from training.breast_cancer_worker import LABEL, as_matrix, boost, booster_params, figures_of, train_loop
 from training.config import TrainBreastCancer, from_command_line
 from training.datasets import breast_cancer as dataset
-from training.errors import ConfigError, TrainingError
+from training.errors import ConfigError, TrainingError, telling_of_a_full_disk
 from training.progress import REGISTERING, Listener
 
 WORKER_RESTARTS = 1
 
 
+@telling_of_a_full_disk()
 def train(
     config: TrainBreastCancer, settings: Settings, listener: Listener | None = None, run_name: str | None = None
 ) -> tuple[str, Path, dict[str, float]]:
@@ -165,9 +166,9 @@ def _fit_on_workers(
                 datasets_to_split=["train"], execution_options=ExecutionOptions(preserve_order=True)
             ),
             scaling_config=fitting.scaling_config(settings, config.num_workers),
-            run_config=fitting.run_config(settings, model_module.NAME, WORKER_RESTARTS, run_name),
+            run_config=fitting.run_config(settings, model_module.NAME, run_name),
         )
-        result = fitting.fit(trainer)
+        result = fitting.fit(trainer, WORKER_RESTARTS)
     return RayTrainReportCallback.get_model(result.checkpoint), history
 
 

@@ -8,8 +8,6 @@ Plain PyTorch; Ray Train calls it, and so can anything else.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -24,10 +22,10 @@ from training.errors import DivergedError
 from training.outliers import draw
 
 MUON_LR = 0.24
-TRANSLATE = 2
 LABEL_SMOOTHING = 0.2
-NOISY_SHARE, NOISE_MAX = 0.3, 20.0
-OUTLIER_SHARE, OUTLIER_BANK = 0.04, 8_000
+NOISY_SHARE, NOISE_MAX = 0.15, 20.0
+OUTLIER_SHARE, OUTLIER_BANK = 0.02, 8_000
+MAX_EPOCHS = 1_000
 
 
 class Muon(torch.optim.Optimizer):
@@ -101,68 +99,86 @@ def set_learning_rate(chosen: list[torch.optim.Optimizer], done: float) -> None:
             group["lr"] = group["peak"] * (1 - done)
 
 
-@dataclass(frozen=True)
 class Augmenter:
-    """Turns uint8 training images into what the network sees in one step."""
+    """Turns uint8 training images into what the network sees in one step, on the device that they are on.
 
-    preprocessor: dict[str, Any]
-    classes: int
-    outliers: Tensor | None
-    generator: torch.Generator
+    Images move by up to ``translate`` pixels; ``cutout`` is the side of a square that is covered in each, 0 for none
+    (DeVries, Taylor, "Improved Regularization of Convolutional Neural Networks with Cutout", arXiv:1708.04552).
+    """
 
-    @classmethod
-    def make(cls, preprocessor: dict[str, Any], classes: int, seed: int, outliers: bool) -> Augmenter:
-        bank = _bank(seed) if outliers else None
-        return cls(preprocessor, classes, bank, torch.Generator().manual_seed(seed))
+    def __init__(
+        self,
+        preprocessor: dict[str, Any],
+        classes: int,
+        seed: int,
+        outliers: bool,
+        device: torch.device,
+        translate: int = 0,
+        cutout: int = 0,
+    ) -> None:
+        self._preprocessor, self._classes, self._seed, self._device = preprocessor, classes, seed, device
+        self._by, self._covered = translate, cutout
+        self._outliers = _bank(seed).to(device) if outliers else None
+        self._chance = torch.Generator(device)
+        self.begin(0)
+
+    def begin(self, epoch: int) -> None:
+        """Draw anew, from the seed and the epoch alone."""
+        self._chance.manual_seed(self._seed * MAX_EPOCHS + epoch)
 
     def __call__(self, images: Tensor, labels: Tensor, flip: Tensor) -> tuple[Tensor, Tensor]:
         """uint8 (n, 32, 32, 3), int64 (n,), bool (n,) → float (m, 3, 32, 32), target rows (m, classes)."""
-        targets = F.one_hot(labels, self.classes).float()
-        targets = targets * (1 - LABEL_SMOOTHING) + LABEL_SMOOTHING / self.classes
-        images = self._translate(torch.where(flip[:, None, None, None], images.flip(2), images))
-        if self.outliers is not None:
+        targets = F.one_hot(labels, self._classes).float()
+        targets = targets * (1 - LABEL_SMOOTHING) + LABEL_SMOOTHING / self._classes
+        images = self._translate(torch.where(flip.to(self._device)[:, None, None, None], images.flip(2), images))
+        if self._outliers is not None:
             count = max(1, round(OUTLIER_SHARE * len(images)))
-            chosen = torch.randint(len(self.outliers), (count,), generator=self.generator)
-            images = torch.cat((images, self.outliers[chosen]))
-            targets = torch.cat((targets, torch.full((count, self.classes), 1 / self.classes)))
-        pixels = normalise(images, self.preprocessor)
-        return self._noise(pixels), targets
+            images = torch.cat((images, self._outliers[self._draw(len(self._outliers), (count,))]))
+            targets = torch.cat((targets, torch.full((count, self._classes), 1 / self._classes, device=self._device)))
+        return self._cut_out(self._noise(normalise(images, self._preprocessor))), targets
+
+    def _draw(self, end: int, shape: tuple[int, ...]) -> Tensor:
+        return torch.randint(end, shape, generator=self._chance, device=self._device)
 
     def _translate(self, images: Tensor) -> Tensor:
-        n, height, width, _ = images.shape
-        padded = F.pad(images.permute(0, 3, 1, 2).float(), (TRANSLATE,) * 4, mode="reflect").to(torch.uint8)
-        shifts = torch.randint(2 * TRANSLATE + 1, (2, n), generator=self.generator)
-        out = torch.empty_like(images)
-        for dy in range(2 * TRANSLATE + 1):
-            for dx in range(2 * TRANSLATE + 1):
-                mask = (shifts[0] == dy) & (shifts[1] == dx)
-                out[mask] = padded[mask, :, dy : dy + height, dx : dx + width].permute(0, 2, 3, 1)
-        return out
+        """What comes in at an edge is its mirror image."""
+        n, height, width, channels = images.shape
+        padded = F.pad(images.permute(0, 3, 1, 2).float(), (self._by,) * 4, mode="reflect").to(torch.uint8)
+        padded = padded.permute(0, 2, 3, 1).reshape(n, height + 2 * self._by, -1)
+        down, right = self._draw(2 * self._by + 1, (2, n))
+        rows = down[:, None] + torch.arange(height, device=self._device)
+        columns = channels * right[:, None] + torch.arange(channels * width, device=self._device)
+        picked = padded[torch.arange(n, device=self._device)[:, None], rows]
+        return picked.gather(2, columns[:, None].expand(n, height, -1)).view(n, height, width, channels)
 
     def _noise(self, pixels: Tensor) -> Tensor:
         count = round(NOISY_SHARE * len(pixels))
-        strength = torch.rand(count, 1, 1, 1, generator=self.generator) * (
-            NOISE_MAX / 255 / min(self.preprocessor["std"])
-        )
-        chosen = torch.randperm(len(pixels), generator=self.generator)[:count]
-        pixels[chosen] += strength * torch.randn(pixels[chosen].shape, generator=self.generator)
+        on = {"generator": self._chance, "device": self._device}
+        strongest = NOISE_MAX / 255 / min(self._preprocessor["std"])
+        chosen = torch.randperm(len(pixels), **on)[:count]
+        strength = strongest * torch.rand(count, 1, 1, 1, **on)
+        pixels[chosen] += strength * torch.randn(count, *pixels.shape[1:], **on)
         return pixels
+
+    def _cut_out(self, pixels: Tensor) -> Tensor:
+        """The mean colour, 0 after normalisation, over a square that may reach over the edge."""
+        if self._covered == 0:
+            return pixels
+        n, _, height, width = pixels.shape
+        rows, columns = (self._span(n, size) for size in (height, width))
+        return pixels.masked_fill((rows[:, :, None] & columns[:, None, :])[:, None], 0.0)
+
+    def _span(self, n: int, size: int) -> Tensor:
+        """Which of ``size`` positions are covered, bool (n, size)."""
+        first = self._draw(size, (n, 1)) - self._covered // 2
+        at = torch.arange(size, device=self._device)
+        return (at >= first) & (at < first + self._covered)
 
 
 @lru_cache(maxsize=1)
 def _bank(seed: int) -> Tensor:
     """Outliers to draw from; they take seconds to make, and the trials of a study share a process and a seed."""
     return torch.from_numpy(draw(OUTLIER_BANK, seed))
-
-
-def batches(count: int, batch_size: int, epoch: int, seed: int, rank: int, world: int) -> Iterator[np.ndarray]:
-    """Index batches of one worker's share of an epoch; all workers get equally many."""
-    order = np.random.default_rng((seed, epoch)).permutation(count)
-    per_worker = max(1, batch_size // world)
-    steps = max(1, count // (per_worker * world))
-    for step in range(steps):
-        start = (step * world + rank) * per_worker
-        yield order[start : start + per_worker]
 
 
 def flips(index: np.ndarray, epoch: int, seed: int) -> Tensor:

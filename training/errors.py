@@ -8,6 +8,13 @@ TrainingError
 
 from __future__ import annotations
 
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+# As the kernel says it, and as SQLite does.
+DISK_FULL = ("No space left on device", "disk is full")
+
 
 class TrainingError(Exception):
     """Base class; str() is one sentence for a person."""
@@ -31,3 +38,25 @@ def innermost(error: BaseException) -> str:
         error = getattr(error, "cause", None) or error.__cause__
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0][:300] if lines else type(error).__name__
+
+
+def disk_full(error: BaseException) -> DataError | None:
+    """The error to tell when this one came of a full disk."""
+    cause = innermost(error)
+    if (isinstance(error, OSError) and error.errno == errno.ENOSPC) or any(words in cause for words in DISK_FULL):
+        return DataError(f"The disk is full ({cause}). Free some space, or set AIR_HOME elsewhere.")
+    return None
+
+
+@contextmanager
+def telling_of_a_full_disk() -> Iterator[None]:
+    """Raise DataError where the block, or the function it decorates, ends because a disk is full."""
+    try:
+        yield
+    except TrainingError:
+        raise
+    except Exception as error:
+        told = disk_full(error)
+        if told is None:
+            raise
+        raise told from error

@@ -36,6 +36,19 @@ def multiclass_figures(probabilities: np.ndarray, labels: np.ndarray, names: lis
     }
 
 
+def surest_mistakes(probabilities: np.ndarray, labels: np.ndarray, names: list[str], most: int) -> dict[str, list[Any]]:
+    """The wrong answers of highest probability, surest first, as columns: row, truth, answer, probability."""
+    sure, answers = probabilities.max(1), probabilities.argmax(1)
+    wrong = np.flatnonzero(answers != labels)
+    rows = wrong[np.argsort(-sure[wrong], kind="stable")][:most]
+    return {
+        "row": rows.tolist(),
+        "truth": [names[labels[row]] for row in rows],
+        "answer": [names[answers[row]] for row in rows],
+        "probability": [float(sure[row]) for row in rows],
+    }
+
+
 def mean_log_loss(probabilities: np.ndarray, labels: np.ndarray) -> float:
     """Mean of -log of the probability (n, classes) given to the true label (n,)."""
     return float(-np.log(np.maximum(probabilities[np.arange(len(labels)), labels], 1e-15)).mean())

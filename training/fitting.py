@@ -1,4 +1,7 @@
-"""Running a Ray Train trainer: what its workers ask for, where it keeps its state, and what is said when it fails."""
+"""Running a Ray Train trainer: what its workers ask for, where a run keeps its state, what is tried again.
+
+Also what is said when it fails.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import uuid
 from typing import Any
 
 from settings import Settings
-from training.errors import ConfigError, TrainingError
+from training.errors import ConfigError, TrainingError, disk_full
 
 
 def scaling_config(settings: Settings, num_workers: int, gpu: bool = False) -> Any:
@@ -34,8 +37,8 @@ def scaling_config(settings: Settings, num_workers: int, gpu: bool = False) -> A
     return ScalingConfig(num_workers=num_workers, use_gpu=gpu, resources_per_worker=resources)
 
 
-def run_config(settings: Settings, model: str, restarts: int, name: str | None) -> Any:
-    """The RunConfig of one run: its last checkpoint kept, ``restarts`` of its workers.
+def run_config(settings: Settings, model: str, name: str | None) -> Any:
+    """The RunConfig of one run, its last checkpoint kept.
 
     A run of a ``name`` that was there before goes on from its last checkpoint; without one it is new.
     """
@@ -45,22 +48,46 @@ def run_config(settings: Settings, model: str, restarts: int, name: str | None) 
         name=f"{model}-{name or uuid.uuid4().hex[:12]}",
         storage_path=str(settings.air_home / "runs"),
         checkpoint_config=CheckpointConfig(num_to_keep=1),
-        failure_config=FailureConfig(max_failures=restarts, controller_failure_limit=0),
+        # Ray Train would try again whatever went wrong; ``fit`` knows what would only go wrong again.
+        failure_config=FailureConfig(max_failures=0, controller_failure_limit=0),
     )
 
 
-def fit(trainer: Any) -> Any:
-    """``trainer.fit()``. Raises the TrainingError of a worker as it is, anything else as one sentence."""
-    from ray.train.v2.api.exceptions import TrainingFailedError, WorkerGroupError
+def fit(trainer: Any, restarts: int) -> Any:
+    """``trainer.fit()``; when workers die it goes on from the last checkpoint, ``restarts`` times.
 
-    try:
-        return trainer.fit()
-    except WorkerGroupError as error:
-        causes = [getattr(failure, "cause", failure) for failure in error.worker_failures.values()]
-        known = next((cause for cause in causes if isinstance(cause, TrainingError)), None)
-        raise known or TrainingError(f"Training stopped: {_first_line(causes[0])}") from None
-    except TrainingFailedError as error:
-        raise TrainingError(f"Training stopped: {_first_line(error)}") from None
+    Raises the TrainingError of a worker as it is and at once, anything else as one sentence.
+    """
+    from ray.train.v2.api.exceptions import TrainingFailedError
+
+    while True:
+        try:
+            return trainer.fit()
+        except TrainingFailedError as error:
+            causes = _causes(error)
+            hopeless = next(filter(None, map(_hopeless, causes)), None)
+            if hopeless is not None or restarts == 0:
+                raise hopeless or TrainingError(f"Training stopped: {_first_line(causes[0])}") from None
+            restarts -= 1
+            print(f"A worker died ({_first_line(causes[0])}); going on from the last epoch.", flush=True)
+
+
+def _causes(error: Any) -> list[BaseException]:
+    """What went wrong in each worker, or in Ray Train's controller, without what Ray puts around it."""
+    failures = getattr(error, "worker_failures", None)
+    failed = list(failures.values()) if failures else [getattr(error, "controller_failure", error)]
+    return [_unwrapped(failure) for failure in failed]
+
+
+def _unwrapped(error: BaseException) -> BaseException:
+    while (inner := getattr(error, "cause", None) or error.__cause__) is not None:
+        error = inner
+    return error
+
+
+def _hopeless(cause: BaseException) -> TrainingError | None:
+    """The error to tell when it would come again."""
+    return cause if isinstance(cause, TrainingError) else disk_full(cause)
 
 
 def _first_line(error: BaseException) -> str:

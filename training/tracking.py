@@ -89,6 +89,12 @@ def curves_figure(history: dict[int, dict[str, float]], title: str) -> go.Figure
     return figure
 
 
+def bars_figure(shares: dict[str, float], title: str) -> go.Figure:
+    """One bar for each name, 0..1."""
+    figure = go.Figure(go.Bar(x=list(shares), y=list(shares.values()), texttemplate="%{y:.1%}"))
+    return figure.update_layout(title=title, yaxis_range=[0, 1])
+
+
 def calibration_figure(calibration: dict[str, Any], title: str) -> go.Figure:
     """Share of right answers against stated confidence; the diagonal is perfect."""
     bins = calibration["bins"]

@@ -60,14 +60,13 @@ def cifar10(drawn: dict[str, Any], study: TuneCifar10, setup: dict[str, Any]) ->
     """Train a network with the drawn values; ``setup`` is a Learner's, but for the job and its epochs."""
     import torch
 
-    from training.cifar10_worker import Learner
+    from training.cifar10_worker import make_learner
 
     give_way()
     torch.set_num_threads(setup["threads"])
     config = study.TUNABLE.training_config(study.base, drawn)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    learner = Learner({**setup, "job": config.model_dump(), "epochs": study.epochs}, device)
-    learner.network.to(device)
+    learner = make_learner({**setup, "job": config.model_dump(), "epochs": study.epochs}, device)
     for epoch in range(study.epochs):
         figures = learner.epoch(epoch) | learner.validate()
         if epoch + 1 < study.epochs:

@@ -199,15 +199,10 @@ def _prepare_cifar10(config: TuneCifar10, settings: Settings) -> tuple[Any, dict
     import ray
     from ray import tune as ray_tune
 
-    from training import cifar10, trials
+    from training import cifar10_data, trials
 
-    loaded = cifar10.load(settings, config.base.model_copy(update={"max_images": config.max_images}))
-    setup = {
-        "network": cifar10.config_of_network(config.base, len(loaded.splits.labels)),
-        "preprocessor": loaded.preprocessor,
-        "images": {split: [ray.put(part) for part in loaded.images[split]] for split in ("train", "validation")},
-        "threads": max(1, available_cpus() // config.at_once(available_cpus())),
-    }
+    loaded = cifar10_data.load(settings, config.base.model_copy(update={"max_images": config.max_images}))
+    setup = loaded.setup(config.base) | {"threads": max(1, available_cpus() // config.at_once(available_cpus()))}
     trainable = ray_tune.with_parameters(trials.cifar10, study=config, setup=setup)
     gpus = min(1.0, ray.cluster_resources().get("GPU", 0) / config.at_once(available_cpus()))
     plan = _plan(config, trainable, config.epochs, gpus)

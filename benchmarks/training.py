@@ -1,0 +1,177 @@
+"""Training of the image model through Ray beside the same loop in plain PyTorch.
+
+    make bench-training           needs CIFAR10_DIR and a quiet machine; some 25 minutes on 2 cores
+
+Each round trains ``--preset`` with a seed of its own in three ways, one after the other: a plain process, one worker
+of Ray Train, two workers. All learn with ``training.cifar10_learner``, validate and keep their state after each
+epoch. Images a second are from the end of the first epoch to the end of the last, with all that lies between;
+start-up is shown apart. Ray's times are known to half a second.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import report
+from benchmarks.rounds import say
+from benchmarks.servers import clean_environment
+from settings import ROOT, Settings, available_cpus, get_settings
+from training import cifar10_data, ray_session
+from training.cifar10_data import Loaded
+from training.config import TrainCifar10
+from training.progress import Epoch, Listener
+
+ROUNDS = 3
+ENOUGH = 0.8
+PLAIN, ONE, TWO = "plain PyTorch, one process", "`training.cifar10`, 1 worker", "`training.cifar10`, 2 workers"
+AIMS = (
+    ("images/s, 1 worker ÷ plain", ONE, "images_per_s", "≥ 0.97", lambda ratio: ratio >= 0.97),
+    ("seconds to 80 %, 1 worker ÷ plain", ONE, "to_enough_s", "≤ 1.0", lambda ratio: ratio <= 1.0),
+    ("images/s, 2 workers ÷ plain", TWO, "images_per_s", "≥ 0.9", lambda ratio: ratio >= 0.9),
+)
+
+
+@dataclass
+class Run(Listener):
+    """One training; for Ray it listens to it."""
+
+    images: int
+    began: float = field(default_factory=time.time)
+    startup_s: float = 0.0
+    epochs: list[Epoch] = field(default_factory=list)
+
+    def step(self, done: int, total: int, note: dict[str, str]) -> None:  # noqa: ARG002 - as Listener's
+        """The first one ends the start-up."""
+        self.startup_s = self.startup_s or time.time() - self.began
+
+    def epoch(self, number: int, figures: Epoch) -> None:  # noqa: ARG002 - as Listener's
+        """Keep the figures and when they came."""
+        self.epochs.append(figures | {"ended": time.time()})
+
+    @property
+    def images_per_s(self) -> float:
+        """From the end of the first epoch to the end of the last."""
+        return self.images * (len(self.epochs) - 1) / (self.epochs[-1]["ended"] - self.epochs[0]["ended"])
+
+    @property
+    def to_enough_s(self) -> float | None:
+        """From the first step to the end of the first epoch that is good ENOUGH on validation; None if none is."""
+        for epoch in self.epochs:
+            if epoch["validation_accuracy"] >= ENOUGH:
+                first_s = self.images / self.epochs[0]["images_per_s"]
+                return first_s + epoch["ended"] - self.epochs[0]["ended"]
+        return None
+
+    @property
+    def accuracy(self) -> float:
+        """On validation, in the end."""
+        return self.epochs[-1]["validation_accuracy"]
+
+
+def plain(config: TrainCifar10, loaded: Loaded, scratch: Path) -> Run:
+    """In a process of its own, without Ray."""
+    (scratch / "setup.json").write_text(json.dumps(loaded.recipe(config)))
+    ended = subprocess.run(
+        [sys.executable, "-m", "benchmarks.peers.plain_training", str(scratch / "setup.json"), str(scratch / "a.npz")],
+        cwd=ROOT,
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if ended.returncode:
+        raise SystemExit(f"The plain training ended with {ended.returncode}:\n{ended.stderr}")
+    told = json.loads(ended.stdout.splitlines()[-1])
+    return Run(loaded.train_count, startup_s=told["startup_s"], epochs=told["epochs"])
+
+
+def through_ray(config: TrainCifar10, loaded: Loaded, settings: Settings) -> Run:
+    """By ``training.cifar10.fit``; Ray is there for its time only. Start-up is that of ``fit()``."""
+    import ray
+
+    from training.cifar10 import fit
+
+    ray_session.connect(settings)
+    try:
+        run = Run(loaded.train_count)
+        fit(config, settings, loaded, listener=run)
+    finally:
+        ray.shutdown()
+    return run
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description="Training through Ray beside plain PyTorch.")
+    parser.add_argument("--preset", choices=list(TrainCifar10.PRESETS), default="quick")
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    options = parser.parse_args()
+    import ray
+
+    runs: dict[str, list[Run]] = {PLAIN: [], ONE: [], TWO: []}
+    with tempfile.TemporaryDirectory(prefix="air-bench-") as folder:
+        scratch = Path(folder)
+        settings = get_settings().model_copy(update={"air_home": scratch / "home"})
+        ray_session.connect(settings)
+        loaded = cifar10_data.load(settings, TrainCifar10(preset=options.preset))
+        ray.shutdown()
+        _keep(loaded, scratch / "a.npz")
+        for seed in range(options.rounds):
+            say(f"round {seed + 1} of {options.rounds}")
+            config = TrainCifar10(preset=options.preset, seed=seed, num_workers=1)
+            runs[PLAIN].append(plain(config, loaded, scratch))
+            runs[ONE].append(through_ray(config, loaded, settings))
+            runs[TWO].append(through_ray(config.model_copy(update={"num_workers": 2}), loaded, settings))
+    _print(options.preset, loaded, runs)
+
+
+def _keep(loaded: Loaded, file: Path) -> None:
+    images, labels = loaded.train
+    held_out, known = loaded.validation
+    arrays = {"images": images, "labels": labels, "validation_images": held_out, "validation_labels": known}
+    np.savez(file, sample=loaded.sample, **arrays)
+
+
+def _print(preset: str, loaded: Loaded, runs: dict[str, list[Run]]) -> None:
+    packages = ", ".join(f"{name} {version(name)}" for name in ("ray", "torch"))
+    print(
+        f"{date.today()}, {available_cpus()} cores of {report.processor()}; Python {platform.python_version()}, "
+        f"{packages}. Preset {preset}, {loaded.train_count:,} images an epoch, {len(runs[PLAIN])} seeds; "
+        "median (smallest–largest).\n"
+    )
+    print("| | images/s | start-up, s | seconds to 80 % | validation accuracy |\n| --- | --- | --- | --- | --- |")
+    for title, made in runs.items():
+        row = [
+            report.spread([run.images_per_s for run in made], 0),
+            report.spread([run.startup_s for run in made], 1),
+            report.spread([run.to_enough_s for run in made], 0),
+            report.spread([run.accuracy for run in made], 4),
+        ]
+        print(f"| {title} | {' | '.join(row)} |")
+    print("\n| ratio | measured | aim | met |\n| --- | --- | --- | --- |")
+    for title, ours, figure, aim, met in AIMS:
+        pairs = zip(runs[ours], runs[PLAIN], strict=True)
+        figures = [(getattr(one, figure), getattr(other, figure)) for one, other in pairs]
+        if any(None in pair for pair in figures):
+            print(f"| {title} | – | {aim} | 80 % was not reached |")
+            continue
+        ratios = [one / other for one, other in figures]
+        print(f"| {title} | {report.spread(ratios, 2)} | {aim} | {'yes' if met(statistics.median(ratios)) else 'no'} |")
+    print("| seconds to 94 % on a GPU ÷ airbench | not measured | | |")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+"""The images as a training of ``training.cifar10`` takes them: read, decoded, completed, handed to its workers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from models.preprocessing import fit_preprocessor
+from settings import Settings
+from training import corrections
+from training.config import TrainCifar10
+from training.datasets import cifar10 as dataset
+from training.datasets import originals
+
+SAMPLE_IMAGES = 5_000
+# uint8 (n, 32, 32, 3) and labels int64 (n,).
+Labelled = tuple[np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What a training learns from and is measured by, and what was fitted on it.
+
+    ``train`` is None where pictures are decoded while it trains; ``sample`` are some of them all the same.
+    """
+
+    splits: dataset.Splits
+    stored: dataset.Pictures
+    sample: np.ndarray
+    validation: Labelled
+    test: Labelled
+    preprocessor: dict[str, Any]
+    train: Labelled | None = None
+    originals: originals.Originals | None = None
+    corrections: int = field(default=0)
+
+    @property
+    def train_count(self) -> int:
+        """Pictures in an epoch."""
+        return len(self.stored) if self.train is None else len(self.train[1])
+
+    def recipe(self, config: TrainCifar10) -> dict[str, Any]:
+        """The ``setup`` of a ``training.cifar10_learner.Learner``; plain numbers and words."""
+        return {
+            "job": config.model_dump(),
+            "epochs": config.chosen.epochs,
+            "network": config_of_network(config, len(self.splits.labels)),
+            "preprocessor": self.preprocessor,
+            "augmentation": {"translate": config.chosen.translate, "cutout": config.chosen.cutout},
+        }
+
+    def setup(self, config: TrainCifar10) -> dict[str, Any]:
+        """The recipe and its images in Ray's object store: what ``training.cifar10_worker.make_learner`` takes."""
+        import ray
+
+        return {
+            **self.recipe(config),
+            "count": self.train_count,
+            "images": None if self.train is None else [ray.put(part) for part in self.train],
+            "sample": ray.put(self.sample),
+            "validation": [ray.put(part) for part in self.validation],
+        }
+
+
+def load(settings: Settings, config: TrainCifar10) -> Loaded:
+    """Read and decode the data. Raises DataError."""
+    splits = dataset.load(settings)
+    stored = splits.train
+    if config.max_images is not None:
+        stored = stored.take(np.arange(min(config.max_images, len(stored))))
+    print(
+        f"{splits.source}: {len(stored):,} training, {len(splits.validation):,} validation, "
+        f"{len(splits.test):,} test images; decoding",
+        flush=True,
+    )
+    validation, test = ((dataset.decode_with_ray(part), part.labels) for part in (splits.validation, splits.test))
+    if config.loader != "memory":
+        sample = dataset.decode_with_ray(stored.take(np.arange(min(SAMPLE_IMAGES, len(stored)))))
+        return Loaded(splits, stored, sample, validation, test, fit_preprocessor(sample))
+    train = dataset.decode_with_ray(stored), stored.labels
+    copies = originals.find(settings, train, validation, len(splits.labels))
+    if copies is not None:
+        print(f"{len(copies.train[1]):,} of the training images also without loss", flush=True)
+        train = _joined(train, copies.train)
+    corrected = 0
+    if config.use_corrections:
+        added, corrected = _corrections(config, settings, splits.labels, (validation[0], test[0]))
+        train = _joined(train, added)
+    sample, preprocessor = train[0][:SAMPLE_IMAGES], fit_preprocessor(train[0])
+    return Loaded(splits, stored, sample, validation, test, preprocessor, train, copies, corrected)
+
+
+def _corrections(
+    config: TrainCifar10, settings: Settings, labels: list[str], held_out: tuple[np.ndarray, ...]
+) -> tuple[Labelled, int]:
+    """Corrected pictures, each as often as its weight says, and how many there are."""
+    pixels, targets = corrections.training_pictures(settings, labels, list(held_out))
+    weight = config.correction_weight
+    print(f"{len(targets)} corrections, each as {weight} images", flush=True)
+    return (np.repeat(pixels, weight, axis=0), np.repeat(targets, weight)), len(targets)
+
+
+def _joined(one: Labelled, other: Labelled) -> Labelled:
+    return np.concatenate((one[0], other[0])), np.concatenate((one[1], other[1]))
+
+
+def config_of_network(config: TrainCifar10, classes: int) -> dict[str, Any]:
+    """What ``models.networks.build`` takes."""
+    if config.net == "lenet":
+        return {"net": "lenet", "num_classes": classes}
+    return {"net": "airnet", "num_classes": classes, "widths": list(config.chosen.widths)}

@@ -1,0 +1,84 @@
+"""Training pictures as Ray data sets, for workers that do not hold all of them: image, label and id in each row.
+
+``image`` is uint8 (32, 32, 3); ``id`` is a number that stays the picture's own in every epoch.
+"""
+
+from __future__ import annotations
+
+from zlib import crc32
+
+import numpy as np
+import pyarrow as pa
+import ray
+import ray.data
+import torch
+
+from models.images import ImageError, decode
+from training.datasets.cifar10 import SIZE, Pictures, decode_stored
+from training.errors import DataError
+from training.ray_session import give_way
+
+TRAIN = "train"
+BLOCK_PICTURES = 1_000
+DECODING_CPUS = 0.5
+
+
+def streamed(pictures: Pictures) -> ray.data.Dataset:
+    """A lazy data set of stored pictures, shuffled by blocks and decoded when a worker asks for them.
+
+    Reading it raises DataError for a picture that cannot be decoded.
+    """
+    columns = {"id": np.arange(len(pictures)), "label": pictures.labels, "stored": pictures.stored}
+    blocks = [pa.table(columns).slice(start, BLOCK_PICTURES) for start in range(0, len(pictures), BLOCK_PICTURES)]
+    return (
+        ray.data.from_arrow(blocks)
+        .randomize_block_order()
+        .map_batches(_decoded, fn_kwargs={"raw": pictures.raw}, batch_size=BLOCK_PICTURES, num_cpus=DECODING_CPUS)
+    )
+
+
+def _decoded(batch: dict[str, np.ndarray], raw: bool) -> dict[str, np.ndarray]:
+    give_way()
+    try:
+        images = decode_stored(list(batch["stored"]), raw)
+    except ImageError:
+        number = next(number for number, data in zip(batch["id"], batch["stored"], strict=True) if not _is_read(data))
+        raise DataError(f"Training picture {number} cannot be decoded; replace or remove it.") from None
+    return {"id": batch["id"], "label": batch["label"], "image": images}
+
+
+def _is_read(data: bytes) -> bool:
+    try:
+        decode(data, SIZE)
+    except ImageError:
+        return False
+    return True
+
+
+class TorchPictures(torch.utils.data.Dataset):
+    """Stored pictures as torchvision's CIFAR10 gives them: ``[i]`` is pixels uint8 (32, 32, 3) and a label."""
+
+    def __init__(self, pictures: Pictures) -> None:
+        self._stored = pictures.stored
+        self._labels, self._raw = pictures.labels, pictures.raw
+
+    def __len__(self) -> int:
+        return len(self._labels)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, int]:
+        return decode_stored([self._stored[index].as_py()], self._raw)[0], int(self._labels[index])
+
+
+def from_torch(pictures: Pictures) -> ray.data.Dataset:
+    """The chapter's path: a torch data set, read once, its pairs made into columns."""
+    return ray.data.from_torch(TorchPictures(pictures)).map_batches(to_labeled_image).materialize()
+
+
+def to_labeled_image(batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Pairs of pixels and label, as ``from_torch`` gives them, as columns; a picture's id is its checksum."""
+    images = np.stack([image for image, _ in batch["item"]])
+    return {
+        "image": images,
+        "label": np.array([label for _, label in batch["item"]]),
+        "id": np.array([crc32(image.tobytes()) for image in images]),
+    }
