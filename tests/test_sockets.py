@@ -47,10 +47,12 @@ def test_every_socket_that_listens_is_named_in_the_docs_and_no_other(app: Runnin
     assert [row for row in rows if not any(row.covers(one, app) for one in found)] == []
 
 
-def test_one_port_of_each_replica_alone_listens_beyond_this_machine(app: RunningApp, training: None) -> None:
-    beyond = [one.process for one in sockets.listening(app) if not one.on_loopback]
-    replicas = [process.cmdline()[0] for process in app.processes("ray::ServeReplica:")]
-    assert sorted(beyond) == sorted(replicas)
+def test_only_a_port_of_each_replica_and_where_training_workers_meet_listen_beyond_this_machine(
+    app: RunningApp, training: None
+) -> None:
+    beyond = [one.process.partition(".")[0] for one in sockets.listening(app) if not one.on_loopback]
+    replicas = [process.cmdline()[0].partition(".")[0] for process in app.processes("ray::ServeReplica:")]
+    assert sorted(beyond) == sorted([*replicas, "ray::RayTrainWorker"])
 
 
 def _refusal(port: int, method: str) -> str:
