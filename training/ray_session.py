@@ -68,7 +68,7 @@ def connect(settings: Settings, **overrides: Any) -> None:
     else:
         # Workers inherit this environment; a runtime_env would cost a second start of its agent.
         os.environ["PYTHONPATH"] = str(ROOT)
-        # The workers of a training speak to each other without a token: on this machine by loopback alone.
+        # Gloo, by which the workers of a training agree on weights, knows no token.
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo" if sys.platform == "linux" else "lo0")
         options |= {
             "address": "local",
