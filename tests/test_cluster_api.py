@@ -18,7 +18,7 @@ from tests.running_app import RunningApp
 
 PICTURE = (ROOT / "docs" / "example.png").read_bytes()
 PNG = {"Content-Type": "image/png"}
-DONE_S = 600
+DONE_S = 240
 
 
 @pytest.fixture
@@ -153,6 +153,7 @@ def test_admin_kills_a_training_worker_and_the_training_goes_on(public_app, admi
     ],
 )
 def test_what_cannot_be_killed_is_refused_with_a_sentence(admin, url, body, status, sentence):
+    _until(url, lambda seen: not _pids(seen, "RayTrainWorker"))  # those of the test before may be ending
     reply = admin.post(f"{url}/kill", json=body)
     assert reply.status_code == status
     assert sentence in reply.json()["error"]["message"]

@@ -13,7 +13,7 @@ import requests
 from tests import sockets
 from tests.running_app import RunningApp
 
-DONE_S = 600
+DONE_S = 400
 FIRST_HTTP_PORT = 30_000
 CHANGES = ["/api/models/cifar10/promote", "/api/cluster/kill"]
 
