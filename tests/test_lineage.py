@@ -23,12 +23,12 @@ def _can_unshare() -> bool:
 def test_blocks_lost_with_their_node_are_made_again_from_lineage() -> None:
     program = f"ip link set lo up && {sys.executable} -m tests.lost_node; exit $?"
     ended = subprocess.run(
-        ["unshare", "-n", "-p", "-f", "--mount-proc", "sh", "-c", program],
+        ["unshare", "-n", "-p", "-f", "--mount-proc", "--kill-child", "sh", "-c", program],
         cwd=ROOT,
         env={name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "AIR_"))},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=550,
     )
     assert ended.returncode == 0, ended.stderr[-3000:]
     told = json.loads(ended.stdout.splitlines()[-1])
