@@ -39,7 +39,7 @@ class Settings(BaseSettings):
     air_host: str = Field("127.0.0.1", description="address the public port binds")
     air_port: int = Field(7860, ge=1024, le=60000, description="the one public port")
     air_root_path: str = Field("", description="path under which a proxy in front serves AIR Studio, like /air")
-    air_storage: str | None = Field(None, description="where checkpoints go; default AIR_HOME/checkpoints")
+    air_storage: str | None = Field(None, description="a folder or s3://bucket/prefix; default in AIR_HOME")
     air_image_replicas: int = Field(2, ge=1, le=64, description="Serve replicas of the image model")
     air_table_replicas: int = Field(1, ge=1, le=64, description="Serve replicas of the table model")
     air_engine: Literal["auto", "openvino", "torch"] = Field("auto", description="what runs the image network")
@@ -66,6 +66,17 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         return path.expanduser().resolve() if path is not None else None
+
+    @field_validator("air_storage")
+    @classmethod
+    def _folder_or_address(cls, place: str | None) -> str | None:
+        if place is None:
+            return None
+        if "://" not in place:
+            return str(Path(place).expanduser().resolve())
+        if not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/?#\s]+(/[^/?#\s]+)*/?", place):
+            raise ValueError("a folder or an address like s3://bucket/prefix is needed")
+        return place.rstrip("/")
 
     @field_validator("air_host")
     @classmethod
@@ -94,9 +105,9 @@ class Settings(BaseSettings):
         return value.lower() if isinstance(value, str) else value
 
     @property
-    def checkpoints(self) -> Path:
-        """Folder that holds the published checkpoint folders."""
-        return Path(self.air_storage) if self.air_storage else self.air_home / "checkpoints"
+    def storage(self) -> str:
+        """Where published checkpoint folders stand: a folder of this machine, or an address like s3://bucket/air."""
+        return self.air_storage or str(self.air_home / "checkpoints")
 
     @property
     def tracking_uri(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from models import storage
 from settings import Settings
 from training.errors import TrainingError, disk_full
 
@@ -18,11 +19,18 @@ def run_config(settings: Settings, model: str, name: str | None) -> Any:
 
     return RunConfig(
         name=f"{model}-{name or uuid.uuid4().hex[:12]}",
-        storage_path=str(settings.air_home / "runs"),
+        **run_storage(settings),
         checkpoint_config=CheckpointConfig(num_to_keep=1),
         # Ray Train would try again whatever went wrong; ``fit`` knows what would only go wrong again.
         failure_config=FailureConfig(max_failures=0, controller_failure_limit=0),
     )
+
+
+def run_storage(settings: Settings) -> dict[str, Any]:
+    """``storage_path`` and ``storage_filesystem`` of Ray Train's runs: every node of a cluster writes there."""
+    runs = storage.source_of(settings, "runs") if settings.air_storage else str(settings.air_home / "runs")
+    filesystem, path = storage.filesystem_of(runs)
+    return {"storage_path": path, "storage_filesystem": filesystem}
 
 
 def fit(trainer: Any, restarts: int) -> Any:
