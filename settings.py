@@ -42,6 +42,8 @@ class Settings(BaseSettings):
     air_storage: str | None = Field(None, description="a folder or s3://bucket/prefix; default in AIR_HOME")
     air_image_replicas: int = Field(2, ge=1, le=64, description="Serve replicas of the image model")
     air_table_replicas: int = Field(1, ge=1, le=64, description="Serve replicas of the table model")
+    air_image_replicas_max: int | None = Field(None, ge=1, le=64, description="by load up to so many; default never")
+    air_table_replicas_max: int | None = Field(None, ge=1, le=64, description="the same for the table model")
     air_engine: Literal["auto", "openvino", "torch"] = Field("auto", description="what runs the image network")
     air_precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="what it calculates in")
     air_deadline_s: float = Field(30, gt=0, le=3600, description="a prediction that takes longer is given up")
@@ -84,6 +86,14 @@ class Settings(BaseSettings):
         if info.data.get("air_mode") == "local" and host not in LOOPBACK_NAMES:
             raise ValueError("AIR_MODE=local binds loopback only; set AIR_MODE=public as well")
         return host
+
+    @field_validator("air_image_replicas_max", "air_table_replicas_max")
+    @classmethod
+    def _not_fewer(cls, most: int | None, info: ValidationInfo) -> int | None:
+        fewest = info.field_name.removesuffix("_max")
+        if most is not None and most < info.data.get(fewest, 1):
+            raise ValueError(f"it must be at least {fewest.upper()}, {info.data[fewest]}")
+        return most
 
     @field_validator("air_trusted_proxies")
     @classmethod
