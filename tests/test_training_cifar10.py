@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from settings import Settings
 from training import cifar10 as stage
 from training import cifar10_loaders as loaders
 from training import cifar10_recipe as recipe
-from training import outliers
+from training import evaluation, outliers
 from training.config import TrainCifar10
 from training.datasets import cifar10 as dataset
 from training.errors import DivergedError
@@ -24,10 +25,10 @@ from training.errors import DivergedError
 
 @pytest.fixture(scope="module")
 def trained(training_settings: Settings) -> dict[str, Path]:
-    """Folders of two runs: the default network on one worker, the chapter's on two."""
+    """Folders of two runs: the default network on one worker, the chapter's on two, as the chapter loads."""
     runs = {
         "airnet": TrainCifar10(preset="quick", epochs=6, batch_size=60),
-        "lenet": TrainCifar10(net="lenet", epochs=12, batch_size=20, num_workers=2),
+        "lenet": TrainCifar10(net="lenet", loader="torch", epochs=12, batch_size=20, num_workers=2),
     }
     return {name: stage.train(config, training_settings)[1] for name, config in runs.items()}
 
@@ -60,6 +61,25 @@ def test_every_epoch_is_in_the_run(trained: dict[str, Path], training_settings: 
     )
 
 
+def test_run_shows_curves_confusion_calibration_classes_and_its_surest_mistakes(
+    trained: dict[str, Path], training_settings: Settings
+) -> None:
+    registry = Registry(training_settings)
+    versions = {item.folder: item for item in registry.versions("cifar10")}
+    for folder in trained.values():
+        run_id = versions[folder].run_id
+        shown = {Path(item.path).stem for item in registry.client.list_artifacts(run_id, "figures")}
+        assert shown == {"curves", "confusion", "calibration", "accuracy_by_class", "surest_mistakes"}
+        table = registry.client.download_artifacts(run_id, "tables/surest_mistakes.json")
+        mistakes = json.loads(Path(table).read_text())
+        rows = [dict(zip(mistakes["columns"], row, strict=True)) for row in mistakes["data"]]
+        wrong = 40 - round(40 * checkpoint.read_metadata(folder).metrics["validation_accuracy"])
+        assert len(rows) == min(wrong, 25)
+        assert all(row["truth"] != row["answer"] for row in rows)
+        sure = [row["probability"] for row in rows]
+        assert sure == sorted(sure, reverse=True)
+
+
 def test_first_version_of_a_fresh_home_is_the_shipped_one(
     training_settings: Settings, trained: dict[str, Path]
 ) -> None:
@@ -77,6 +97,7 @@ def test_diverging_loss_names_step_and_rate() -> None:
 
 
 def test_training_and_serving_see_the_same_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recipe, "TRANSLATE", 0)
     monkeypatch.setattr(recipe, "NOISY_SHARE", 0)
     images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3), dtype=np.uint8))
     preprocessor = {"size": 32, "mean": [0.5, 0.4, 0.3], "std": [0.2, 0.2, 0.2]}
@@ -103,3 +124,25 @@ def test_flip_alternates_between_epochs() -> None:
 def test_outlier_pictures_repeat_by_seed() -> None:
     assert np.array_equal(outliers.draw(16, 1), outliers.draw(16, 1))
     assert not np.array_equal(outliers.draw(16, 1), outliers.draw(16, 2))
+
+
+def test_surest_mistakes_are_the_wrong_answers_of_highest_probability() -> None:
+    answers = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8], [0.3, 0.7]])
+    told = evaluation.surest_mistakes(answers, np.array([0, 1, 0, 0]), ["cat", "dog"], most=2)
+    assert told == {"row": [2, 3], "truth": ["cat", "cat"], "answer": ["dog", "dog"], "probability": [0.8, 0.7]}
+
+
+def test_augmented_image_is_the_image_moved_by_up_to_two_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recipe, "NOISY_SHARE", 0)
+    preprocessor = {"size": 32, "mean": [0.0] * 3, "std": [1.0] * 3}
+    image = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    images = torch.from_numpy(np.stack([image] * 200))
+    augment = recipe.Augmenter(preprocessor, 10, seed=0, outliers=False, device=torch.device("cpu"))
+    pixels, _ = augment(images, torch.zeros(200, dtype=torch.int64), torch.zeros(200, dtype=torch.bool))
+    padded = np.pad(image, ((2, 2), (2, 2), (0, 0)), mode="reflect")
+    moved = {padded[y : y + 32, x : x + 32].tobytes() for y in range(5) for x in range(5)}
+    seen = {np.rint(one.permute(1, 2, 0).numpy() * 255).astype(np.uint8).tobytes() for one in pixels}
+    assert seen == moved
+    augment.begin(0)
+    again, _ = augment(images, torch.zeros(200, dtype=torch.int64), torch.zeros(200, dtype=torch.bool))
+    assert torch.equal(pixels, again), "an epoch draws from the seed and its number alone"

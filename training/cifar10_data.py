@@ -48,7 +48,6 @@ class Loaded:
             "epochs": config.chosen.epochs,
             "network": config_of_network(config, len(self.splits.labels)),
             "preprocessor": self.preprocessor,
-            "augmentation": {"translate": config.chosen.translate, "cutout": config.chosen.cutout},
         }
 
     def setup(self, config: TrainCifar10) -> dict[str, Any]:

@@ -29,8 +29,7 @@ OnStep = Callable[[int, float, list[float]], None]
 
 
 class Learner:
-    """Learns the job of ``setup``: "job" (a TrainCifar10 as a dictionary), "epochs", "network", "preprocessor",
-    "augmentation" (``recipe.Augmenter``'s translate and cutout).
+    """Learns the job of ``setup``: "job" (a TrainCifar10 as a dictionary), "epochs", "network", "preprocessor".
 
     ``sample``, uint8 (n, 32, 32, 3), are training images to whiten the first layer by. An epoch depends on
     the seed, its number and the state before it alone: a run that goes on from a kept state ends as one
@@ -64,7 +63,6 @@ class Learner:
             seed=self._job["seed"] * 1000 + rank,
             outliers=self._job["net"] != "lenet",
             device=device,
-            **setup["augmentation"],
         )
 
     def epoch(self, epoch: int, on_step: OnStep | None = None) -> dict[str, float]:

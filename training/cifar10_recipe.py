@@ -22,6 +22,7 @@ from training.errors import DivergedError
 from training.outliers import draw
 
 MUON_LR = 0.24
+TRANSLATE = 2
 LABEL_SMOOTHING = 0.2
 NOISY_SHARE, NOISE_MAX = 0.15, 20.0
 OUTLIER_SHARE, OUTLIER_BANK = 0.02, 8_000
@@ -100,24 +101,12 @@ def set_learning_rate(chosen: list[torch.optim.Optimizer], done: float) -> None:
 
 
 class Augmenter:
-    """Turns uint8 training images into what the network sees in one step, on the device that they are on.
-
-    Images move by up to ``translate`` pixels; ``cutout`` is the side of a square that is covered in each, 0 for none
-    (DeVries, Taylor, "Improved Regularization of Convolutional Neural Networks with Cutout", arXiv:1708.04552).
-    """
+    """Turns uint8 training images into what the network sees in one step, on the device that they are on."""
 
     def __init__(
-        self,
-        preprocessor: dict[str, Any],
-        classes: int,
-        seed: int,
-        outliers: bool,
-        device: torch.device,
-        translate: int = 0,
-        cutout: int = 0,
+        self, preprocessor: dict[str, Any], classes: int, seed: int, outliers: bool, device: torch.device
     ) -> None:
         self._preprocessor, self._classes, self._seed, self._device = preprocessor, classes, seed, device
-        self._by, self._covered = translate, cutout
         self._outliers = _bank(seed).to(device) if outliers else None
         self._chance = torch.Generator(device)
         self.begin(0)
@@ -135,17 +124,17 @@ class Augmenter:
             count = max(1, round(OUTLIER_SHARE * len(images)))
             images = torch.cat((images, self._outliers[self._draw(len(self._outliers), (count,))]))
             targets = torch.cat((targets, torch.full((count, self._classes), 1 / self._classes, device=self._device)))
-        return self._cut_out(self._noise(normalise(images, self._preprocessor))), targets
+        return self._noise(normalise(images, self._preprocessor)), targets
 
     def _draw(self, end: int, shape: tuple[int, ...]) -> Tensor:
         return torch.randint(end, shape, generator=self._chance, device=self._device)
 
     def _translate(self, images: Tensor) -> Tensor:
-        """What comes in at an edge is its mirror image."""
+        """Each image moved by up to TRANSLATE pixels; what comes in at an edge is its mirror image."""
         n, height, width, channels = images.shape
-        padded = F.pad(images.permute(0, 3, 1, 2).float(), (self._by,) * 4, mode="reflect").to(torch.uint8)
-        padded = padded.permute(0, 2, 3, 1).reshape(n, height + 2 * self._by, -1)
-        down, right = self._draw(2 * self._by + 1, (2, n))
+        padded = F.pad(images.permute(0, 3, 1, 2).float(), (TRANSLATE,) * 4, mode="reflect").to(torch.uint8)
+        padded = padded.permute(0, 2, 3, 1).reshape(n, height + 2 * TRANSLATE, -1)
+        down, right = self._draw(2 * TRANSLATE + 1, (2, n))
         rows = down[:, None] + torch.arange(height, device=self._device)
         columns = channels * right[:, None] + torch.arange(channels * width, device=self._device)
         picked = padded[torch.arange(n, device=self._device)[:, None], rows]
@@ -159,20 +148,6 @@ class Augmenter:
         strength = strongest * torch.rand(count, 1, 1, 1, **on)
         pixels[chosen] += strength * torch.randn(count, *pixels.shape[1:], **on)
         return pixels
-
-    def _cut_out(self, pixels: Tensor) -> Tensor:
-        """The mean colour, 0 after normalisation, over a square that may reach over the edge."""
-        if self._covered == 0:
-            return pixels
-        n, _, height, width = pixels.shape
-        rows, columns = (self._span(n, size) for size in (height, width))
-        return pixels.masked_fill((rows[:, :, None] & columns[:, None, :])[:, None], 0.0)
-
-    def _span(self, n: int, size: int) -> Tensor:
-        """Which of ``size`` positions are covered, bool (n, size)."""
-        first = self._draw(size, (n, 1)) - self._covered // 2
-        at = torch.arange(size, device=self._device)
-        return (at >= first) & (at < first + self._covered)
 
 
 @lru_cache(maxsize=1)

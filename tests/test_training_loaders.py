@@ -1,0 +1,109 @@
+"""How training images reach the workers: each once an epoch, decoded on the way where memory is short."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+from PIL import Image
+
+from settings import Settings
+from tests import pictures
+from training import cifar10 as stage
+from training import cifar10_data
+from training import cifar10_loaders as loaders
+from training.config import TrainCifar10
+from training.datasets import cifar10_ray
+from training.datasets.cifar10 import Pictures, decode_stored
+from training.errors import ConfigError, describe
+
+STORE_MB = 128
+DISTINCT, TIMES = 500, 120
+
+
+@pytest.fixture(scope="module")
+def small_store(tmp_path_factory: pytest.TempPathFactory, small_cifar10: Path) -> Iterator[Settings]:
+    """A Ray whose object store holds 128 MiB."""
+    import ray
+
+    from training import ray_session
+
+    home = tmp_path_factory.mktemp("home")
+    settings = Settings(air_home=home, cifar10_dir=small_cifar10, air_object_store_mb=STORE_MB)
+    ray_session.connect(settings)
+    yield settings
+    ray.shutdown()
+
+
+@pytest.fixture(scope="module")
+def many() -> Pictures:
+    """60,000 pictures of one colour and noise each, 184 MB when decoded; label i has colour 25 i."""
+    random = np.random.default_rng(0)
+    stored, labels = [], np.arange(DISTINCT) % 10
+    for label in labels:
+        pixels = np.clip(25 * label + random.normal(0, 9, (32, 32, 3)), 0, 255).astype(np.uint8)
+        stored.append(pictures.encoded(Image.fromarray(pixels), "JPEG"))
+    index = np.tile(np.arange(DISTINCT), TIMES)
+    return Pictures(pa.array(stored, type=pa.binary()).take(pa.array(index)), labels[index], raw=False)
+
+
+def test_memory_loader_gives_each_image_once_an_epoch_and_each_worker_its_share() -> None:
+    images = np.arange(40, dtype=np.uint8)[:, None, None, None] * np.ones((1, 32, 32, 3), dtype=np.uint8)
+    labels = np.arange(40)
+    seen = []
+    for rank in (0, 1):
+        loader = loaders.MemoryLoader(images, labels, 10, seed=3, rank=rank, world=2, device=torch.device("cpu"))
+        assert loader.steps == 4
+        for pixels, known, ids in loader.epoch(5):
+            assert (pixels[:, 0, 0, 0] == known).all()
+            assert (known.numpy() == ids).all()
+            seen += known.tolist()
+    assert sorted(seen) == list(range(40))
+
+
+def test_stream_of_more_than_the_object_store_holds_gives_each_picture_once(
+    small_store: Settings, many: Pictures
+) -> None:
+    assert len(many) * 32 * 32 * 3 > 1.3 * STORE_MB * 2**20
+    loader = loaders.ShardLoader(
+        cifar10_ray.streamed(many).iterator(), len(many), 500, seed=0, world=1, device=torch.device("cpu")
+    )
+    assert loader.steps == 120
+    epochs = []
+    for number in range(2):
+        ids: list[int] = []
+        for images, labels, numbers in loader.epoch(number):
+            assert images.shape == (500, 32, 32, 3)
+            assert (np.abs(images.float().mean((1, 2, 3)) - 25 * labels) < 9).all()
+            ids += numbers.tolist()
+        epochs.append(ids)
+    assert sorted(epochs[0]) == sorted(epochs[1]) == list(range(60_000))
+    assert epochs[0] != epochs[1], "not shuffled"
+
+
+def test_network_learns_from_a_stream_larger_than_the_object_store(small_store: Settings, many: Pictures) -> None:
+    config = TrainCifar10(net="lenet", loader="stream", epochs=1, num_workers=2)
+    small = cifar10_data.load(small_store, config)
+    held_out = (decode_stored(many.stored.slice(0, 200).to_pylist(), raw=False), many.labels[:200])
+    streamed = cifar10_data.Loaded(small.splits, many, held_out[0], held_out, held_out, small.preprocessor)
+    _, history = stage.fit(config, small_store, streamed)
+    assert history[0]["validation_accuracy"] >= 0.8
+
+
+def test_the_chapters_pairs_become_columns(small_store: Settings, many: Pictures) -> None:
+    few = many.take(np.arange(30))
+    rows = sorted(cifar10_ray.from_torch(few).take_all(), key=lambda row: row["id"])
+    wanted = decode_stored(few.stored.to_pylist(), raw=False)
+    assert sorted(row["label"] for row in rows) == sorted(few.labels)
+    assert {row["image"].tobytes() for row in rows} == {image.tobytes() for image in wanted}
+    assert len({row["id"] for row in rows}) == 30
+
+
+def test_corrections_are_learned_from_in_memory_only() -> None:
+    with pytest.raises(ValueError, match="use_corrections needs the loader memory") as caught:
+        TrainCifar10(loader="stream", use_corrections=True)
+    assert isinstance(ConfigError(describe(caught.value)), ConfigError)

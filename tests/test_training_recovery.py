@@ -1,0 +1,174 @@
+"""Trainings that are cut off, fed bad data or run out of disk: they go on, or say why in a sentence."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+import torch
+
+from models import checkpoint
+from models.registry import Registry
+from settings import ROOT, Settings
+from training import cifar10 as stage
+from training import cifar10_data
+from training.cifar10_learner import Learner
+from training.cifar10_loaders import MemoryLoader
+from training.config import TrainCifar10
+from training.errors import DivergedError, TrainingError, telling_of_a_full_disk
+from training.progress import Epoch, Listener
+
+RUN = TrainCifar10(preset="quick", epochs=6, batch_size=60, num_workers=2)
+
+
+def _worker_processes() -> list[psutil.Process]:
+    """Ray Train's workers of this test's own Ray."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if "RayTrainWorker" in " ".join(process.cmdline()) and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+class Killer(Listener):
+    """Kills a worker when the second epoch is over; remembers each epoch that it is told of."""
+
+    def __init__(self) -> None:
+        self.killed: list[int] = []
+        self.told: dict[int, Epoch] = {}
+
+    def epoch(self, number: int, figures: Epoch) -> None:
+        """Called by the driver while it trains."""
+        self.told[number] = figures
+        if number == 1 and not self.killed:
+            victim = _worker_processes()[-1]
+            self.killed.append(victim.pid)
+            victim.kill()
+
+
+@pytest.fixture(scope="module")
+def loaded(training_settings: Settings) -> cifar10_data.Loaded:
+    """The small data set as a training takes it."""
+    return cifar10_data.load(training_settings, RUN)
+
+
+def test_run_whose_worker_is_killed_ends_as_one_that_was_left_alone(
+    training_settings: Settings, loaded: cifar10_data.Loaded, capsys: pytest.CaptureFixture[str]
+) -> None:
+    undisturbed, history = stage.fit(RUN, training_settings, loaded)
+    killer = Killer()
+    state, after = stage.fit(RUN, training_settings, loaded, listener=killer)
+    assert len(killer.killed) == 1
+    assert "going on from the last epoch" in capsys.readouterr().out
+    assert sorted(after) == sorted(history) == list(range(6))
+    for epoch in range(6):
+        assert after[epoch]["train_loss"] == pytest.approx(history[epoch]["train_loss"], rel=1e-4), epoch
+    assert after[5]["validation_accuracy"] == pytest.approx(history[5]["validation_accuracy"], abs=0.026)
+    assert all(torch.allclose(state[name], value, atol=1e-3) for name, value in undisturbed.items())
+
+
+def _learner(loaded: cifar10_data.Loaded) -> Learner:
+    config = RUN.model_copy(update={"epochs": 4})
+    device = torch.device("cpu")
+    loader = MemoryLoader(*loaded.train, config.batch_size, config.seed, 0, 1, device)
+    return Learner(loaded.recipe(config), loader, loaded.sample, loaded.validation, device)
+
+
+def test_run_that_goes_on_from_a_kept_state_ends_with_the_same_weights(
+    loaded: cifar10_data.Loaded, tmp_path: Path
+) -> None:
+    whole, first = _learner(loaded), _learner(loaded)
+    for epoch in range(4):
+        whole.epoch(epoch)
+    for epoch in range(2):
+        first.epoch(epoch)
+    torch.save(first.state(), tmp_path / "state.pt")
+    second = _learner(loaded)
+    second.restore(torch.load(tmp_path / "state.pt", weights_only=True))
+    for epoch in range(2, 4):
+        second.epoch(epoch)
+    weights = whole.network.state_dict()
+    assert all(torch.equal(value, weights[name]) for name, value in second.network.state_dict().items())
+
+
+def test_diverged_training_is_told_at_once_and_not_tried_again(
+    training_settings: Settings, loaded: cifar10_data.Loaded, capsys: pytest.CaptureFixture[str]
+) -> None:
+    versions = len(Registry(training_settings).versions("cifar10"))
+    wild = TrainCifar10(net="lenet", epochs=30, batch_size=10, learning_rate=10)
+    with pytest.raises(DivergedError, match=r"The loss became (nan|inf) at step \d+ with learning rate 0\.\d+"):
+        stage.train(wild, training_settings)
+    assert "going on" not in capsys.readouterr().out
+    assert len(Registry(training_settings).versions("cifar10")) == versions
+
+
+def test_picture_that_cannot_be_read_ends_a_streamed_training_with_its_number(
+    training_settings: Settings, small_cifar10: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = tmp_path / "pictures"
+    shutil.copytree(small_cifar10, copy)
+    for picture in sorted((copy / "train" / "dog").iterdir()):
+        picture.write_bytes(picture.read_bytes()[:90])
+    settings = training_settings.model_copy(update={"cifar10_dir": copy})
+    with pytest.raises(TrainingError, match=r"Training picture \d+ cannot be decoded; replace or remove it\."):
+        stage.train(TrainCifar10(net="lenet", loader="stream", epochs=1, batch_size=60), settings)
+    assert "going on" not in capsys.readouterr().out
+
+
+@pytest.mark.skipif(shutil.which("unshare") is None, reason="a disk of its own needs Linux's unshare")
+def test_full_disk_is_told_in_a_sentence_and_leaves_no_version(small_cifar10: Path, tmp_path: Path) -> None:
+    """AIR_HOME on a disk of 24 MB: the shipped models fit, the state of a training of ``best`` does not."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    train = f"{sys.executable} -m training.cifar10 --preset best --epochs 1 --max-images 40"
+    look = f"{sys.executable} -m models.registry"
+    left = f"find {disk} -name '*.partial'"
+    script = f"mount -t tmpfs -o size=24m tmpfs {disk} && {{ {train}; echo status $?; {look}; {left}; }}"
+    user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
+    ended = subprocess.run(
+        ["unshare", *user, "--mount", "sh", "-c", script],
+        cwd=ROOT,
+        env={**os.environ, "AIR_HOME": str(disk / "home"), "CIFAR10_DIR": str(small_cifar10)},
+        capture_output=True,
+        text=True,
+        timeout=400,
+        check=False,
+    )
+    errors = [line for line in ended.stderr.splitlines() if line.startswith("error:")]
+    assert len(errors) == 1, ended.stderr
+    assert errors[0].startswith("error: The disk is full (")
+    assert errors[0].endswith("). Free some space, or set AIR_HOME elsewhere.")
+    assert "Traceback" not in ended.stderr
+    status, *listed = ended.stdout[ended.stdout.index("status ") :].splitlines()
+    assert status == "status 2"
+    assert [line.split()[:2] for line in listed] == [["cifar10", "1"], ["breast-cancer", "1"]], "or partial folders"
+
+
+def test_full_database_counts_as_a_full_disk() -> None:
+    @telling_of_a_full_disk()
+    def write() -> None:
+        raise RuntimeError("(sqlite3.OperationalError) database or disk is full")
+
+    with pytest.raises(TrainingError, match="The disk is full"):
+        write()
+
+
+def test_checkpoint_holds_what_a_killed_run_leaves_behind_nothing_else(
+    training_settings: Settings, loaded: cifar10_data.Loaded
+) -> None:
+    runs = sorted((training_settings.air_home / "runs").glob("cifar10-*"), key=lambda run: run.stat().st_mtime)
+    kept = list(runs[0].rglob("training.pt"))
+    assert len(kept) == 1
+    state = torch.load(kept[0], weights_only=True)
+    assert state["epoch"] == 5
+    assert all(np.isfinite(value.numpy()).all() for value in state["network"].values())
+    assert checkpoint.verify(Registry(training_settings).resolve("cifar10").folder).model == "cifar10"
