@@ -275,7 +275,7 @@ class Proof:
     def down(self) -> None:
         """`ray down`; then look for anything of Ray on the machines."""
         self.ray("down", "-y", str(self.file))
-        left = processes("raylet", "gcs_server", "ray::", "haproxy", "app.py", "dashboard", "job_runner")
+        left = processes("raylet", "gcs_server", "ray::", "haproxy", "app.py", "dashboard", "training.job_runner")
         expect(left == [], f"processes are left: {left}")
         say("ray down: no process of Ray is left on any machine")
 
