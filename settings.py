@@ -56,6 +56,12 @@ class Settings(BaseSettings):
     )
     air_cpus: int | None = Field(None, ge=1, description="cores to use at most; default all that this process may")
     air_object_store_mb: int = Field(1024, ge=128, description="Ray object store of a local start, MiB")
+    air_block_mb: int = Field(4, ge=1, le=512, description="largest block that a batch prediction works on, MiB")
+    air_data_cpu_share: float = Field(
+        0.25, ge=0, le=0.9, description="of Ray's CPUs, what training workers leave to data tasks and serving"
+    )
+    air_nodes_by_load: bool = Field(False, description="the cluster starts nodes for what waits for a CPU")
+    air_train_memory_mb: int = Field(0, ge=0, description="memory that a training worker asks Ray for, MiB; 0: none")
     air_haproxy_stats_port: int | None = Field(None, description="loopback; default AIR_PORT+2")
     air_haproxy_metrics_port: int | None = Field(None, description="loopback; default AIR_PORT+3")
     air_fallback_port: int | None = Field(None, description="Serve's own proxy; default AIR_PORT+4")

@@ -1,4 +1,4 @@
-"""The control API: versions, evaluations, examples, health and the documentation of all routes.
+"""The control API: versions, evaluations, examples, jobs, the cluster, health and the documentation of all routes.
 
     serve run serve_deployments.control:app --route-prefix /api
 
@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from serve_deployments import (
+    cluster_routes,
     contract,
     correction_routes,
     difference_routes,
@@ -62,6 +63,7 @@ api.include_router(job_routes.router)
 api.include_router(upload_routes.router)
 api.include_router(correction_routes.router)
 api.include_router(tuning_routes.router)
+api.include_router(cluster_routes.router)
 api.include_router(protocol_v2.router)
 
 

@@ -6,7 +6,10 @@ beside every figure, as a scrape of the replicas one by one would.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections import Counter as Tally
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.core import Metric
@@ -70,6 +73,36 @@ class ReplicaMetrics:
     def text(self) -> str:
         """The figures in Prometheus' text form."""
         return generate_latest(self._registry).decode()
+
+    def totals(self) -> dict[str, Any]:
+        """Over all versions: requests, how many of them were refused, and the latency of half and of 99 in 100."""
+        samples = [sample for family in self._registry.collect() for sample in family.samples]
+        counted = [sample for sample in samples if sample.name == "air_requests_total"]
+        below: Tally[float] = Tally()
+        for sample in samples:
+            if sample.name == "air_request_seconds_bucket":
+                below[float(sample.labels["le"])] += sample.value
+        return {
+            "requests": int(sum(sample.value for sample in counted)),
+            "refused": int(sum(sample.value for sample in counted if int(sample.labels["status"]) >= 400)),
+            "p50_ms": _quantile(below, 0.5),
+            "p99_ms": _quantile(below, 0.99),
+        }
+
+
+def _quantile(below: Mapping[float, float], share: float) -> float | None:
+    """Milliseconds within which a share of the requests were answered, as straight between two buckets.
+
+    ``below`` has the number of requests that took at most so many seconds. None before the first.
+    """
+    wanted = share * max(below.values(), default=0)
+    lower, before = 0.0, 0.0
+    for upper, count in sorted(below.items()):
+        if count >= wanted > 0:
+            inside = (wanted - before) / (count - before)
+            return round(1000 * (lower if math.isinf(upper) else lower + inside * (upper - lower)), 2)
+        lower, before = upper, count
+    return None
 
 
 def merge(replicas: Iterable[tuple[str, str]]) -> bytes:

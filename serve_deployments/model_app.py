@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator
@@ -23,6 +24,7 @@ from importlib import import_module
 from typing import Any
 
 import numpy as np
+import ray
 from ray import serve
 from ray.exceptions import RayError
 from ray.serve.handle import DeploymentHandle
@@ -275,6 +277,19 @@ class ModelApp:
             "version": self.champion.version,
             "backend": self.champion.model.backend,
             "precision": self.champion.model.precision,
+        }
+
+    def figures(self) -> dict[str, Any]:
+        """What this replica serves, its process, and what it has answered since it started."""
+        return {
+            "replica": self.replica,
+            "model": self.name,
+            "version": self.champion.version,
+            "pid": os.getpid(),
+            "node": ray.get_runtime_context().get_node_id(),
+            "ongoing": self._ongoing,
+            "waiting": self.champion.batcher.waiting_rows,
+            **self.metrics.totals(),
         }
 
     def metrics_text(self) -> tuple[str, str]:

@@ -7,12 +7,16 @@ import logging
 from typing import Any
 
 from ray import serve
+from ray.exceptions import RayError
+from ray.serve.exceptions import RayServeException
 
 from serve_deployments.errors import NotFound
 from settings import MODEL_NAMES
 
 log = logging.getLogger("ray.serve")
 ASK_S = 3.0
+# What asking raises while a replica is away.
+GONE = (RayError, RayServeException, TimeoutError)
 
 
 def known(model: str) -> str:

@@ -15,21 +15,18 @@ import logging
 import time
 from typing import Literal
 
-from ray.exceptions import RayError
-from ray.serve.exceptions import RayServeException
-
 from models import gate, storage
 from models.checkpoint import CheckpointError
 from models.registry import CHAMPION, PREVIOUS, InUse, RegisteredVersion, Registry, UnknownVersion
 from serve_deployments import replicas
 from serve_deployments.errors import Conflict, NotFound, Unavailable
+from serve_deployments.replicas import GONE
 from settings import MODEL_NAMES
 
 log = logging.getLogger("ray.serve")
 PREPARE_S = 60.0
 SWITCH_S = 30.0
 RETRY_S = 0.1
-GONE = (RayError, RayServeException, TimeoutError)
 
 
 class Swap:

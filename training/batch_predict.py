@@ -36,7 +36,6 @@ from training.errors import ConfigError, TrainingError, innermost
 from training.progress import Listener
 
 PICTURES_AT_ONCE, ROWS_AT_ONCE = 256, 4_096
-BLOCK_BYTES = 4 * 1024**2
 # Of the logical CPUs: a pool of 16 must fit on a laptop beside what serves.
 ACTOR_CPUS = 0.25
 FORMULA_STARTS = "=+-@\t\r"
@@ -52,7 +51,7 @@ def predict(
     listener = listener or Listener()
     listener.stage("looking at the data")
     ray_session.connect(settings)
-    _in_small_blocks_in_order()
+    _in_small_blocks_in_order(settings)
     version = _version(model, config.version, settings)
     features = storage.read_metadata(version.source).config.get("features", [])
     with open_source(model, config, features, settings) as source:
@@ -74,13 +73,13 @@ def _version(model: str, wanted: str, settings: Settings) -> RegisteredVersion:
     return version
 
 
-def _in_small_blocks_in_order() -> None:
+def _in_small_blocks_in_order(settings: Settings) -> None:
     """A data set keeps the context that it was made in, so this comes before the first."""
     import ray
 
     context = ray.data.DataContext.get_current()
     context.execution_options.preserve_order = True
-    context.target_max_block_size = BLOCK_BYTES
+    context.target_max_block_size = settings.air_block_mb * 1024**2
 
 
 def _answers(source: Source, model: str, features: list[str], workers: int) -> Iterator[pa.Table]:

@@ -147,7 +147,7 @@ def _fit_on_workers(
     """Boost on the cluster, each worker on its share of the rows."""
     import ray
     from ray.data import ExecutionOptions
-    from ray.train import DataConfig, ScalingConfig
+    from ray.train import DataConfig
     from ray.train.xgboost import RayTrainReportCallback, XGBoostTrainer
 
     history: dict[int, dict[str, float]] = {}
@@ -164,7 +164,7 @@ def _fit_on_workers(
             dataset_config=DataConfig(
                 datasets_to_split=["train"], execution_options=ExecutionOptions(preserve_order=True)
             ),
-            scaling_config=ScalingConfig(num_workers=config.num_workers, resources_per_worker={"CPU": 1}),
+            scaling_config=fitting.scaling_config(settings, config.num_workers),
             run_config=fitting.run_config(settings, model_module.NAME, run_name),
         )
         result = fitting.fit(trainer, WORKER_RESTARTS)

@@ -87,7 +87,6 @@ def fit(
     Raises TrainingError. Every GPU of the cluster gets a worker, unless ``num_workers`` says otherwise.
     """
     import ray
-    from ray.train import ScalingConfig
     from ray.train.torch import TorchTrainer
 
     history: dict[int, dict[str, float]] = {}
@@ -109,11 +108,7 @@ def fit(
                 "board": board,
             },
             datasets=_datasets(config, loaded),
-            scaling_config=ScalingConfig(
-                num_workers=workers,
-                use_gpu=gpus > 0,
-                resources_per_worker={"CPU": 1, "GPU": 1} if gpus else {"CPU": 1},
-            ),
+            scaling_config=fitting.scaling_config(settings, workers, gpu=gpus > 0),
             run_config=fitting.run_config(settings, model_module.NAME, run_name),
         )
         result = fitting.fit(trainer, WORKER_RESTARTS)

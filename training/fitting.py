@@ -1,13 +1,42 @@
-"""Running a Ray Train trainer: where a run keeps its state, what is tried again, and what is said when it fails."""
+"""Running a Ray Train trainer: what its workers ask for, where a run keeps its state, what is tried again.
+
+Also what is said when it fails.
+"""
 
 from __future__ import annotations
 
+import math
 import uuid
 from typing import Any
 
 from models import storage
 from settings import Settings
-from training.errors import TrainingError, disk_full
+from training.errors import ConfigError, TrainingError, disk_full
+
+
+def scaling_config(settings: Settings, num_workers: int, gpu: bool = False) -> Any:
+    """The ScalingConfig of ``num_workers`` workers, each with a GPU of its own where ``gpu`` is true.
+
+    Each asks for one of Ray's CPUs, or for less where all of them together would take more than
+    ``AIR_DATA_CPU_SHARE`` leaves: a data task that finds no CPU would be waited for without end. It asks for
+    ``AIR_TRAIN_MEMORY_MB`` of memory too. Raises ConfigError when there is not so much. A cluster that starts
+    nodes for what waits (``AIR_NODES_BY_LOAD``) is asked for a whole CPU each: a worker that fits starts none.
+    """
+    import ray
+    from ray.train import ScalingConfig
+
+    has = ray.cluster_resources()
+    shared = has.get("CPU", 0) * (1 - settings.air_data_cpu_share) / num_workers
+    hundredths = 100 if settings.air_nodes_by_load else min(100, max(1, math.floor(round(100 * shared, 6))))
+    resources: dict[str, float] = {"CPU": hundredths / 100}
+    memory = settings.air_train_memory_mb * 1024**2
+    if num_workers * memory > has.get("memory", 0) and not settings.air_nodes_by_load:
+        raise ConfigError(
+            f"num_workers: {num_workers} workers of {settings.air_train_memory_mb} MB (AIR_TRAIN_MEMORY_MB) are more "
+            f"than the {has.get('memory', 0) / 1024**2:.0f} MB that Ray has; take fewer, or ask for less memory."
+        )
+    resources |= ({"memory": memory} if memory else {}) | ({"GPU": 1} if gpu else {})
+    return ScalingConfig(num_workers=num_workers, use_gpu=gpu, resources_per_worker=resources)
 
 
 def run_config(settings: Settings, model: str, name: str | None) -> Any:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +70,8 @@ def connect(settings: Settings, **overrides: Any) -> None:
     else:
         # Workers inherit this environment; a runtime_env would cost a second start of its agent.
         os.environ["PYTHONPATH"] = str(ROOT)
+        # Gloo, by which the workers of a training agree on weights, knows no token.
+        os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo" if sys.platform == "linux" else "lo0")
         options |= {
             "address": "local",
             "num_cpus": LOGICAL_CPUS_PER_CORE * available_cpus(),
@@ -79,7 +83,15 @@ def connect(settings: Settings, **overrides: Any) -> None:
     except ConnectionError as error:
         token = " It asks for a token: set RAY_AUTH_MODE=token." if "token" in str(error.__cause__) else ""
         raise ConfigError(f"RAY_ADDRESS: no Ray could be joined at {settings.ray_address}.{token}") from error
+    _keep_token_private()
     quiet_ray_data()
+
+
+def _keep_token_private() -> None:
+    """Ray writes its token for every user of the machine to read, and who has it may run anything here."""
+    token = Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
+    with suppress(OSError):  # there is none, or it is another user's to protect
+        token.chmod(0o600)
 
 
 def private_folder(settings: Settings) -> dict[str, Any]:

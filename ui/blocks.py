@@ -11,7 +11,7 @@ from typing import Any
 import gradio as gr
 
 from settings import MAX_UPLOAD_BYTES
-from ui import batch, clock, header, images, retrain, sign_in, table, tuning
+from ui import batch, clock, cluster, header, images, retrain, sign_in, table, tuning
 from ui.client import Client
 from ui.theme import CSS, HEAD, THEME
 
@@ -52,6 +52,7 @@ def build(api_url: str, public_url: str | None = None) -> gr.Blocks:
             "Retrain": partial(retrain.build, session=session, taken=taken),
             "Tuning": partial(tuning.build, session=session, taken=taken),
             "Batch": partial(batch.build, session=session),
+            "Cluster": partial(cluster.build, session=session),
         }
         clocks: dict[gr.Tab, clock.Clock] = {}
         with gr.Tabs() as tabs:

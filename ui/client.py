@@ -21,6 +21,8 @@ DIFFERENCES_TIMEOUT = httpx.Timeout(120, connect=3)
 DIFFERENCES = 24
 # A quarter of a gigabyte is passed on and checked, each picture of it.
 UPLOAD_TIMEOUT = httpx.Timeout(600, connect=3)
+# A process is killed, and the call returns when another works in its place.
+KILL_TIMEOUT = httpx.Timeout(150, connect=3)
 TOP_K = 5
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 NOT_UP = "The service does not answer: it is starting, or it is down."
@@ -233,6 +235,14 @@ class Client:
         """Remove a version that is neither in service nor the one to go back to."""
         path = f"/models/{name}/versions/{quote(version, safe='')}/discard"
         await self._json("POST", path, headers=headers, timeout=MOVE_TIMEOUT)
+
+    async def cluster(self) -> dict[str, Any]:
+        """What runs where right now."""
+        return await self._json("GET", "/cluster")
+
+    async def kill(self, kind: str, headers: Headers) -> dict[str, Any]:
+        """Kill a replica or a training worker; what stands in its place, and after how many seconds."""
+        return await self._json("POST", "/cluster/kill", json={"kind": kind}, headers=headers, timeout=KILL_TIMEOUT)
 
     async def _json(self, method: str, path: str, **options: Any) -> dict[str, Any]:
         reply = await self._send(method, path, **options)

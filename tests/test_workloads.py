@@ -1,0 +1,72 @@
+"""Which kind of workload a process belongs to, and what is said about it; figures of a replica."""
+
+from __future__ import annotations
+
+import pytest
+
+from serve_deployments.metrics import ReplicaMetrics
+from serve_deployments.ray_state import Process
+from serve_deployments.workloads import Role, role
+from training.jobs import Job
+
+RUNNER = "/usr/bin/python -m training.job_runner /home/air/jobs/20261125-120000-abcdef"
+COMMANDS = {
+    "01": "python app.py",
+    "02": RUNNER,
+    "03": "python -m training.tuning breast-cancer",
+    "04": "python -m training.batch_predict cifar10",
+}
+TRAINING = Job(id="20261125-120000-abcdef", kind="train", model="cifar10", config={}, created="2026-11-25T12:00:00")
+
+
+def _role(kind: str, name: str, owner: str) -> Role:
+    return role(Process(7, "node", kind, name, owner, "alive"), COMMANDS, [TRAINING])
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "owner", "workload", "model"),
+    [
+        ("actor", "ServeReplica:cifar10:cifar10", "01", "serving", "cifar10"),
+        ("actor", "ServeReplica:breast-cancer:breast-cancer-versions", "01", "serving", "breast-cancer"),
+        ("actor", "ServeReplica:ui:ui", "01", "serving", None),
+        ("actor", "ServeController", "01", "serving", None),
+        ("actor", "RegistryActor", "01", "own", None),
+        ("driver", "python app.py", "01", "own", None),
+        ("driver", RUNNER, "02", "training", "cifar10"),
+        ("actor", "RayTrainWorker", "02", "training", "cifar10"),
+        ("task", "MapBatches(decode_batch)", "02", "data", "cifar10"),
+        ("actor", "_StatsActor", "02", "own", None),
+        ("driver", "python -m training.tuning breast-cancer", "03", "tuning", "breast-cancer"),
+        ("actor", "ImplicitFunc", "03", "tuning", "breast-cancer"),
+        ("task", "ReadCSV", "03", "tuning", "breast-cancer"),
+        ("task", "ReadImage->SplitBlocks(4)", "04", "data", "cifar10"),
+        ("actor", "MapWorker(MapBatches(PicturePredictor))", "04", "training", "cifar10"),
+    ],
+)
+def test_each_process_has_its_kind_of_workload(
+    kind: str, name: str, owner: str, workload: str, model: str | None
+) -> None:
+    found = _role(kind, name, owner)
+    assert (found.workload, found.model) == (workload, model)
+    assert found.job == (TRAINING.id if owner == "02" and workload != "own" else None)
+
+
+def test_words_are_for_people() -> None:
+    assert (
+        _role("actor", "ServeReplica:cifar10:cifar10", "01").does == "replica of the image model: answers predictions"
+    )
+    assert _role("task", "ReadImage->SplitBlocks(4)", "04").does == "task: ReadImage …"
+    assert _role("actor", "Board", "02").does == "notes how far a training is"
+
+
+def test_totals_of_a_replica_count_refusals_and_split_the_latencies() -> None:
+    metrics = ReplicaMetrics("cifar10")
+    assert metrics.totals() == {"requests": 0, "refused": 0, "p50_ms": None, "p99_ms": None}
+    for _ in range(98):
+        metrics.request("1", 200, 0.003)
+    metrics.request("2", 200, 0.3)
+    metrics.request("", 422, 0.3)
+    told = metrics.totals()
+    assert (told["requests"], told["refused"]) == (100, 1)
+    assert 2 < told["p50_ms"] <= 5
+    assert 200 < told["p99_ms"] <= 500
