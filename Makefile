@@ -2,7 +2,7 @@
 # make test   set up and run every test
 # make doctor say what is wrong with this machine, and the way out
 # make proof-container   the Dockerfile's steps without a container engine; root, Debian, some 12 GB of disk
-# make proof-cluster     ray up on three machines of namespaces; root, sshd and rsync; some 6 minutes
+# make proof-cluster     ray up on three machines of namespaces; root, sshd, rsync; some 12 GB of memory
 # make bench-serving   requests a second beside FastAPI and LitServe; needs wrk and a quiet machine
 # make bench-batch     batch prediction beside plain processes; needs CIFAR10_DIR and a quiet machine
 # make bench-training  training through Ray beside plain PyTorch; needs CIFAR10_DIR and a quiet machine
