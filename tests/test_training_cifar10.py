@@ -65,7 +65,7 @@ def test_run_shows_curves_confusion_calibration_classes_and_its_surest_mistakes(
     trained: dict[str, Path], training_settings: Settings
 ) -> None:
     registry = Registry(training_settings)
-    versions = {item.folder: item for item in registry.versions("cifar10")}
+    versions = {Path(item.source): item for item in registry.versions("cifar10")}
     for folder in trained.values():
         run_id = versions[folder].run_id
         shown = {Path(item.path).stem for item in registry.client.list_artifacts(run_id, "figures")}
