@@ -2,6 +2,7 @@
 # make test   set up and run every test
 # make doctor say what is wrong with this machine, and the way out
 # make proof-container   the Dockerfile's steps without a container engine; root, Debian, some 12 GB of disk
+# make proof-cluster     ray up on three machines of namespaces; root, sshd, rsync; some 12 GB of memory
 # make bench-serving   requests a second beside FastAPI and LitServe; needs wrk and a quiet machine
 # make bench-batch     batch prediction beside plain processes; needs CIFAR10_DIR and a quiet machine
 # make bench-training  training through Ray beside plain PyTorch; needs CIFAR10_DIR and a quiet machine
@@ -10,7 +11,7 @@
 PYTHON ?= python3
 VENV_PYTHON := .venv/bin/python
 
-.PHONY: run test doctor lint bench bench-serving bench-batch bench-training bench-tuning mlflow proof-container clean
+.PHONY: run test doctor lint bench bench-serving bench-batch bench-training bench-tuning mlflow proof-container proof-cluster clean
 
 run:
 	@$(PYTHON) bootstrap.py
@@ -56,6 +57,10 @@ mlflow:
 
 proof-container:
 	$(PYTHON) cluster/prove_container.py
+
+proof-cluster:
+	@$(PYTHON) bootstrap.py --dev
+	$(VENV_PYTHON) cluster/prove_cluster.py
 
 clean:
 	rm -rf .venv .air .pytest_cache .ruff_cache tests/artifacts

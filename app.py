@@ -13,7 +13,7 @@ if sys.version_info < (3, 11):  # noqa: UP036 - says so where an old Python is u
 
 import os
 
-if "RAY_ADDRESS" not in os.environ:
+if not os.environ.get("RAY_ADDRESS"):  # an empty one is none, as for Settings
     # Before Ray is imported: a Ray of this machine's own listens and speaks on loopback alone, which is
     # Ray's default for laptops, whatever the name says.
     os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
@@ -34,6 +34,7 @@ from pydantic import ValidationError
 from ray import serve
 
 from settings import MODEL_NAMES, Settings, get_settings
+from training.ray_session import ON_HEAD
 
 BEGAN = psutil.Process().create_time()
 MIN_FREE_BYTES = 512 * 1024**2
@@ -65,7 +66,12 @@ def build_page() -> Any:
     return gr.mount_gradio_app(server, build(settings.api_url), path="/", **own_path, **PAGE_OPTIONS)
 
 
-@serve.deployment(name=UI_APP, num_replicas=1, max_ongoing_requests=1000, ray_actor_options={"num_cpus": 0.1})
+@serve.deployment(
+    name=UI_APP,
+    num_replicas=1,
+    max_ongoing_requests=1000,
+    ray_actor_options={"num_cpus": 0.1, "resources": ON_HEAD},
+)
 @serve.ingress(build_page)
 class Page:
     """The Gradio page; one replica, since a browser's session lives in its memory."""
@@ -76,6 +82,7 @@ page = Page.bind()
 
 def check_machine(settings: Settings) -> None:
     """Raise CannotStart with one sentence when the app could not run here."""
+    from models import registry, storage
     from serve_deployments import front
 
     try:
@@ -94,6 +101,11 @@ def check_machine(settings: Settings) -> None:
                 f"The disk of {folder} has {free // 1024**2} MB free; AIR Studio needs {MIN_FREE_BYTES // 1024**2} MB. "
                 "Free some space or set AIR_HOME elsewhere."
             )
+    try:
+        storage.check(settings)
+        registry.reach(settings)
+    except (storage.StorageError, registry.RegistryError) as error:
+        raise CannotStart(str(error)) from error
     if not front.port_is_free(settings.air_host, settings.air_port):
         raise CannotStart(
             f"Port {settings.air_port} on {settings.air_host} is taken by another program. Stop it, or choose "

@@ -39,9 +39,11 @@ class Settings(BaseSettings):
     air_host: str = Field("127.0.0.1", description="address the public port binds")
     air_port: int = Field(7860, ge=1024, le=60000, description="the one public port")
     air_root_path: str = Field("", description="path under which a proxy in front serves AIR Studio, like /air")
-    air_storage: str | None = Field(None, description="where checkpoints go; default AIR_HOME/checkpoints")
+    air_storage: str | None = Field(None, description="a folder or s3://bucket/prefix; default in AIR_HOME")
     air_image_replicas: int = Field(2, ge=1, le=64, description="Serve replicas of the image model")
     air_table_replicas: int = Field(1, ge=1, le=64, description="Serve replicas of the table model")
+    air_image_replicas_max: int | None = Field(None, ge=1, le=64, description="by load up to so many; default never")
+    air_table_replicas_max: int | None = Field(None, ge=1, le=64, description="the same for the table model")
     air_engine: Literal["auto", "openvino", "torch"] = Field("auto", description="what runs the image network")
     air_precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="what it calculates in")
     air_deadline_s: float = Field(30, gt=0, le=3600, description="a prediction that takes longer is given up")
@@ -58,6 +60,7 @@ class Settings(BaseSettings):
     air_data_cpu_share: float = Field(
         0.25, ge=0, le=0.9, description="of Ray's CPUs, what training workers leave to data tasks and serving"
     )
+    air_nodes_by_load: bool = Field(False, description="the cluster starts nodes for what waits for a CPU")
     air_train_memory_mb: int = Field(0, ge=0, description="memory that a training worker asks Ray for, MiB; 0: none")
     air_haproxy_stats_port: int | None = Field(None, description="loopback; default AIR_PORT+2")
     air_haproxy_metrics_port: int | None = Field(None, description="loopback; default AIR_PORT+3")
@@ -72,12 +75,31 @@ class Settings(BaseSettings):
     def _absolute(cls, path: Path | None) -> Path | None:
         return path.expanduser().resolve() if path is not None else None
 
+    @field_validator("air_storage")
+    @classmethod
+    def _folder_or_address(cls, place: str | None) -> str | None:
+        if place is None:
+            return None
+        if "://" not in place:
+            return str(Path(place).expanduser().resolve())
+        if not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/?#\s]+(/[^/?#\s]+)*/?", place):
+            raise ValueError("a folder or an address like s3://bucket/prefix is needed")
+        return place.rstrip("/")
+
     @field_validator("air_host")
     @classmethod
     def _loopback_unless_public(cls, host: str, info: ValidationInfo) -> str:
         if info.data.get("air_mode") == "local" and host not in LOOPBACK_NAMES:
             raise ValueError("AIR_MODE=local binds loopback only; set AIR_MODE=public as well")
         return host
+
+    @field_validator("air_image_replicas_max", "air_table_replicas_max")
+    @classmethod
+    def _not_fewer(cls, most: int | None, info: ValidationInfo) -> int | None:
+        fewest = info.field_name.removesuffix("_max")
+        if most is not None and most < info.data.get(fewest, 1):
+            raise ValueError(f"it must be at least {fewest.upper()}, {info.data[fewest]}")
+        return most
 
     @field_validator("air_trusted_proxies")
     @classmethod
@@ -99,9 +121,9 @@ class Settings(BaseSettings):
         return value.lower() if isinstance(value, str) else value
 
     @property
-    def checkpoints(self) -> Path:
-        """Folder that holds the published checkpoint folders."""
-        return Path(self.air_storage) if self.air_storage else self.air_home / "checkpoints"
+    def storage(self) -> str:
+        """Where published checkpoint folders stand: a folder of this machine, or an address like s3://bucket/air."""
+        return self.air_storage or str(self.air_home / "checkpoints")
 
     @property
     def tracking_uri(self) -> str:

@@ -15,3 +15,10 @@ export RAY_AUTH_MODE=token
 export RAY_enable_autoscaler_v2=0
 # A folder of its own: app.py stops what an earlier run left in its folder, and this Ray is no such thing.
 eval "$(cd "$studio" && AIR_TMP="$HOME/.air-studio" python -m serve_deployments.front)"
+# Nodes come for what waits: a training asks for whole CPUs, and does not squeeze into those that are there.
+export AIR_NODES_BY_LOAD="${AIR_NODES_BY_LOAD:-1}"
+# A training whose workers wait for a machine is given the minutes in which a cloud brings one.
+export RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S=900
+# Debian and Ubuntu call their own name 127.0.1.1, and torch's workers would listen there: the card is named.
+GLOO_SOCKET_IFNAME="$(ip -o route show default 2>/dev/null | sed -n 's/.* dev \([^ ]*\).*/\1/p' | head -n 1)"
+[ -n "$GLOO_SOCKET_IFNAME" ] && export GLOO_SOCKET_IFNAME || unset GLOO_SOCKET_IFNAME

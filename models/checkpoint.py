@@ -8,7 +8,7 @@
                       the folder is whole
 
 A folder is written beside its destination and renamed at the end: a reader sees all of it
-or nothing.
+or nothing. ``models.storage`` takes it to storage that other machines reach.
 """
 
 from __future__ import annotations
@@ -98,13 +98,20 @@ def write_golden(folder: Path, inputs: np.ndarray, outputs: np.ndarray) -> None:
 def read_metadata(folder: Path) -> Metadata:
     """The folder's metadata, without checking its other files. Raises CheckpointError."""
     try:
-        return Metadata.model_validate_json((folder / METADATA).read_bytes())
+        content = (folder / METADATA).read_bytes()
     except FileNotFoundError as error:
         raise CheckpointError(f"{folder.name}: {METADATA} is missing.") from error
+    return parse_metadata(content, folder.name)
+
+
+def parse_metadata(content: bytes, name: str) -> Metadata:
+    """The metadata of the folder ``name``. Raises CheckpointError."""
+    try:
+        return Metadata.model_validate_json(content)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or METADATA
-        raise CheckpointError(f"{folder.name}: {METADATA} is not valid at {where}: {first['msg']}.") from error
+        raise CheckpointError(f"{name}: {METADATA} is not valid at {where}: {first['msg']}.") from error
 
 
 def read_evaluation(folder: Path) -> dict[str, Any]:

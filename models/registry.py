@@ -2,9 +2,9 @@
 
     python -m models.registry            list the versions of both models
 
-A version is a checkpoint folder with a number. Aliases: ``champion`` is served, ``challenger`` is
-the newest that is not, ``previous`` was champion before. On a fresh AIR_HOME the folders of
-``models/pretrained/`` are imported as version 1.
+A version is a checkpoint folder with a number; ``models.storage`` knows where the folder stands.
+Aliases: ``champion`` is served, ``challenger`` is the newest that is not, ``previous`` was champion
+before. On a fresh AIR_HOME the folders of ``models/pretrained/`` are imported as version 1.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import shutil
+import sys
 import time
 import warnings
 from collections.abc import Iterator
@@ -20,14 +21,18 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
+import requests
 from pydantic import BaseModel, ConfigDict
 
-from models import checkpoint
+from models import checkpoint, storage
 from settings import MODEL_NAMES, ROOT, Settings, get_settings
 
 PRETRAINED = ROOT / "models" / "pretrained"
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 MOVE_TAG = "champion-move."
+# A server of MLflow refuses a path of a machine as a source, so it is told to it in a scheme of its own.
+FOLDER = "folder://"
+REACH_S = 5.0
 ALIASES = (CHAMPION, CHALLENGER, PREVIOUS)
 
 
@@ -51,7 +56,7 @@ class RegisteredVersion(BaseModel):
     model: str
     version: str
     aliases: list[str]
-    folder: Path
+    source: str
     run_id: str | None
     created: str
 
@@ -72,6 +77,7 @@ class Registry:
     """The registry of one AIR_HOME (or of one MLflow server). Open it in the driver or a job only."""
 
     def __init__(self, settings: Settings) -> None:
+        """Raises RegistryError when the MLflow server does not answer, CheckpointError when the storage does not."""
         self._settings = settings
         self._lock_file = settings.air_home / "registry.lock"
         settings.air_home.mkdir(parents=True, exist_ok=True)
@@ -86,21 +92,21 @@ class Registry:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
-    def register(self, folder: Path, run_id: str | None = None) -> str:
+    def register(self, source: str, run_id: str | None = None) -> str:
         """Add a published checkpoint folder as the newest version and make it challenger.
 
         The first version of a model becomes champion. Raises CheckpointError if it is not whole.
         """
         with self._locked():
-            return self._register(folder, run_id)
+            return self._register(source, run_id)
 
-    def _register(self, folder: Path, run_id: str | None) -> str:
-        metadata = checkpoint.verify(folder)
+    def _register(self, source: str, run_id: str | None) -> str:
+        metadata = checkpoint.verify(storage.fetch(source, self._settings))
         name = metadata.model
         if name not in self._known_models():
             self.client.create_registered_model(name)
         first = not self.client.search_model_versions(f"name='{name}'", max_results=1)
-        created = self.client.create_model_version(name, source=str(folder), run_id=run_id)
+        created = self.client.create_model_version(name, source=_as_told(source), run_id=run_id)
         version = str(created.version)
         self.client.set_registered_model_alias(name, CHAMPION if first else CHALLENGER, version)
         return version
@@ -118,7 +124,7 @@ class Registry:
                 model=model,
                 version=str(item.version),
                 aliases=[alias for alias in ALIASES if str(aliases.get(alias)) == str(item.version)],
-                folder=Path(item.source),
+                source=item.source.removeprefix(FOLDER),
                 run_id=item.run_id or None,
                 created=datetime.fromtimestamp(item.creation_timestamp / 1000).astimezone().isoformat(),
             )
@@ -163,7 +169,7 @@ class Registry:
             return self.resolve(model, CHAMPION)
 
     def discard(self, model: str, version: str) -> None:
-        """Take a version out of the registry and delete its folder. Raises UnknownVersion, InUse."""
+        """Take a version out of the registry and delete its folder. Raises UnknownVersion, InUse, StorageError."""
         with self._locked():
             target = self.resolve(model, version)
             named = f"Version {target.version} of {model}"
@@ -174,7 +180,7 @@ class Registry:
             for alias in target.aliases:
                 self.client.delete_registered_model_alias(model, alias)
             self.client.delete_model_version(model, target.version)
-        shutil.rmtree(target.folder, ignore_errors=True)
+        storage.delete(target.source, self._settings)
 
     def history(self, model: str) -> list[Move]:
         """Every move of the champion, newest first; the first champion of a model was not moved there."""
@@ -195,19 +201,37 @@ class Registry:
                 continue
             self._register(self._copy_in(name, shipped), run_id=None)
 
-    def _copy_in(self, name: str, shipped: Path) -> Path:
-        destination = self._settings.checkpoints / name / "pretrained"
-        if destination.exists():
-            return destination
+    def _copy_in(self, name: str, shipped: Path) -> str:
+        source = storage.source_of(self._settings, name, "pretrained")
+        if storage.exists(source):
+            return source
         checkpoint.verify(shipped)
-        with checkpoint.writing(destination) as folder:
+        with storage.writing(source, self._settings) as folder:
             for file in shipped.iterdir():
                 if file.name != checkpoint.MANIFEST:
                     shutil.copyfile(file, folder / file.name)
-        return destination
+        return source
+
+
+def _as_told(source: str) -> str:
+    return source if storage.is_remote(source) else f"{FOLDER}{source}"
+
+
+def reach(settings: Settings) -> None:
+    """Raise RegistryError with one sentence when MLFLOW_TRACKING_URI names a server and none answers there."""
+    uri = settings.mlflow_tracking_uri
+    if uri is None or not uri.startswith(("http://", "https://")):
+        return
+    try:
+        reply = requests.get(f"{uri.rstrip('/')}/health", timeout=REACH_S)
+    except requests.RequestException as error:
+        raise RegistryError(f"MLFLOW_TRACKING_URI: no MLflow server answers at {uri}.") from error
+    if reply.status_code != 200:
+        raise RegistryError(f"MLFLOW_TRACKING_URI: {uri} answers with status {reply.status_code}, not as MLflow does.")
 
 
 def _open_client(settings: Settings):  # noqa: ANN202 - MLflow is imported late, it takes seconds
+    reach(settings)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from mlflow.tracking import MlflowClient
@@ -222,9 +246,12 @@ def _open_client(settings: Settings):  # noqa: ANN202 - MLflow is imported late,
 
 
 if __name__ == "__main__":
-    registry = Registry(get_settings())
+    try:
+        registry = Registry(get_settings())
+    except (RegistryError, checkpoint.CheckpointError) as error:
+        sys.exit(f"error: {error}")
     for model_name in MODEL_NAMES:
         for item in registry.versions(model_name):
             print(
-                f"{item.model:14} {item.version:>4}  {','.join(item.aliases) or '-':20} {item.created}  {item.folder}"
+                f"{item.model:14} {item.version:>4}  {','.join(item.aliases) or '-':20} {item.created}  {item.source}"
             )

@@ -14,6 +14,7 @@ from ray import serve
 from ray.serve.handle import DeploymentHandle
 from starlette.requests import Request
 
+from serve_deployments import scaling
 from serve_deployments.errors import Invalid
 from serve_deployments.model_app import HEALTH_CHECK_S, QUIET, REPLICA_CPUS, SERVE_MAX_ONGOING, ModelApp, VersionShelf
 from serve_deployments.requests import Options, read_json_request, read_options
@@ -119,6 +120,7 @@ class TableApp(ModelApp):
         return encode(model, inputs, answers, options)
 
 
-app = TableApp.options(num_replicas=get_settings().air_table_replicas).bind(
+_settings = get_settings()
+app = TableApp.options(**scaling.replicas(_settings.air_table_replicas, _settings.air_table_replicas_max)).bind(
     VersionShelf.options(name="breast-cancer-versions").bind("serve_deployments.breast_cancer")
 )

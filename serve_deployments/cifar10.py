@@ -21,6 +21,7 @@ from ray.serve.handle import DeploymentHandle
 from starlette.requests import Request
 
 from models.images import ImageError, ImageTooLarge, encode_base64_png, open_header, pixels
+from serve_deployments import scaling
 from serve_deployments.errors import Invalid, TooLarge
 from serve_deployments.model_app import HEALTH_CHECK_S, QUIET, REPLICA_CPUS, SERVE_MAX_ONGOING, ModelApp, VersionShelf
 from serve_deployments.requests import ImageOptions, read_images, read_options
@@ -122,6 +123,7 @@ class ImageApp(ModelApp):
         return encode(model, inputs, answers, options)
 
 
-app = ImageApp.options(num_replicas=get_settings().air_image_replicas).bind(
+_settings = get_settings()
+app = ImageApp.options(**scaling.replicas(_settings.air_image_replicas, _settings.air_image_replicas_max)).bind(
     VersionShelf.options(name="cifar10-versions").bind("serve_deployments.cifar10")
 )

@@ -45,6 +45,7 @@ from serve_deployments.model_app import REPLICA_CPUS
 from serve_deployments.root_path import RootPath
 from settings import MODEL_NAMES, get_settings
 from training.datasets import breast_cancer as table_data
+from training.ray_session import ON_HEAD
 
 ERRORS = {status: {"model": schemas.ErrorReply} for status in (403, 404, 405, 422, 500)}
 
@@ -134,7 +135,11 @@ def _openapi() -> dict[str, Any]:
 api.openapi = _openapi  # type: ignore[method-assign]
 
 
-@serve.deployment(name="control", max_ongoing_requests=100, ray_actor_options={"num_cpus": REPLICA_CPUS})
+@serve.deployment(
+    name="control",
+    max_ongoing_requests=100,
+    ray_actor_options={"num_cpus": REPLICA_CPUS, "resources": ON_HEAD},
+)
 @serve.ingress(api)
 class Control:
     """Serves ``api``; it keeps no state of its own."""

@@ -6,7 +6,7 @@ import asyncio
 
 from fastapi import APIRouter, Path
 
-from models import checkpoint
+from models import storage
 from models.images import ImageError, ImageTooLarge
 from models.registry import CHAMPION
 from serve_deployments import schemas
@@ -35,7 +35,7 @@ async def correct(wanted: schemas.CorrectionRequest) -> Correction:
     The same picture again replaces its label. 409 for a picture of the validation or test images.
     """
     champion = await resolve(MODEL, CHAMPION)
-    labels = checkpoint.read_metadata(champion.folder).labels
+    labels = (await asyncio.to_thread(storage.read_metadata, champion.source)).labels
     if wanted.label not in labels:
         raise Invalid(f"label: there is no {wanted.label!r}; there are {', '.join(labels)}.")
     picture = read_base64(wanted.image, "image")

@@ -19,6 +19,7 @@ from serve_deployments.model_routes import resolve
 from settings import get_settings
 from training import validation
 from training.errors import DataError
+from training.ray_session import ON_HEAD
 from training.validation import Validation
 
 MAX_EXAMPLES = 60
@@ -52,7 +53,8 @@ async def differences(
 async def _answers(item: RegisteredVersion) -> np.ndarray:
     """In a process of its own, which has torch and may take its time."""
     try:
-        return await _calculate.remote(item)
+        # Beside the data: another node of a cluster need not have it.
+        return await _calculate.options(resources=ON_HEAD).remote(item)
     except (RayError, CheckpointError) as error:
         cause = getattr(error, "cause", error)
         if isinstance(cause, CheckpointError):
@@ -62,7 +64,7 @@ async def _answers(item: RegisteredVersion) -> np.ndarray:
 
 @ray.remote(num_cpus=0, max_retries=1)
 def _calculate(item: RegisteredVersion) -> np.ndarray:
-    return validation.answers(item.model, item.folder, get_settings())
+    return validation.answers(item.model, item.source, get_settings())
 
 
 def _compare(

@@ -21,7 +21,6 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,7 +32,7 @@ from ray.serve.schema import LoggingConfig
 from starlette.requests import Request
 from starlette.responses import Response
 
-from models import catalog
+from models import catalog, storage
 from models.checkpoint import CheckpointError
 from models.registry import CHALLENGER, CHAMPION, RegisteredVersion, UnknownVersion
 from serve_deployments.access import check_host
@@ -52,7 +51,7 @@ from serve_deployments.errors import (
 )
 from serve_deployments.metrics import ReplicaMetrics
 from serve_deployments.registry_actor import registry_actor
-from settings import get_settings
+from settings import Settings, get_settings
 
 log = logging.getLogger("ray.serve")
 SHELF_SIZE = 2
@@ -105,14 +104,14 @@ class ModelApp:
     async def start(self) -> None:
         """Load the champion, checked against its golden answers."""
         found: RegisteredVersion = await self._registry.resolve.remote(self.name, CHAMPION)
-        self.champion = await self._load(found.version, found.folder)
+        self.champion = await self._load(found.version, found.source)
         # What is loaded stays; the collector need not look through it again and again.
         gc.collect()
         gc.freeze()
         now: RegisteredVersion = await self._registry.resolve.remote(self.name, CHAMPION)
         if now.version != found.version:
             # Promoted while this replica was loading; it could not be told yet.
-            self.champion = await self._load(now.version, now.folder)
+            self.champion = await self._load(now.version, now.source)
 
     async def read(self, request: Request) -> tuple[Any, Any]:
         """What the client sent, still encoded, and options. Raises ApiError."""
@@ -226,7 +225,7 @@ class ModelApp:
         except UnknownVersion as error:
             raise NotFound(str(error.cause if hasattr(error, "cause") else error)) from None
         try:
-            return found.version, await self._shelf.answer.remote(str(found.folder), inputs, options)
+            return found.version, await self._shelf.answer.remote(found.source, inputs, options)
         except RayError as error:
             raise_refusal(error)
             cause = getattr(error, "cause", None)
@@ -234,16 +233,16 @@ class ModelApp:
                 raise Conflict(f"Version {found.version} of {self.name} cannot be loaded. {cause}") from None
             raise Unavailable(f"Version {found.version} of {self.name} cannot answer now; try again.") from error
 
-    async def _load(self, version: str, folder: Path) -> Loaded:
-        """A version from its folder, in a thread: requests go on meanwhile. Raises CheckpointError."""
-        model = await asyncio.to_thread(catalog.load_to_serve, folder, self._settings)
+    async def _load(self, version: str, source: str) -> Loaded:
+        """A version from where it stands, in a thread: requests go on meanwhile. Raises CheckpointError."""
+        model = await asyncio.to_thread(_load_to_serve, source, self._settings)
         batcher = GreedyBatcher(model.predict, self.max_batch, self.max_waiting, self.metrics.batch)
         return Loaded(version, model, batcher)
 
-    async def prepare(self, version: str, folder: Path) -> dict[str, str | None]:
+    async def prepare(self, version: str, source: str) -> dict[str, str | None]:
         """Load a version beside the one that answers; says what was found wrong with it, or None."""
         try:
-            self._prepared = await self._load(version, folder)
+            self._prepared = await self._load(version, source)
         except CheckpointError as error:
             return {"replica": self.replica, "problem": str(error)}
         except Exception as error:
@@ -251,7 +250,7 @@ class ModelApp:
             return {"replica": self.replica, "problem": f"it cannot be loaded ({type(error).__name__})"}
         return {"replica": self.replica, "problem": None}
 
-    async def switch(self, version: str, folder: Path) -> str:
+    async def switch(self, version: str, source: str) -> str:
         """Answer with ``version`` from now on, and return when nothing waits for the one before.
 
         Loads it when this replica has not prepared it. Returns the replica's name.
@@ -259,7 +258,7 @@ class ModelApp:
         if self.champion.version != version:
             prepared = self._prepared
             if prepared is None or prepared.version != version:
-                prepared = await self._load(version, folder)
+                prepared = await self._load(version, source)
             before, self.champion = self.champion, prepared
             deadline = time.monotonic() + DRAIN_S
             while before.users and time.monotonic() < deadline:
@@ -299,6 +298,10 @@ class ModelApp:
         return self.replica, self.metrics.text()
 
 
+def _load_to_serve(source: str, settings: Settings) -> Any:
+    return catalog.load_to_serve(storage.fetch(source, settings), settings)
+
+
 @serve.deployment(
     max_ongoing_requests=16,
     max_queued_requests=64,
@@ -319,12 +322,12 @@ class VersionShelf:
         self._settings = get_settings()
         self._models: OrderedDict[str, Any] = OrderedDict()
 
-    def answer(self, folder: str, inputs: Any, options: Any) -> list[dict[str, Any]]:
-        """Predictions of the model in a checkpoint folder, by the same code as the champion's."""
-        if folder not in self._models:
-            self._models[folder] = catalog.load_to_serve(Path(folder), self._settings)
+    def answer(self, source: str, inputs: Any, options: Any) -> list[dict[str, Any]]:
+        """Predictions of the version that stands at ``source``, by the same code as the champion's."""
+        if source not in self._models:
+            self._models[source] = _load_to_serve(source, self._settings)
             if len(self._models) > SHELF_SIZE:
                 self._models.popitem(last=False)
-        self._models.move_to_end(folder)
-        model = self._models[folder]
+        self._models.move_to_end(source)
+        model = self._models[source]
         return self._encode(model, inputs, model.predict(inputs), options)

@@ -11,7 +11,7 @@ import numpy as np
 from fastapi import APIRouter, Path, Query
 from ray.exceptions import RayError
 
-from models import checkpoint
+from models import checkpoint, storage
 from models.images import encode_base64_png
 from models.registry import CHAMPION, Move, RegisteredVersion, UnknownVersion
 from serve_deployments import replicas, schemas
@@ -69,7 +69,7 @@ async def examples(
 async def evaluation(version: str = Path(max_length=64), name: str = NAME) -> schemas.Evaluation:
     """Validation and test figures of a version (or an alias), thresholds with false alarms and misses."""
     found = await resolve(replicas.known(name), version)
-    figures = await asyncio.to_thread(checkpoint.read_evaluation, found.folder)
+    figures = await asyncio.to_thread(_figures, found)
     wanted = ("validation", "test", "thresholds", "unsure", "history")
     return schemas.Evaluation(
         name=name, version=found.version, **{key: figures[key] for key in wanted if key in figures}
@@ -147,7 +147,8 @@ async def _model(name: str) -> schemas.Model:
         serving = await replicas.ask_all(name, "serving")
     except Exception:
         serving = []
-    described = [(item, checkpoint.read_metadata(item.folder)) for item in versions]
+    told = await asyncio.to_thread(lambda: [storage.read_metadata(item.source) for item in versions])
+    described = list(zip(versions, told, strict=True))
     labels = next((meta.labels for item, meta in described if CHAMPION in item.aliases), [])
     return schemas.Model(
         name=name,
@@ -155,6 +156,10 @@ async def _model(name: str) -> schemas.Model:
         versions=[_version(item, meta) for item, meta in described],
         serving=[schemas.ServingReplica(**replica) for replica in serving],
     )
+
+
+def _figures(item: RegisteredVersion) -> dict[str, Any]:
+    return checkpoint.read_evaluation(storage.fetch(item.source, get_settings()))
 
 
 def _version(item: RegisteredVersion, meta: checkpoint.Metadata) -> schemas.Version:

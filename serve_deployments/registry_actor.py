@@ -12,7 +12,7 @@ import ray
 from models.registry import Move, RegisteredVersion, Registry
 from serve_deployments.swap import Swap
 from settings import get_settings
-from training.ray_session import NAMESPACE
+from training.ray_session import NAMESPACE, ON_HEAD
 
 NAME = "registry"
 
@@ -54,4 +54,5 @@ class RegistryActor:
 
 def registry_actor() -> ray.actor.ActorHandle:
     """The app's registry, started if it is not there yet."""
-    return RegistryActor.options(name=NAME, namespace=NAMESPACE, get_if_exists=True, lifetime="detached").remote()
+    options = {"name": NAME, "namespace": NAMESPACE, "get_if_exists": True, "lifetime": "detached"}
+    return RegistryActor.options(**options, resources=ON_HEAD).remote()

@@ -15,7 +15,7 @@ import logging
 import time
 from typing import Literal
 
-from models import checkpoint, gate
+from models import gate, storage
 from models.checkpoint import CheckpointError
 from models.registry import CHAMPION, PREVIOUS, InUse, RegisteredVersion, Registry, UnknownVersion
 from serve_deployments import replicas
@@ -103,7 +103,7 @@ class Swap:
         while True:
             try:
                 reports = await replicas.ask_all(
-                    target.model, "prepare", target.version, target.folder, seconds=PREPARE_S
+                    target.model, "prepare", target.version, target.source, seconds=PREPARE_S
                 )
                 break
             except GONE as error:
@@ -127,7 +127,7 @@ class Swap:
         while time.monotonic() < deadline:
             try:
                 switched = set(
-                    await replicas.ask_all(target.model, "switch", target.version, target.folder, seconds=SWITCH_S)
+                    await replicas.ask_all(target.model, "switch", target.version, target.source, seconds=SWITCH_S)
                 )
                 states = await asyncio.to_thread(replicas.counts, target.model)
                 if set(states) == {"RUNNING"} and states["RUNNING"] == len(switched):
@@ -142,7 +142,7 @@ class Swap:
 def _pass_gate(champion: RegisteredVersion, target: RegisteredVersion) -> None:
     """Raise Conflict with the gate's sentence when it does not let ``target`` pass."""
     try:
-        verdict = gate.verdict(*(checkpoint.read_metadata(item.folder) for item in (champion, target)))
+        verdict = gate.verdict(*(storage.read_metadata(item.source) for item in (champion, target)))
     except CheckpointError as error:
         raise Conflict(f"Version {target.version} of {target.model} cannot be compared: {error}") from None
     if not verdict.passed:

@@ -13,7 +13,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from starlette.datastructures import UploadFile
 from starlette.requests import ClientDisconnect
 
-from models import checkpoint
+from models import storage
 from models.registry import CHAMPION
 from serve_deployments import replicas, schemas
 from serve_deployments.errors import BadRequest, Invalid, NotFound, TooLarge, UnsupportedMedia
@@ -51,7 +51,7 @@ async def upload(request: Request, model: str = Query(max_length=64, examples=["
     that has ended, or when it was not used for an hour.
     """
     champion = await resolve(replicas.known(model), CHAMPION)
-    features = checkpoint.read_metadata(champion.folder).config.get("features", [])
+    features = (await asyncio.to_thread(storage.read_metadata, champion.source)).config.get("features", [])
     store = Store(get_settings())
     arrived = store.arrive()
     try:

@@ -68,7 +68,7 @@ def _ask_other_versions(app: RunningApp) -> None:
     registry = Registry(Settings(air_home=app.home))
     shipped = ROOT / "models" / "pretrained" / "breast-cancer"
     for name in ("two", "three"):
-        registry.register(Path(shutil.copytree(shipped, app.home / "checkpoints" / "breast-cancer" / name)))
+        registry.register(str(shutil.copytree(shipped, app.home / "checkpoints" / "breast-cancer" / name)))
     api = f"{app.url}/api"
     row = requests.get(f"{api}/models/breast-cancer/examples?n=1&seed=1").json()["examples"][0]["row"]
     aliases = {v["version"]: v["aliases"] for v in requests.get(f"{api}/models/breast-cancer").json()["versions"]}
@@ -188,3 +188,21 @@ def test_half_made_environment_is_finished(tmp_path: Path) -> None:
     assert first.returncode == 0, first.stderr
     again = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=30)
     assert (again.returncode, again.stdout) == (0, "")
+
+
+@pytest.mark.parametrize(("address", "loopback"), [("", "0"), ("auto", "None")])
+def test_empty_ray_address_is_none_and_keeps_ray_on_loopback(address: str, loopback: str) -> None:
+    script = (
+        "import os, app; from settings import Settings; "
+        "print(os.environ.get('RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER'), Settings().ray_address)"
+    )
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    ended = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env={**environment, "RAY_ADDRESS": address},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert ended.stdout.split() == [loopback, address or "None"], ended.stderr

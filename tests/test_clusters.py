@@ -102,6 +102,8 @@ def test_node_exports_what_serve_reads_however_often_it_is_asked(node: Path) -> 
     assert Path(exported["AIR_HAPROXY_BINARY"]).name == "haproxy"
     assert exported["AIR_HAPROXY_EDITS"].startswith(f"{node}/.air-studio/")  # no folder that app.py cleans up
     assert exported["PYTHONPATH"] == str(node / "air-studio")
+    assert exported["AIR_NODES_BY_LOAD"] == "1"
+    assert exported["RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S"] == "900"
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from settings import ROOT, Settings
 def test_moving_the_champion_keeps_the_one_before_as_previous(tmp_path: Path) -> None:
     registry = Registry(Settings(air_home=tmp_path))
     shipped = ROOT / "models" / "pretrained" / "breast-cancer"
-    registry.register(Path(shutil.copytree(shipped, tmp_path / "checkpoints" / "breast-cancer" / "two")))
+    registry.register(str(shutil.copytree(shipped, tmp_path / "checkpoints" / "breast-cancer" / "two")))
     assert registry.resolve("breast-cancer", "challenger").version == "2"
 
     assert registry.set_champion("breast-cancer", "2").version == "2"

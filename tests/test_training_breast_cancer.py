@@ -80,7 +80,7 @@ def test_thresholds_count_false_alarms_and_misses_on_validation(trained: dict[st
 def test_run_is_a_version_with_lineage(trained: dict[str, Path], training_settings: Settings) -> None:
     registry = Registry(training_settings)
     newest = registry.versions("breast-cancer")[0]
-    assert newest.folder == trained["two workers"]
+    assert Path(newest.source) == trained["two workers"]
     assert newest.aliases == ["challenger"]
     run = registry.client.get_run(newest.run_id)
     assert run.info.status == "FINISHED"

@@ -52,7 +52,7 @@ def test_reported_test_accuracy_is_what_the_folder_gives(trained: dict[str, Path
 
 def test_every_epoch_is_in_the_run(trained: dict[str, Path], training_settings: Settings) -> None:
     registry = Registry(training_settings)
-    versions = {item.folder: item for item in registry.versions("cifar10")}
+    versions = {Path(item.source): item for item in registry.versions("cifar10")}
     run_id = versions[trained["airnet"]].run_id
     steps = {metric.step for metric in registry.client.get_metric_history(run_id, "train_loss")}
     assert steps == set(range(6))
@@ -65,7 +65,7 @@ def test_run_shows_curves_confusion_calibration_classes_and_its_surest_mistakes(
     trained: dict[str, Path], training_settings: Settings
 ) -> None:
     registry = Registry(training_settings)
-    versions = {item.folder: item for item in registry.versions("cifar10")}
+    versions = {Path(item.source): item for item in registry.versions("cifar10")}
     for folder in trained.values():
         run_id = versions[folder].run_id
         shown = {Path(item.path).stem for item in registry.client.list_artifacts(run_id, "figures")}
@@ -84,7 +84,7 @@ def test_first_version_of_a_fresh_home_is_the_shipped_one(
     training_settings: Settings, trained: dict[str, Path]
 ) -> None:
     champion = Registry(training_settings).resolve("cifar10")
-    assert (champion.version, champion.folder.name) == ("1", "pretrained")
+    assert (champion.version, Path(champion.source).name) == ("1", "pretrained")
 
 
 def test_diverging_loss_names_step_and_rate() -> None:

@@ -171,4 +171,4 @@ def test_checkpoint_holds_what_a_killed_run_leaves_behind_nothing_else(
     state = torch.load(kept[0], weights_only=True)
     assert state["epoch"] == 5
     assert all(np.isfinite(value.numpy()).all() for value in state["network"].values())
-    assert checkpoint.verify(Registry(training_settings).resolve("cifar10").folder).model == "cifar10"
+    assert checkpoint.verify(Path(Registry(training_settings).resolve("cifar10").source)).model == "cifar10"

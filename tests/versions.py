@@ -32,7 +32,7 @@ def add_shifted(home: Path, name: str = "shifted", metrics: dict[str, float] | N
         model.save(made)
         checkpoint.write_golden(made, inputs, model.predict(inputs))
         (made / checkpoint.METADATA).write_text(model.metadata.model_dump_json())
-    return Registry(Settings(air_home=home)).register(folder)
+    return Registry(Settings(air_home=home)).register(str(folder))
 
 
 def add_broken(home: Path, name: str, harm: Callable[[State], None]) -> str:
@@ -45,4 +45,4 @@ def add_broken(home: Path, name: str, harm: Callable[[State], None]) -> str:
         state = torch.load(made / WEIGHTS, weights_only=True)
         harm(state)
         torch.save(state, made / WEIGHTS)
-    return Registry(Settings(air_home=home)).register(folder)
+    return Registry(Settings(air_home=home)).register(str(folder))

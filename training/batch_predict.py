@@ -23,11 +23,11 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
-from models import checkpoint
+from models import checkpoint, storage
 from models.checkpoint import CheckpointError
-from models.registry import RegisteredVersion, Registry, UnknownVersion
+from models.registry import RegisteredVersion, UnknownVersion
 from settings import MODEL_NAMES, Settings, get_settings
-from training import ray_session
+from training import publishing, ray_session
 from training.batch_results import CSV, PARQUET
 from training.batch_sources import Source, open_source
 from training.batch_worker import BEGAN, PicturePredictor, RowPredictor
@@ -53,20 +53,21 @@ def predict(
     ray_session.connect(settings)
     _in_small_blocks_in_order(settings)
     version = _version(model, config.version, settings)
-    features = checkpoint.read_metadata(version.folder).config.get("features", [])
+    features = storage.read_metadata(version.source).config.get("features", [])
     with open_source(model, config, features, settings) as source:
         listener.stage("starting the workers")
         began = time.time()
         tally = _Tally(source, began, listener)
-        batches = _answers(source, version.folder, features, config.num_workers)
+        batches = _answers(source, version.source, features, config.num_workers)
         _write(output, (tally.count(batch) for batch in batches))
         return {"version": version.version, "source": source.name, **tally.result(), "files": [CSV, PARQUET]}
 
 
 def _version(model: str, wanted: str, settings: Settings) -> RegisteredVersion:
+    registry = publishing.open_registry(settings)
     try:
-        version = Registry(settings).resolve(model, wanted)
-        checkpoint.verify(version.folder)
+        version = registry.resolve(model, wanted)
+        checkpoint.verify(storage.fetch(version.source, settings))
     except (UnknownVersion, CheckpointError) as error:
         raise ConfigError(f"version: {error}") from error
     return version
@@ -81,16 +82,16 @@ def _in_small_blocks_in_order(settings: Settings) -> None:
     context.target_max_block_size = settings.air_block_mb * 1024**2
 
 
-def _answers(source: Source, folder: Path, features: list[str], workers: int) -> Iterator[pa.Table]:
+def _answers(source: Source, model: str, features: list[str], workers: int) -> Iterator[pa.Table]:
     """The answers to all inputs, in their order. Raises TrainingError."""
     import ray
 
     arguments: dict[str, Any] = (
-        {"fn": RowPredictor, "fn_constructor_args": (folder,), "batch_size": ROWS_AT_ONCE}
+        {"fn": RowPredictor, "fn_constructor_args": (model,), "batch_size": ROWS_AT_ONCE}
         if features
         else {
             "fn": PicturePredictor,
-            "fn_constructor_args": (folder, source.raw, source.root),
+            "fn_constructor_args": (model, source.raw, source.root),
             "batch_size": PICTURES_AT_ONCE,
         }
     )

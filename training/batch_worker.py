@@ -1,4 +1,4 @@
-"""What one actor of a batch prediction does: it loads a checkpoint folder and answers batch after batch.
+"""What one actor of a batch prediction does: it loads a version from its source and answers batch after batch.
 
 ``training.batch_predict`` starts them; they live in a module of their own so that Ray ships their name,
 not their code. What cannot be read becomes a row with an error.
@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from models import catalog
+from models import catalog, storage
 from models.images import ImageError, decode
 from settings import LARGEST_NUMBER, get_settings
 from training.datasets.cifar10 import decode_stored
@@ -28,9 +27,10 @@ BEGAN = "_began"
 class Predictor(ABC):
     """Holds a model and answers tables of inputs with tables of answers, in the same order."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, source: str) -> None:
         give_way()
-        self.model: Any = catalog.load_to_serve(folder, get_settings())
+        settings = get_settings()
+        self.model: Any = catalog.load_to_serve(storage.fetch(source, settings), settings)
 
     @abstractmethod
     def answer(self, batch: pa.Table) -> dict[str, Any]:
@@ -48,11 +48,11 @@ class PicturePredictor(Predictor):
     ``root`` is what paths begin with, left out of names. ``raw``: the bytes are pixels, as torchvision keeps them.
     """
 
-    def __init__(self, folder: Path, raw: bool, root: str) -> None:
+    def __init__(self, source: str, raw: bool, root: str) -> None:
         import torch
 
         torch.set_num_threads(1)
-        super().__init__(folder)
+        super().__init__(source)
         self._raw, self._root = raw, root
 
     def answer(self, batch: pa.Table) -> dict[str, Any]:

@@ -20,7 +20,6 @@ import xgboost as xgb
 from models import breast_cancer as model_module
 from models import checkpoint
 from models.breast_cancer import BENIGN, LABELS, MALIGNANT, BreastCancerModel, scale
-from models.registry import Registry
 from settings import Settings, available_cpus, get_settings
 from training import evaluation, fitting, progress, publishing, ray_session, tracking
 from training.breast_cancer_worker import LABEL, as_matrix, boost, booster_params, figures_of, train_loop
@@ -43,8 +42,8 @@ def train(
     started = time.time()
     listener = listener or Listener()
     listener.stage("reading the rows")
+    registry = publishing.open_registry(settings)
     ray_session.connect(settings)
-    registry = Registry(settings)
     table = dataset.read_with_ray(config.data)
     preprocessor = fit_preprocessor(table, scaled_columns(config, table.features))
     with tracking.run(registry.client, model_module.NAME, f"train {config.num_boost_round} trees") as run:

@@ -20,7 +20,6 @@ from models import checkpoint
 from models import cifar10 as model_module
 from models.cifar10 import Cifar10Model
 from models.networks import build
-from models.registry import Registry
 from settings import Settings, available_cpus, get_settings
 from training import fitting, progress, publishing, ray_session, tracking
 from training.cifar10_data import Loaded, config_of_network, load
@@ -45,8 +44,8 @@ def train(
     started = time.time()
     listener = listener or Listener()
     listener.stage("reading the images")
+    registry = publishing.open_registry(settings)
     ray_session.connect(settings)
-    registry = Registry(settings)
     loaded = load(settings, config)
     network_config = config_of_network(config, len(loaded.splits.labels))
     with tracking.run(registry.client, model_module.NAME, f"train {config.preset} {config.net}") as run:

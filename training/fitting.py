@@ -9,6 +9,7 @@ import math
 import uuid
 from typing import Any
 
+from models import storage
 from settings import Settings
 from training.errors import ConfigError, TrainingError, disk_full
 
@@ -18,17 +19,18 @@ def scaling_config(settings: Settings, num_workers: int, gpu: bool = False) -> A
 
     Each asks for one of Ray's CPUs, or for less where all of them together would take more than
     ``AIR_DATA_CPU_SHARE`` leaves: a data task that finds no CPU would be waited for without end. It asks for
-    ``AIR_TRAIN_MEMORY_MB`` of memory too. Raises ConfigError when there is not so much.
+    ``AIR_TRAIN_MEMORY_MB`` of memory too. Raises ConfigError when there is not so much. A cluster that starts
+    nodes for what waits (``AIR_NODES_BY_LOAD``) is asked for a whole CPU each: a worker that fits starts none.
     """
     import ray
     from ray.train import ScalingConfig
 
     has = ray.cluster_resources()
     shared = has.get("CPU", 0) * (1 - settings.air_data_cpu_share) / num_workers
-    hundredths = min(100, max(1, math.floor(round(100 * shared, 6))))
+    hundredths = 100 if settings.air_nodes_by_load else min(100, max(1, math.floor(round(100 * shared, 6))))
     resources: dict[str, float] = {"CPU": hundredths / 100}
     memory = settings.air_train_memory_mb * 1024**2
-    if num_workers * memory > has.get("memory", 0):
+    if num_workers * memory > has.get("memory", 0) and not settings.air_nodes_by_load:
         raise ConfigError(
             f"num_workers: {num_workers} workers of {settings.air_train_memory_mb} MB (AIR_TRAIN_MEMORY_MB) are more "
             f"than the {has.get('memory', 0) / 1024**2:.0f} MB that Ray has; take fewer, or ask for less memory."
@@ -46,11 +48,18 @@ def run_config(settings: Settings, model: str, name: str | None) -> Any:
 
     return RunConfig(
         name=f"{model}-{name or uuid.uuid4().hex[:12]}",
-        storage_path=str(settings.air_home / "runs"),
+        **run_storage(settings),
         checkpoint_config=CheckpointConfig(num_to_keep=1),
         # Ray Train would try again whatever went wrong; ``fit`` knows what would only go wrong again.
         failure_config=FailureConfig(max_failures=0, controller_failure_limit=0),
     )
+
+
+def run_storage(settings: Settings) -> dict[str, Any]:
+    """``storage_path`` and ``storage_filesystem`` of Ray Train's runs: every node of a cluster writes there."""
+    runs = storage.source_of(settings, "runs") if settings.air_storage else str(settings.air_home / "runs")
+    filesystem, path = storage.filesystem_of(runs)
+    return {"storage_path": path, "storage_filesystem": filesystem}
 
 
 def fit(trainer: Any, restarts: int) -> Any:

@@ -14,10 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from models import checkpoint
-from models.registry import Registry
+from models import checkpoint, storage
+from models.checkpoint import CheckpointError
+from models.registry import Registry, RegistryError
 from settings import Settings, available_cpus
 from training.config import JobConfig
+from training.errors import ConfigError
 
 GOLDEN_ROWS = 16
 
@@ -71,6 +73,15 @@ def _processor() -> str:
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
 
 
+def open_registry(settings: Settings) -> Registry:
+    """The registry, before anything is calculated that could not be published. Raises ConfigError."""
+    try:
+        storage.check(settings)
+        return Registry(settings)
+    except (CheckpointError, RegistryError) as error:
+        raise ConfigError(str(error)) from error
+
+
 def publish(
     settings: Settings,
     registry: Registry,
@@ -80,11 +91,11 @@ def publish(
     save: Callable[[Path], None],
     golden: tuple[np.ndarray, np.ndarray],
 ) -> tuple[str, Path]:
-    """Write the folder, register it; returns the new version and where the folder is."""
-    destination = settings.checkpoints / meta.model / run_id
-    with checkpoint.writing(destination) as folder:
+    """Write the folder, register it; returns the new version and the folder as this machine has it."""
+    source = storage.source_of(settings, meta.model, run_id)
+    with storage.writing(source, settings) as folder:
         save(folder)
         checkpoint.write_golden(folder, *golden)
         (folder / checkpoint.EVALUATION).write_text(json.dumps(evaluation, indent=1))
         (folder / checkpoint.METADATA).write_text(meta.model_dump_json(indent=2))
-    return registry.register(destination, run_id), destination
+    return registry.register(source, run_id), storage.fetch(source, settings)

@@ -19,6 +19,8 @@ from settings import ROOT, Settings, available_cpus
 from training.errors import ConfigError
 
 NAMESPACE = "air-studio"
+# What keeps files in AIR_HOME stays with them, on the head of a cluster.
+ON_HEAD = {"node:__internal_head__": 0.001}
 LOGICAL_CPUS_PER_CORE = 4
 DISK_FULL_THRESHOLD = "0.99"
 TRAINING_NICENESS = 10

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import time
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -37,7 +37,6 @@ TUNE_ENVIRONMENT = {
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
 }
-SCRATCH = "ray"
 # Trials are placed by max_concurrent, not by Ray: they must start beside whatever Serve holds.
 LOGICAL_CPUS_PER_TRIAL = 0.1
 STARTUP_SHARE = 3
@@ -71,8 +70,11 @@ class Told(Protocol):
         """A trial has ended."""
 
 
-def search(plan: Plan, recorder: Recorder, told: Told) -> bool:
-    """Run every trial of the plan that has not ended; returns whether the time was enough."""
+def search(plan: Plan, recorder: Recorder, told: Told, run_storage: dict[str, Any]) -> bool:
+    """Run every trial of the plan that has not ended; returns whether the time was enough.
+
+    ``run_storage`` is where Tune keeps what trials hand over while it runs, as a RunConfig takes it.
+    """
     known = [trial for trial in recorder.study.trials if trial.state in ENDED]
     again = [trial for trial in recorder.study.trials if trial.state == "interrupted"]
     missing = plan.search.num_samples - len(known)
@@ -83,8 +85,8 @@ def search(plan: Plan, recorder: Recorder, told: Told) -> bool:
     budget = _Budget(plan.time_budget_s)
     watch = _Watch(plan, recorder, told, budget, again)
     resources = {"CPU": LOGICAL_CPUS_PER_TRIAL} | ({"GPU": plan.gpus} if plan.gpus else {})
-    scratch = recorder.folder / SCRATCH
-    shutil.rmtree(scratch, ignore_errors=True)
+    name = f"tune-{recorder.study.study}"
+    _clear(run_storage, name)
     try:
         tune.Tuner(
             tune.with_resources(plan.trainable, resources),
@@ -95,15 +97,18 @@ def search(plan: Plan, recorder: Recorder, told: Told) -> bool:
                 max_concurrent_trials=plan.max_concurrent,
                 reuse_actors=True,  # a process costs seconds to start, a trial may cost a tenth of one
             ),
-            run_config=tune.RunConfig(
-                name=SCRATCH, storage_path=str(recorder.folder), callbacks=[watch], stop=budget, verbose=0
-            ),
+            run_config=tune.RunConfig(name=name, **run_storage, callbacks=[watch], stop=budget, verbose=0),
         ).fit()
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        _clear(run_storage, name)
     for name in recorder.running():
         recorder.ended(name, "interrupted", budget.because)
     return not budget.used_up
+
+
+def _clear(run_storage: dict[str, Any], name: str) -> None:
+    with suppress(FileNotFoundError):
+        run_storage["storage_filesystem"].delete_dir(f"{run_storage['storage_path']}/{name}")
 
 
 def _searcher(plan: Plan, known: list[Trial], again: list[Trial]) -> OptunaSearch:

@@ -24,7 +24,7 @@ from settings import ROOT, get_settings
 from training import jobs, uploads
 from training.jobs import ENDED, Job, Kind, Store
 from training.progress import REGISTERING
-from training.ray_session import NAMESPACE
+from training.ray_session import NAMESPACE, ON_HEAD
 from training.records import read_json, write_json
 
 log = logging.getLogger("ray.serve")
@@ -284,4 +284,5 @@ def _signal(process: psutil.Process, number: int) -> None:
 
 def supervisor() -> ray.actor.ActorHandle:
     """The app's supervisor, started if it is not there yet."""
-    return JobSupervisor.options(name=NAME, namespace=NAMESPACE, get_if_exists=True, lifetime="detached").remote()
+    options = {"name": NAME, "namespace": NAMESPACE, "get_if_exists": True, "lifetime": "detached"}
+    return JobSupervisor.options(**options, resources=ON_HEAD).remote()

@@ -20,9 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from models.registry import Registry
 from settings import MODEL_NAMES, Settings, available_cpus, get_settings
-from training import publishing, ray_session, studies, tracking
+from training import fitting, publishing, ray_session, studies, tracking
 from training.config import TRAINERS, from_command_line
 from training.errors import ConfigError, TrainingError
 from training.progress import Listener
@@ -99,8 +98,8 @@ def _end(recorder: Recorder, state: studies.StudyState, error: str | None = None
 
 
 def _run(config: TuneJob, settings: Settings, listener: Listener, recorder: Recorder) -> None:
+    registry = publishing.open_registry(settings)
     ray_session.connect(settings)
-    registry = Registry(settings)
     from training import searching  # Ray Tune takes seconds to import; a wrong option should not wait for it
     from training.study_runs import StudyRuns
 
@@ -115,7 +114,8 @@ def _run(config: TuneJob, settings: Settings, listener: Listener, recorder: Reco
             run.tags({"study": study.study, "command": publishing.command_line()})
         listener.stage("tuning")
         with StudyRuns(registry.client, run.run_id, study) as runs:
-            in_time = searching.search(plan, recorder, _Told(config, recorder, runs, listener))
+            told = _Told(config, recorder, runs, listener)
+            in_time = searching.search(plan, recorder, told, fitting.run_storage(settings))
         best = recorder.study.best
         if best is None:
             raise TrainingError(_why_no_best(recorder, config, in_time))

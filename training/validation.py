@@ -9,11 +9,10 @@ import hashlib
 import os
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 
-from models import catalog, checkpoint
+from models import catalog, checkpoint, storage
 from settings import Settings
 from training.datasets import breast_cancer, cifar10
 from training.ray_session import give_way
@@ -56,12 +55,13 @@ def load(model: str, settings: Settings) -> Validation:
     return Validation(splits.labels, splits.validation.labels, splits.source, [], splits.validation)
 
 
-def answers(model: str, folder: Path, settings: Settings) -> np.ndarray:
-    """Probabilities, float32 (n, labels), of the version in ``folder`` for the validation set.
+def answers(model: str, source: str, settings: Settings) -> np.ndarray:
+    """Probabilities, float32 (n, labels), of the version at ``source`` for the validation set.
 
     Raises DataError without data, CheckpointError when the version cannot be loaded.
     """
     validation = load(model, settings)
+    folder = storage.fetch(source, settings)
     version = checkpoint.sha256(folder / checkpoint.MANIFEST)
     kept = settings.air_home / "cache" / f"validation-{version[:16]}-{validation.fingerprint()[:16]}.npy"
     if kept.exists():

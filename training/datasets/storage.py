@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 from typing import IO, Any
 
+from models.storage import own_s3_server
 from training.errors import DataError, innermost
 
 ANONYMOUS = "s3://anonymous@"
@@ -21,26 +22,10 @@ def is_remote(source: str) -> bool:
 
 def filesystem_of(source: str) -> tuple[str, Any | None]:
     """Path and Arrow file system of a source; None leaves the choice to Ray Data."""
-    endpoint = os.environ.get("AWS_ENDPOINT_URL")
-    if not source.startswith("s3://") or not endpoint:
+    if not source.startswith("s3://") or not os.environ.get("AWS_ENDPOINT_URL"):
         return source, None
-    from pyarrow.fs import S3FileSystem
-
-    scheme, _, host = endpoint.partition("://")
-    options: dict[str, object] = {
-        "endpoint_override": host,
-        "scheme": scheme,
-        "region": os.environ.get("AWS_DEFAULT_REGION", "us-east-1"),
-    }
-    if source.startswith(ANONYMOUS):
-        return source.removeprefix(ANONYMOUS), S3FileSystem(anonymous=True, **options)
-    # Named here, since the tasks that read run in processes that started before.
-    keys = {
-        "access_key": os.environ.get("AWS_ACCESS_KEY_ID"),
-        "secret_key": os.environ.get("AWS_SECRET_ACCESS_KEY"),
-        "session_token": os.environ.get("AWS_SESSION_TOKEN"),
-    }
-    return source.removeprefix("s3://"), S3FileSystem(**options, **{k: v for k, v in keys.items() if v})
+    anonymous = source.startswith(ANONYMOUS)
+    return source.removeprefix(ANONYMOUS if anonymous else "s3://"), own_s3_server(anonymous)
 
 
 def open_stream(source: str) -> IO[bytes]:
