@@ -128,8 +128,15 @@ class Proof:
     def start_server(self, stack: ExitStack, *command: str) -> None:
         """A server in the driver's namespace, for as long as the proof lasts."""
         with (self.work / "servers.log").open("a") as log:
-            server = subprocess.Popen([sys.executable, *command], cwd=self.work, stdout=log, stderr=log)
-        stack.callback(server.kill)
+            server = subprocess.Popen(
+                [sys.executable, *command],
+                cwd=self.work,
+                env={**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        stack.callback(os.killpg, server.pid, signal.SIGKILL)
 
     def write_file(self) -> None:
         """local.yaml with these machines filled in; air.env beside a copy of the folder, as a person would have it."""

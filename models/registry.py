@@ -237,6 +237,8 @@ def _open_client(settings: Settings):  # noqa: ANN202 - MLflow is imported late,
         from mlflow.tracking import MlflowClient
 
         logging.getLogger("mlflow").setLevel(logging.ERROR)
+        # It prints the traceback of an error that it raises as well.
+        logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
         logging.getLogger("alembic").setLevel(logging.ERROR)
         client = MlflowClient(settings.tracking_uri)
         for name in MODEL_NAMES:

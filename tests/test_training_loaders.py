@@ -19,10 +19,9 @@ from training import cifar10_loaders as loaders
 from training.config import TrainCifar10
 from training.datasets import cifar10_ray
 from training.datasets.cifar10 import Pictures, decode_stored
-from training.errors import ConfigError, describe
 
 STORE_MB = 128
-DISTINCT, TIMES = 500, 120
+DISTINCT, TIMES = 500, 100
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +40,7 @@ def small_store(tmp_path_factory: pytest.TempPathFactory, small_cifar10: Path) -
 
 @pytest.fixture(scope="module")
 def many() -> Pictures:
-    """60,000 pictures of one colour and noise each, 184 MB when decoded; label i has colour 25 i."""
+    """50,000 pictures of one colour and noise each, 154 MB when decoded; label i has colour 25 i."""
     random = np.random.default_rng(0)
     stored, labels = [], np.arange(DISTINCT) % 10
     for label in labels:
@@ -68,21 +67,18 @@ def test_memory_loader_gives_each_image_once_an_epoch_and_each_worker_its_share(
 def test_stream_of_more_than_the_object_store_holds_gives_each_picture_once(
     small_store: Settings, many: Pictures
 ) -> None:
-    assert len(many) * 32 * 32 * 3 > 1.3 * STORE_MB * 2**20
+    assert len(many) * 32 * 32 * 3 > 1.1 * STORE_MB * 2**20
     loader = loaders.ShardLoader(
         cifar10_ray.streamed(many).iterator(), len(many), 500, seed=0, world=1, device=torch.device("cpu")
     )
-    assert loader.steps == 120
-    epochs = []
-    for number in range(2):
-        ids: list[int] = []
-        for images, labels, numbers in loader.epoch(number):
-            assert images.shape == (500, 32, 32, 3)
-            assert (np.abs(images.float().mean((1, 2, 3)) - 25 * labels) < 9).all()
-            ids += numbers.tolist()
-        epochs.append(ids)
-    assert sorted(epochs[0]) == sorted(epochs[1]) == list(range(60_000))
-    assert epochs[0] != epochs[1], "not shuffled"
+    assert loader.steps == 100
+    ids: list[int] = []
+    for images, labels, numbers in loader.epoch(0):
+        assert images.shape == (500, 32, 32, 3)
+        assert (np.abs(images.float().mean((1, 2, 3)) - 25 * labels) < 9).all()
+        ids += numbers.tolist()
+    assert sorted(ids) == list(range(50_000))
+    assert next(loader.epoch(1))[2].tolist() != ids[:500], "not shuffled anew"
 
 
 def test_network_learns_from_a_stream_larger_than_the_object_store(small_store: Settings, many: Pictures) -> None:
@@ -104,6 +100,5 @@ def test_the_chapters_pairs_become_columns(small_store: Settings, many: Pictures
 
 
 def test_corrections_are_learned_from_in_memory_only() -> None:
-    with pytest.raises(ValueError, match="use_corrections needs the loader memory") as caught:
+    with pytest.raises(ValueError, match="use_corrections needs the loader memory"):
         TrainCifar10(loader="stream", use_corrections=True)
-    assert isinstance(ConfigError(describe(caught.value)), ConfigError)

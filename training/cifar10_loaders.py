@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from training.datasets.cifar10 import SIZE
+from training.errors import DataError
 
 SHUFFLED_BATCHES = 8
 # uint8 (n, 32, 32, 3), labels int64 (n,), and for each picture a number that stays its own in every epoch.
@@ -64,7 +65,7 @@ class ShardLoader:
         self.steps = max(1, count // (self._batch_size * world))
 
     def epoch(self, number: int) -> Iterator[Batch]:
-        """The batches of an epoch; their order depends on how fast blocks come."""
+        """The batches of an epoch; their order depends on how fast blocks come. Raises DataError."""
         shuffled = self._shard.iter_torch_batches(
             batch_size=self._batch_size,
             drop_last=True,
@@ -73,8 +74,11 @@ class ShardLoader:
             device=self._device,
         )
         for batch in islice(shuffled, self.steps):
-            images = batch["image"].reshape(-1, SIZE, SIZE, 3)
-            yield images, batch["label"], batch["id"].cpu().numpy()
+            ids = batch["id"].cpu().numpy()
+            if "readable" in batch and not batch["readable"].all():
+                bad = ids[~batch["readable"].cpu().numpy()][0]
+                raise DataError(f"Training picture {bad} cannot be decoded; replace or remove it.")
+            yield batch["image"].reshape(-1, SIZE, SIZE, 3), batch["label"], ids
 
 
 def batches(count: int, batch_size: int, epoch: int, seed: int, rank: int, world: int) -> Iterator[np.ndarray]:

@@ -15,7 +15,6 @@ import torch
 
 from models.images import ImageError, decode
 from training.datasets.cifar10 import SIZE, Pictures, decode_stored
-from training.errors import DataError
 from training.ray_session import give_way
 
 TRAIN = "train"
@@ -24,10 +23,7 @@ DECODING_CPUS = 0.5
 
 
 def streamed(pictures: Pictures) -> ray.data.Dataset:
-    """A lazy data set of stored pictures, shuffled by blocks and decoded when a worker asks for them.
-
-    Reading it raises DataError for a picture that cannot be decoded.
-    """
+    """A lazy data set of stored pictures, shuffled by blocks and decoded when a worker asks for them."""
     columns = {"id": np.arange(len(pictures)), "label": pictures.labels, "stored": pictures.stored}
     blocks = [pa.table(columns).slice(start, BLOCK_PICTURES) for start in range(0, len(pictures), BLOCK_PICTURES)]
     return (
@@ -38,21 +34,24 @@ def streamed(pictures: Pictures) -> ray.data.Dataset:
 
 
 def _decoded(batch: dict[str, np.ndarray], raw: bool) -> dict[str, np.ndarray]:
+    """A picture that cannot be read is black and not ``readable``: an error of a task would lose its sentence."""
     give_way()
+    stored = list(batch["stored"])
     try:
-        images = decode_stored(list(batch["stored"]), raw)
+        images, readable = decode_stored(stored, raw), np.ones(len(stored), dtype=bool)
     except ImageError:
-        number = next(number for number, data in zip(batch["id"], batch["stored"], strict=True) if not _is_read(data))
-        raise DataError(f"Training picture {number} cannot be decoded; replace or remove it.") from None
-    return {"id": batch["id"], "label": batch["label"], "image": images}
+        one_by_one = [_decoded_or_none(data) for data in stored]
+        readable = np.array([image is not None for image in one_by_one])
+        black = np.zeros((SIZE, SIZE, 3), dtype=np.uint8)
+        images = np.stack([black if image is None else image for image in one_by_one])
+    return {"id": batch["id"], "label": batch["label"], "image": images, "readable": readable}
 
 
-def _is_read(data: bytes) -> bool:
+def _decoded_or_none(data: bytes) -> np.ndarray | None:
     try:
-        decode(data, SIZE)
+        return decode(data, SIZE)
     except ImageError:
-        return False
-    return True
+        return None
 
 
 class TorchPictures(torch.utils.data.Dataset):

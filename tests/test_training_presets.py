@@ -1,0 +1,50 @@
+"""What a training on the real CIFAR-10 gives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from models import checkpoint
+from settings import Settings
+from training import cifar10 as stage
+from training import cifar10_data
+from training.config import TrainCifar10
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory, real_cifar10: Path) -> Iterator[Settings]:
+    """A Ray and an AIR_HOME of their own."""
+    import ray
+
+    from training import ray_session
+
+    settings = Settings(air_home=tmp_path_factory.mktemp("home"), cifar10_dir=real_cifar10)
+    ray_session.connect(settings)
+    yield settings
+    ray.shutdown()
+
+
+def test_quick_preset_names_78_of_100_pictures_right_with_and_without_jpeg(settings: Settings) -> None:
+    _, folder, metrics = stage.train(TrainCifar10(preset="quick"), settings)
+    assert metrics["validation_accuracy"] >= 0.78
+    told = checkpoint.read_evaluation(folder)["original_pixels"]
+    assert told["rows"] == 505
+    assert told["accuracy"] == metrics["validation_accuracy_on_original_pixels"]
+    assert told["accuracy"] >= told["accuracy_as_stored"] - 0.02
+    data = checkpoint.read_metadata(folder).data
+    assert data["originals"] == 4_580
+    assert data["rows"] == {"train": 49_580, "validation": 5_000, "test": 10_000}
+
+
+def test_two_workers_reach_the_accuracy_of_one(settings: Settings) -> None:
+    config = TrainCifar10(preset="quick", epochs=3, max_images=6_000)
+    loaded = cifar10_data.load(settings, config)
+    accuracy = {}
+    for workers in (1, 2):
+        _, history = stage.fit(config.model_copy(update={"num_workers": workers}), settings, loaded)
+        accuracy[workers] = history[2]["validation_accuracy"]
+    assert accuracy[1] >= 0.45
+    assert accuracy[2] == pytest.approx(accuracy[1], abs=0.05)
