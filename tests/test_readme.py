@@ -89,7 +89,15 @@ def test_every_link_and_file_of_the_readme_exists() -> None:
     links = [link for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link]
     files = re.findall(r"`([a-z_]+/[a-z_0-9/]*(?:\.py)?)`", text)
     for name in [*links, *files]:
-        assert (ROOT / name).exists(), name
+        path, _, heading = name.partition("#")
+        assert (ROOT / path).exists(), name
+        assert not heading or heading in _headings(ROOT / path), name
+
+
+def _headings(file: Path) -> set[str]:
+    """The anchors of a Markdown file's headings, as GitHub makes them."""
+    titles = re.findall(r"^#+ (.+)$", file.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
 def test_front_matter_is_a_spaces() -> None:
