@@ -29,6 +29,7 @@ PICTURE_CASES = 600
 MAX_GROWTH_BYTES = 400 * 1024**2
 
 
+@pytest.mark.usefixtures("jobs")  # which stops whatever was resumed
 def test_no_route_fails_and_every_reply_matches_its_schema(public_app: RunningApp, tmp_path: Path) -> None:
     """schemathesis asks what ``/api/openapi.json`` allows and what it does not, as the admin.
 
