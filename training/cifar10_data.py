@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,10 +13,9 @@ from training import corrections
 from training.config import TrainCifar10
 from training.datasets import cifar10 as dataset
 from training.datasets import originals
+from training.datasets.originals import Labelled
 
 SAMPLE_IMAGES = 5_000
-# uint8 (n, 32, 32, 3) and labels int64 (n,).
-Labelled = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ class Loaded:
     preprocessor: dict[str, Any]
     train: Labelled | None = None
     originals: originals.Originals | None = None
-    corrections: int = field(default=0)
+    corrections: int = 0
 
     @property
     def train_count(self) -> int:

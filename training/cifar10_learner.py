@@ -20,11 +20,10 @@ from models.networks import build
 from models.preprocessing import normalise
 from training import cifar10_recipe as recipe
 from training.cifar10_loaders import Loader
+from training.datasets.originals import Labelled
 from training.evaluation import mean_log_loss
 
 EVALUATION_BATCH = 500
-# uint8 (n, 32, 32, 3) and labels int64 (n,).
-Labelled = tuple[np.ndarray, np.ndarray]
 OnStep = Callable[[int, float, list[float]], None]
 
 

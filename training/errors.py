@@ -32,10 +32,16 @@ class DivergedError(TrainingError):
     """The loss became NaN or infinite; the sentence names step and learning rate."""
 
 
+def root_cause(error: BaseException) -> BaseException:
+    """The error that all others around it came of; Ray keeps it as ``cause``."""
+    while (inner := getattr(error, "cause", None) or error.__cause__) is not None:
+        error = inner
+    return error
+
+
 def innermost(error: BaseException) -> str:
     """The innermost cause in one line: Ray and Arrow put whole tracebacks and advice around it."""
-    while getattr(error, "cause", None) or error.__cause__:
-        error = getattr(error, "cause", None) or error.__cause__
+    error = root_cause(error)
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0][:300] if lines else type(error).__name__
 

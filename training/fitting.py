@@ -11,7 +11,7 @@ from typing import Any
 
 from models import storage
 from settings import Settings
-from training.errors import ConfigError, TrainingError, disk_full
+from training.errors import ConfigError, TrainingError, disk_full, root_cause
 
 
 def scaling_config(settings: Settings, num_workers: int, gpu: bool = False) -> Any:
@@ -85,13 +85,7 @@ def _causes(error: Any) -> list[BaseException]:
     """What went wrong in each worker, or in Ray Train's controller, without what Ray puts around it."""
     failures = getattr(error, "worker_failures", None)
     failed = list(failures.values()) if failures else [getattr(error, "controller_failure", error)]
-    return [_unwrapped(failure) for failure in failed]
-
-
-def _unwrapped(error: BaseException) -> BaseException:
-    while (inner := getattr(error, "cause", None) or error.__cause__) is not None:
-        error = inner
-    return error
+    return [root_cause(failure) for failure in failed]
 
 
 def _hopeless(cause: BaseException) -> TrainingError | None:
