@@ -45,6 +45,8 @@ class Loaded:
         return {
             "job": config.model_dump(),
             "epochs": config.chosen.epochs,
+            "translate": config.chosen.translate,
+            "cutout": config.chosen.cutout,
             "network": config_of_network(config, len(self.splits.labels)),
             "preprocessor": self.preprocessor,
         }

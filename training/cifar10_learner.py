@@ -28,7 +28,7 @@ OnStep = Callable[[int, float, list[float]], None]
 
 
 class Learner:
-    """Learns the job of ``setup``: "job" (a TrainCifar10 as a dictionary), "epochs", "network", "preprocessor".
+    """Learns by a ``training.cifar10_data.Loaded.recipe``.
 
     ``sample``, uint8 (n, 32, 32, 3), are training images to whiten the first layer by. An epoch depends on
     the seed, its number and the state before it alone: a run that goes on from a kept state ends as one
@@ -61,6 +61,8 @@ class Learner:
             classes=setup["network"]["num_classes"],
             seed=self._job["seed"] * 1000 + rank,
             outliers=self._job["net"] != "lenet",
+            translate=setup["translate"],
+            cutout=setup["cutout"],
             device=device,
         )
 

@@ -2,7 +2,7 @@
 
 After Keller Jordan's airbench ("94% on CIFAR-10 in 3.29 Seconds on a Single GPU",
 arXiv:2404.00498, and its Muon variant): alternating flip, translation, label smoothing,
-linear decay, Muon for the filters. Our own additions: pixel noise and outlier exposure.
+cutout, linear decay, Muon for the filters. Our own additions: pixel noise and outlier exposure.
 Plain PyTorch; Ray Train calls it, and so can anything else.
 """
 
@@ -22,7 +22,6 @@ from training.errors import DivergedError
 from training.outliers import draw
 
 MUON_LR = 0.24
-TRANSLATE = 2
 LABEL_SMOOTHING = 0.2
 NOISY_SHARE, NOISE_MAX = 0.15, 20.0
 OUTLIER_SHARE, OUTLIER_BANK = 0.02, 8_000
@@ -101,12 +100,23 @@ def set_learning_rate(chosen: list[torch.optim.Optimizer], done: float) -> None:
 
 
 class Augmenter:
-    """Turns uint8 training images into what the network sees in one step, on the device that they are on."""
+    """Turns uint8 training images into what the network sees in one step, on the device that they are on.
+
+    ``translate`` and ``cutout`` are pixels, as in ``training.config.Preset``.
+    """
 
     def __init__(
-        self, preprocessor: dict[str, Any], classes: int, seed: int, outliers: bool, device: torch.device
+        self,
+        preprocessor: dict[str, Any],
+        classes: int,
+        seed: int,
+        outliers: bool,
+        device: torch.device,
+        translate: int = 2,
+        cutout: int = 0,
     ) -> None:
         self._preprocessor, self._classes, self._seed, self._device = preprocessor, classes, seed, device
+        self._reach, self._cutout = translate, cutout
         self._outliers = _bank(seed).to(device) if outliers else None
         self._chance = torch.Generator(device)
         self.begin(0)
@@ -124,17 +134,18 @@ class Augmenter:
             count = max(1, round(OUTLIER_SHARE * len(images)))
             images = torch.cat((images, self._outliers[self._draw(len(self._outliers), (count,))]))
             targets = torch.cat((targets, torch.full((count, self._classes), 1 / self._classes, device=self._device)))
-        return self._noise(normalise(images, self._preprocessor)), targets
+        pixels = self._noise(normalise(images, self._preprocessor))
+        return self._cut(pixels, len(labels)), targets
 
     def _draw(self, end: int, shape: tuple[int, ...]) -> Tensor:
         return torch.randint(end, shape, generator=self._chance, device=self._device)
 
     def _translate(self, images: Tensor) -> Tensor:
-        """Each image moved by up to TRANSLATE pixels; what comes in at an edge is its mirror image."""
+        """Each image moved; what comes in at an edge is its mirror image."""
         n, height, width, channels = images.shape
-        padded = F.pad(images.permute(0, 3, 1, 2).float(), (TRANSLATE,) * 4, mode="reflect").to(torch.uint8)
-        padded = padded.permute(0, 2, 3, 1).reshape(n, height + 2 * TRANSLATE, -1)
-        down, right = self._draw(2 * TRANSLATE + 1, (2, n))
+        padded = F.pad(images.permute(0, 3, 1, 2).float(), (self._reach,) * 4, mode="reflect").to(torch.uint8)
+        padded = padded.permute(0, 2, 3, 1).reshape(n, height + 2 * self._reach, -1)
+        down, right = self._draw(2 * self._reach + 1, (2, n))
         rows = down[:, None] + torch.arange(height, device=self._device)
         columns = channels * right[:, None] + torch.arange(channels * width, device=self._device)
         picked = padded[torch.arange(n, device=self._device)[:, None], rows]
@@ -147,6 +158,19 @@ class Augmenter:
         chosen = torch.randperm(len(pixels), **on)[:count]
         strength = strongest * torch.rand(count, 1, 1, 1, **on)
         pixels[chosen] += strength * torch.randn(count, *pixels.shape[1:], **on)
+        return pixels
+
+    def _cut(self, pixels: Tensor, count: int) -> Tensor:
+        """A square of the first ``count`` images, all of it inside, becomes the mean colour."""
+        if not self._cutout:
+            return pixels
+        height, width = pixels.shape[2:]
+        top, left = self._draw(height - self._cutout + 1, (count,)), self._draw(width - self._cutout + 1, (count,))
+        rows = torch.arange(height, device=self._device) - top[:, None]
+        columns = torch.arange(width, device=self._device) - left[:, None]
+        inside = ((rows >= 0) & (rows < self._cutout))[:, None, :, None]
+        inside = inside & ((columns >= 0) & (columns < self._cutout))[:, None, None, :]
+        pixels[:count].masked_fill_(inside, 0)
         return pixels
 
 
