@@ -55,7 +55,9 @@ class Learner:
         self.network.to(device)
         # What a step goes through: the network itself, or around it what shares gradients between workers.
         self.parallel: nn.Module = self.network
-        self.optimisers = recipe.optimisers(self.network, self._job["batch_size"], self._job["learning_rate"])
+        self.optimisers = recipe.optimisers(
+            self.network, self._job["batch_size"], self._job["learning_rate"], self._bf16
+        )
         self._augment = recipe.Augmenter(
             self._preprocessor,
             classes=setup["network"]["num_classes"],

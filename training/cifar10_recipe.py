@@ -32,11 +32,12 @@ class Muon(torch.optim.Optimizer):
     """Momentum whose update is orthogonalised, for convolution filters of any shape (n, …).
 
     Keller Jordan et al., "Muon: An optimizer for hidden layers in neural networks" (2024).
-    Filters are held at a fixed norm, as airbench does.
+    Filters are held at a fixed norm, as airbench does. ``bf16``: orthogonalise in that precision.
     """
 
-    def __init__(self, params: list[nn.Parameter], lr: float, momentum: float = 0.6) -> None:
+    def __init__(self, params: list[nn.Parameter], lr: float, momentum: float = 0.6, bf16: bool = False) -> None:
         super().__init__(params, {"lr": lr, "momentum": momentum})
+        self._dtype = torch.bfloat16 if bf16 else torch.float32
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # noqa: ARG002 - torch's signature
@@ -48,7 +49,8 @@ class Muon(torch.optim.Optimizer):
                 buffer.mul_(group["momentum"]).add_(p.grad)
                 update = p.grad.add(buffer, alpha=group["momentum"])
                 p.mul_(len(p) ** 0.5 / p.norm())
-                p.add_(_orthogonalise(update.reshape(len(p), -1)).view_as(p), alpha=-group["lr"])
+                direction = _orthogonalise(update.reshape(len(p), -1).to(self._dtype))
+                p.add_(direction.to(p.dtype).view_as(p), alpha=-group["lr"])
 
 
 def _orthogonalise(matrix: Tensor, steps: int = 3, eps: float = 1e-7) -> Tensor:
@@ -63,7 +65,7 @@ def _orthogonalise(matrix: Tensor, steps: int = 3, eps: float = 1e-7) -> Tensor:
     return x.T if tall else x
 
 
-def optimisers(network: nn.Module, batch_size: int, factor: float) -> list[torch.optim.Optimizer]:
+def optimisers(network: nn.Module, batch_size: int, factor: float, bf16: bool = False) -> list[torch.optim.Optimizer]:
     """Muon for filters and SGD for the rest; every group keeps its peak rate as ``peak``."""
     filters = [p for p in network.parameters() if p.ndim == 4 and p.requires_grad]
     rest = [p for p in network.parameters() if p.ndim != 4 and p.requires_grad]
@@ -83,7 +85,7 @@ def optimisers(network: nn.Module, batch_size: int, factor: float) -> list[torch
         for group in groups:
             group["weight_decay"] = decay / group["lr"]
         chosen = [
-            Muon(filters, lr=MUON_LR * factor * (batch_size / 2000) ** 0.5),
+            Muon(filters, lr=MUON_LR * factor * (batch_size / 2000) ** 0.5, bf16=bf16),
             torch.optim.SGD(groups, momentum=0.85, nesterov=True),
         ]
     for optimiser in chosen:
