@@ -61,6 +61,13 @@ def test_every_epoch_is_in_the_run(trained: dict[str, Path], training_settings: 
     )
 
 
+@pytest.mark.usefixtures("trained")
+def test_finished_run_leaves_only_its_version(training_settings: Settings) -> None:
+    runs = training_settings.air_home / "runs"
+    assert runs.exists()
+    assert [path.name for path in runs.iterdir() if path.is_dir()] == []
+
+
 def test_run_shows_curves_confusion_calibration_classes_and_its_surest_mistakes(
     trained: dict[str, Path], training_settings: Settings
 ) -> None:
@@ -97,11 +104,10 @@ def test_diverging_loss_names_step_and_rate() -> None:
 
 
 def test_training_and_serving_see_the_same_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recipe, "TRANSLATE", 0)
     monkeypatch.setattr(recipe, "NOISY_SHARE", 0)
     images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3), dtype=np.uint8))
     preprocessor = {"size": 32, "mean": [0.5, 0.4, 0.3], "std": [0.2, 0.2, 0.2]}
-    augment = recipe.Augmenter(preprocessor, 10, seed=0, outliers=False, device=torch.device("cpu"))
+    augment = recipe.Augmenter(preprocessor, 10, seed=0, outliers=False, device=torch.device("cpu"), translate=0)
     trained_on, _ = augment(images, torch.arange(5), torch.zeros(5, dtype=torch.bool))
     served = normalise(images, preprocessor)
     assert torch.equal(trained_on, served)
@@ -146,3 +152,19 @@ def test_augmented_image_is_the_image_moved_by_up_to_two_pixels(monkeypatch: pyt
     augment.begin(0)
     again, _ = augment(images, torch.zeros(200, dtype=torch.int64), torch.zeros(200, dtype=torch.bool))
     assert torch.equal(pixels, again), "an epoch draws from the seed and its number alone"
+
+
+def test_cutout_blots_out_one_square_of_each_image_and_of_no_outlier(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recipe, "NOISY_SHARE", 0)
+    preprocessor = {"size": 32, "mean": [0.5] * 3, "std": [0.25] * 3}
+    images = torch.full((300, 32, 32, 3), 255, dtype=torch.uint8)
+    augment = recipe.Augmenter(preprocessor, 10, seed=0, outliers=True, device=torch.device("cpu"), cutout=10)
+    pixels, targets = augment(images, torch.zeros(300, dtype=torch.int64), torch.zeros(300, dtype=torch.bool))
+    assert len(pixels) == len(targets) == 306
+    blotted = pixels[:300] == 0
+    assert (blotted.any(2).sum(2) == 10).all(), "as wide as it should be"
+    assert (blotted.any(3).sum(2) == 10).all(), "as high"
+    assert (blotted.sum((2, 3)) == 100).all(), "and all of it, in every channel"
+    places = {tuple(one[0].nonzero()[0].tolist()) for one in blotted}
+    assert len(places) > 200, "anywhere"
+    assert (pixels[300:] == 0).float().mean() < 0.1

@@ -350,7 +350,9 @@ def test_shipped_studies_can_be_looked_at_and_not_gone_on_with(tmp_path: Path) -
         assert study.best_trial().trial == study.best.trial
         schema = TUNE_SCHEMAS[study.model]
         found = schema.TUNABLE.training_config(schema.model_validate(study.config).base, study.best.params)
-        assert found.model_dump(mode="json") == study.best.config
+        recorded = type(found).model_validate(study.best.config)
+        # How many workers is a matter of the machine; the rest is what the search found.
+        assert recorded == found.model_copy(update={"num_workers": recorded.num_workers})
         with pytest.raises(ConfigError, match="not gone on with"):
             store.own_folder(study.study)
 

@@ -40,7 +40,7 @@ def train(
     ``listener`` is told where it is. A run of the same ``run_name`` that was cut off is gone on with.
     """
     started = time.time()
-    listener = listener or Listener()
+    listener, run_name = listener or Listener(), run_name or fitting.new_run_name()
     listener.stage("reading the rows")
     registry = publishing.open_registry(settings)
     ray_session.connect(settings)
@@ -63,6 +63,7 @@ def train(
         version, folder = publishing.publish(
             settings, registry, run.run_id, meta, figures, model.save, (golden_inputs, model.predict(golden_inputs))
         )
+        fitting.forget(settings, model_module.NAME, run_name)
     return version, folder, meta.metrics
 
 
@@ -107,7 +108,7 @@ def _fit(
     preprocessor: dict[str, Any],
     run: tracking.Run,
     listener: Listener,
-    run_name: str | None,
+    run_name: str,
 ) -> tuple[xgb.Booster, dict[int, dict[str, float]]]:
     """Boost; returns the booster and the figures of every round."""
     rows = {}
@@ -142,7 +143,7 @@ def _fit_on_workers(
     rows: dict[str, pd.DataFrame],
     features: list[str],
     listener: Listener,
-    run_name: str | None,
+    run_name: str,
 ) -> tuple[xgb.Booster, dict[int, dict[str, float]]]:
     """Boost on the cluster, each worker on its share of the rows."""
     import ray

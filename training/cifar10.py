@@ -42,7 +42,7 @@ def train(
     ``listener`` is told where it is. A run of the same ``run_name`` that was cut off is gone on with.
     """
     started = time.time()
-    listener = listener or Listener()
+    listener, run_name = listener or Listener(), run_name or fitting.new_run_name()
     listener.stage("reading the images")
     registry = publishing.open_registry(settings)
     ray_session.connect(settings)
@@ -71,6 +71,7 @@ def train(
         version, folder = publishing.publish(
             settings, registry, run.run_id, meta, evaluated.figures, model.save, golden_answers(model)
         )
+        fitting.forget(settings, model_module.NAME, run_name)
     return version, folder, meta.metrics
 
 
@@ -109,7 +110,7 @@ def fit(
             },
             datasets=_datasets(config, loaded),
             scaling_config=fitting.scaling_config(settings, workers, gpu=gpus > 0),
-            run_config=fitting.run_config(settings, model_module.NAME, run_name),
+            run_config=fitting.run_config(settings, model_module.NAME, run_name or fitting.new_run_name()),
         )
         result = fitting.fit(trainer, WORKER_RESTARTS)
     with result.checkpoint.as_directory() as folder:

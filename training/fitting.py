@@ -39,15 +39,20 @@ def scaling_config(settings: Settings, num_workers: int, gpu: bool = False) -> A
     return ScalingConfig(num_workers=num_workers, use_gpu=gpu, resources_per_worker=resources)
 
 
-def run_config(settings: Settings, model: str, name: str | None) -> Any:
+def new_run_name() -> str:
+    """A name that no run had yet."""
+    return uuid.uuid4().hex[:12]
+
+
+def run_config(settings: Settings, model: str, name: str) -> Any:
     """The RunConfig of one run, its last checkpoint kept.
 
-    A run of a ``name`` that was there before goes on from its last checkpoint; without one it is new.
+    A run of a ``name`` that was there before goes on from its last checkpoint.
     """
     from ray.train import CheckpointConfig, FailureConfig, RunConfig
 
     return RunConfig(
-        name=f"{model}-{name or uuid.uuid4().hex[:12]}",
+        name=f"{model}-{name}",
         **run_storage(settings),
         checkpoint_config=CheckpointConfig(num_to_keep=1),
         # Ray Train would try again whatever went wrong; ``fit`` knows what would only go wrong again.
@@ -60,6 +65,17 @@ def run_storage(settings: Settings) -> dict[str, Any]:
     runs = storage.source_of(settings, "runs") if settings.air_storage else str(settings.air_home / "runs")
     filesystem, path = storage.filesystem_of(runs)
     return {"storage_path": path, "storage_filesystem": filesystem}
+
+
+def forget(settings: Settings, model: str, name: str) -> None:
+    """Delete what a run would go on from, now that its version is registered; says so where that fails."""
+    where = run_storage(settings)
+    try:
+        where["storage_filesystem"].delete_dir(f"{where['storage_path']}/{model}-{name}")
+    except FileNotFoundError:  # trained in the job's own process, which keeps none
+        return
+    except Exception as error:  # a file system of any kind; the version is there all the same
+        print(f"The state of the finished run {model}-{name} stays in {where['storage_path']}: {error}", flush=True)
 
 
 def fit(trainer: Any, restarts: int) -> Any:

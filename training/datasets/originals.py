@@ -53,9 +53,10 @@ def find(settings: Settings, train: Labelled, validation: Labelled, classes: int
 def _read(file: Path, shape: tuple[int, ...], classes: int) -> Labelled:
     wanted = f"{file.name} must hold x, pixels uint8 (n, {', '.join(map(str, shape))}), and y, their labels"
     try:
-        with np.load(file, allow_pickle=False) as arrays:
+        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
             pixels, labels = arrays["x"], arrays["y"].astype(np.int64)
-    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    # TypeError: a lone array, which is no archive.
+    except (OSError, KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(f"{file} cannot be read: {wanted}.") from error
     if pixels.dtype != np.uint8 or pixels.shape[1:] != shape or labels.shape != pixels.shape[:1]:
         raise DataError(f"{wanted}; it holds {pixels.dtype} {pixels.shape} and {labels.shape}.")
