@@ -30,10 +30,9 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from pydantic import ValidationError
 from ray import serve
 
-from settings import MODEL_NAMES, Settings, get_settings
+from settings import MODEL_NAMES, Settings, SettingsError, get_settings
 from training.ray_session import ON_HEAD
 
 BEGAN = psutil.Process().create_time()
@@ -255,10 +254,8 @@ def main() -> int:
     """Run until Ctrl-C or SIGTERM; returns the exit status."""
     try:
         settings = get_settings()
-    except ValidationError as error:
-        first = error.errors()[0]
-        problem = first["msg"].removeprefix("Value error, ")
-        print(f"error: {str(first['loc'][0]).upper()}: {problem}, got {first['input']!r}.", file=sys.stderr)
+    except SettingsError as error:
+        print(f"error: {error}", file=sys.stderr)
         return 2
     from serve_deployments import front
 

@@ -25,7 +25,7 @@ import requests
 from pydantic import BaseModel, ConfigDict
 
 from models import checkpoint, storage
-from settings import MODEL_NAMES, ROOT, Settings, get_settings
+from settings import MODEL_NAMES, ROOT, Settings, SettingsError, get_settings
 
 PRETRAINED = ROOT / "models" / "pretrained"
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
@@ -250,7 +250,7 @@ def _open_client(settings: Settings):  # noqa: ANN202 - MLflow is imported late,
 if __name__ == "__main__":
     try:
         registry = Registry(get_settings())
-    except (RegistryError, checkpoint.CheckpointError) as error:
+    except (RegistryError, checkpoint.CheckpointError, SettingsError) as error:
         sys.exit(f"error: {error}")
     for model_name in MODEL_NAMES:
         for item in registry.versions(model_name):

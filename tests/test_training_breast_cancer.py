@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -121,3 +122,25 @@ def test_bad_option_is_named_on_the_command_line(options: list[str], sentence: s
     assert ended.returncode == 2
     assert sentence in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    "command", ["training.breast_cancer", "training.studies list", "training.jobs list", "models.registry"]
+)
+def test_bad_setting_is_named_on_the_command_line(command: str) -> None:
+    environment = {**os.environ, "AIR_OBJECT_STORE_MB": "few"}
+    ended = subprocess.run(
+        [sys.executable, "-m", *command.split()], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert ended.returncode in (1, 2)
+    assert ended.stderr.startswith("error: AIR_OBJECT_STORE_MB: ")
+    assert len(ended.stderr.splitlines()) == 1
+
+
+def test_training_does_not_ask_to_be_less_nice_than_it_was_started() -> None:
+    """A user may not, and would be told so by a traceback."""
+    program = "import os; from training.ray_session import give_way; give_way(); print(os.nice(0))"
+    for started, after in ((0, "10"), (15, "15")):
+        command = ["nice", "-n", str(started), sys.executable, "-c", program]
+        ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+        assert ended.stdout.strip() == after

@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 from models import checkpoint, storage
 from models.checkpoint import CheckpointError
 from models.registry import RegisteredVersion, UnknownVersion
-from settings import MODEL_NAMES, Settings, get_settings
+from settings import MODEL_NAMES, Settings, SettingsError, get_settings
 from training import publishing, ray_session
 from training.batch_results import CSV, PARQUET
 from training.batch_sources import Source, open_source
@@ -197,9 +197,12 @@ def main(arguments: list[str]) -> int:
     try:
         config = from_command_line(BatchPredictCommand, arguments[1:])
         result = predict(arguments[0], config, get_settings(), config.output, _Printed())
-    except TrainingError as error:
+    except (TrainingError, SettingsError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("\nstopped; nothing was written", file=sys.stderr)
+        return 130
     files = " and ".join(str(config.output / name) for name in result.pop("files"))
     print("  ".join(f"{name} {value}" for name, value in result.items() if name != "labels"))
     print("  ".join(f"{label} {count}" for label, count in result["labels"].items()))

@@ -20,12 +20,12 @@ import xgboost as xgb
 from models import breast_cancer as model_module
 from models import checkpoint
 from models.breast_cancer import BENIGN, LABELS, MALIGNANT, BreastCancerModel, scale
-from settings import Settings, available_cpus, get_settings
-from training import evaluation, fitting, progress, publishing, ray_session, tracking
+from settings import Settings, available_cpus
+from training import command, evaluation, fitting, progress, publishing, ray_session, tracking
 from training.breast_cancer_worker import LABEL, as_matrix, boost, booster_params, figures_of, train_loop
-from training.config import TrainBreastCancer, from_command_line
+from training.config import TrainBreastCancer
 from training.datasets import breast_cancer as dataset
-from training.errors import ConfigError, TrainingError, telling_of_a_full_disk
+from training.errors import ConfigError, telling_of_a_full_disk
 from training.progress import REGISTERING, Listener
 
 WORKER_RESTARTS = 1
@@ -223,18 +223,5 @@ def _evaluate(
     return meta, figures, BreastCancerModel(booster, meta)
 
 
-def main() -> int:
-    """Command line; returns the exit status."""
-    try:
-        config = from_command_line(TrainBreastCancer)
-        version, folder, metrics = train(config, get_settings())
-    except TrainingError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(f"\nbreast-cancer version {version} in {folder}")
-    print("  ".join(f"{name} {value:.4f}" for name, value in metrics.items()))
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command.run(model_module.NAME, TrainBreastCancer, train))

@@ -27,7 +27,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from settings import MODEL_NAMES, Settings, get_settings
+from settings import MODEL_NAMES, Settings, SettingsError, get_settings
 from training.config import BatchPredict, JobConfig, TrainBreastCancer, TrainCifar10, describe
 from training.errors import ConfigError
 from training.records import ID, new_id, read_json, read_lines, write_json
@@ -182,8 +182,8 @@ def _last_line(path: Path) -> list[dict[str, float]]:
 
 def main(arguments: list[str]) -> int:
     """Command line; returns the exit status."""
-    store = Store(get_settings())
     try:
+        store = Store(get_settings())
         match arguments:
             case ["list"]:
                 for job in store.jobs():
@@ -198,7 +198,7 @@ def main(arguments: list[str]) -> int:
             case _:
                 print("usage: python -m training.jobs list | show JOB | cancel JOB", file=sys.stderr)
                 return 2
-    except UnknownJob as error:
+    except (UnknownJob, SettingsError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0

@@ -105,7 +105,8 @@ def give_way() -> None:
     Called by what trains and decodes: on a machine without spare cores a training then costs
     predictions little, and takes all that they leave.
     """
-    os.setpriority(os.PRIO_PROCESS, 0, TRAINING_NICENESS)
+    # Who is nicer already may not go back.
+    os.setpriority(os.PRIO_PROCESS, 0, max(TRAINING_NICENESS, os.getpriority(os.PRIO_PROCESS, 0)))
 
 
 def quiet_ray_data() -> None:

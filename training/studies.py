@@ -24,7 +24,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from settings import ROOT, Settings, get_settings
+from settings import ROOT, Settings, SettingsError, get_settings
 from training.errors import ConfigError
 from training.records import ID, read_lines
 
@@ -200,8 +200,8 @@ def _is_held(lock: Path) -> bool:
 
 def main(arguments: list[str]) -> int:
     """Command line; returns the exit status."""
-    store = Store(get_settings())
     try:
+        store = Store(get_settings())
         match arguments:
             case ["list"]:
                 for study in store.summaries():
@@ -212,7 +212,7 @@ def main(arguments: list[str]) -> int:
             case _:
                 print("usage: python -m training.studies list | show STUDY", file=sys.stderr)
                 return 2
-    except UnknownStudy as error:
+    except (UnknownStudy, SettingsError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0

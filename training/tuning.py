@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from settings import MODEL_NAMES, Settings, available_cpus, get_settings
+from settings import MODEL_NAMES, Settings, SettingsError, available_cpus, get_settings
 from training import fitting, publishing, ray_session, studies, tracking
 from training.config import TRAINERS, from_command_line
 from training.errors import ConfigError, TrainingError
@@ -271,7 +271,7 @@ def main() -> int:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         print(f"study {study_id}", flush=True)
         outcome = tune(config, settings, run_name=study_id)
-    except TrainingError as error:
+    except (TrainingError, SettingsError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
