@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import boto3
@@ -38,6 +39,14 @@ def _write_parquet(folder: Path, order: np.random.Generator | None = None, label
         if order is not None:
             order.shuffle(rows)
         pq.write_table(pa.Table.from_pylist(rows), folder / f"{split}-00000-of-00001.parquet")
+
+
+def _without_bytes(folder: Path) -> None:
+    _write_parquet(folder)
+    file = folder / "train-00000-of-00001.parquet"
+    rows = pq.read_table(file).to_pylist()
+    rows[7]["img"] = {"bytes": None, "path": "seven.png"}
+    pq.write_table(pa.Table.from_pylist(rows), file)
 
 
 def test_split_depends_on_content_not_on_order(tmp_path: Path) -> None:
@@ -89,6 +98,7 @@ def test_class_folders_are_read(small_cifar10: Path) -> None:
     splits = cifar10.load(_settings(small_cifar10))
     assert splits.labels == sorted(cifar10.LABELS)
     assert (len(splits.train), len(splits.validation), len(splits.test)) == (360, 40, 100)
+    assert len(set(splits.train.labels[:60])) == 10, "the first pictures are of every class"
 
 
 @pytest.mark.parametrize(
@@ -99,8 +109,9 @@ def test_class_folders_are_read(small_cifar10: Path) -> None:
         (lambda folder: _write_parquet(folder, labels=range(9)), "no training images of truck"),
         (lambda folder: (folder / "train-0.parquet").write_bytes(b"PAR1 no"), r"train-0\.parquet"),
         (lambda folder: [(folder / name).mkdir() for name in ("cat", "dog")], "cat has no images"),
+        (lambda folder: _without_bytes(folder), r"train-00000-of-00001\.parquet, row 7, has a picture without bytes"),
     ],
-    ids=["empty", "labels out of range", "a class is missing", "damaged", "empty class folder"],
+    ids=["empty", "labels out of range", "a class is missing", "damaged", "empty class folder", "no bytes"],
 )
 def test_unusable_source_is_told_in_one_sentence(tmp_path: Path, prepare, sentence: str) -> None:
     prepare(tmp_path)
@@ -114,13 +125,21 @@ def test_no_source_says_the_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         cifar10.load(Settings(air_home=tmp_path), download=False)
 
 
-def test_unreadable_picture_is_named(training_settings: Settings, small_cifar10: Path) -> None:
-    splits = cifar10.load(training_settings)
-    stored = [item.as_py() for item in splits.test.stored]
+def test_unreadable_picture_is_named(training_settings: Settings) -> None:
+    test = cifar10.load(training_settings).test
+    stored = [item.as_py() for item in test.stored]
     stored[17] = b"broken"
-    damaged = cifar10.Pictures(pa.array(stored, type=pa.binary()), splits.test.labels, raw=False)
-    with pytest.raises(DataError, match="Picture 17"):
-        cifar10.decode_with_ray(damaged)
+    label = sorted(cifar10.LABELS)[test.labels[17]]
+    with pytest.raises(DataError, match=rf"^test/{label}/\d\.png cannot be decoded; replace or remove it\.$"):
+        cifar10.decode_with_ray(replace(test, stored=pa.array(stored, type=pa.binary())))
+    with pytest.raises(DataError, match=r"^Picture 17 cannot be decoded"):
+        cifar10.decode_with_ray(replace(test, stored=pa.array(stored, type=pa.binary()), names=None))
+
+
+def test_pictures_of_which_none_can_be_read_are_told_by_the_first(training_settings: Settings) -> None:
+    pointers = pa.array([b"version https://git-lfs.github.com/spec/v1"] * 8, type=pa.binary())
+    with pytest.raises(DataError, match=r"^Picture 0 cannot be decoded"):
+        cifar10.decode_with_ray(cifar10.Pictures(pointers, np.zeros(8, dtype=np.int64), raw=False))
 
 
 def test_table_split_is_60_20_20_in_each_class_and_ignores_order() -> None:

@@ -60,15 +60,21 @@ def test_without_a_file_there_are_none(tmp_path: Path, stored: np.ndarray) -> No
         ({"x": np.zeros((2, 32, 32, 3), np.uint8), "y": np.array([0, 10])}, "labels go from 0 to 10; 0 to 9 are known"),
         (None, "cannot be read"),
         (np.zeros(3), "cannot be read"),
+        ("damaged within", "cannot be read"),
     ],
-    ids=["no labels", "another size", "no bytes", "a label too many", "damaged", "no archive"],
+    ids=["no labels", "another size", "no bytes", "a label too many", "damaged", "no archive", "damaged within"],
 )
 def test_unusable_file_is_told_in_one_sentence(
-    tmp_path: Path, stored: np.ndarray, arrays: dict[str, np.ndarray] | np.ndarray | None, sentence: str
+    tmp_path: Path, stored: np.ndarray, arrays: dict[str, np.ndarray] | np.ndarray | str | None, sentence: str
 ) -> None:
     file = tmp_path / "original_pixels.npz"
     if arrays is None:
         file.write_bytes(b"PK\x03\x04 no")
+    elif isinstance(arrays, str):
+        np.savez_compressed(file, x=np.zeros((9, 32, 32, 3), np.uint8), y=np.zeros(9))
+        written = bytearray(file.read_bytes())
+        written[60:70] = b"\xff" * 10
+        file.write_bytes(written)
     elif isinstance(arrays, np.ndarray):
         with file.open("wb") as stream:
             np.save(stream, arrays)

@@ -90,6 +90,15 @@ def test_network_learns_from_a_stream_larger_than_the_object_store(small_store: 
     assert history[0]["validation_accuracy"] >= 0.8
 
 
+@pytest.mark.parametrize("loader", ["memory", "stream", "torch"])
+def test_fewer_images_than_a_batch_are_learned_from(small_store: Settings, loader: str) -> None:
+    config = TrainCifar10(net="lenet", loader=loader, epochs=2, max_images=30, num_workers=2)
+    loaded = cifar10_data.load(small_store, config)
+    _, history = stage.fit(config, small_store, loaded)
+    assert len(loaders.batches(30, 250, 0, 0, 1, 2).__next__()) == 15
+    assert history[1]["train_loss"] < history[0]["train_loss"]
+
+
 def test_the_chapters_pairs_become_columns(small_store: Settings, many: Pictures) -> None:
     few = many.take(np.arange(30))
     rows = sorted(cifar10_ray.from_torch(few).take_all(), key=lambda row: row["id"])

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from training.datasets.cifar10 import SIZE
-from training.errors import DataError
+from training.errors import UnreadablePictureError
 
 SHUFFLED_BATCHES = 8
 # uint8 (n, 32, 32, 3), labels int64 (n,), and for each picture a number that stays its own in every epoch.
@@ -36,7 +36,7 @@ class Loader(Protocol):
 
 
 class MemoryLoader:
-    """Slices of all images, which every worker on a machine shares; ``device`` holds them while it trains."""
+    """Slices of all images, of which each worker holds a copy on its ``device`` while it trains."""
 
     def __init__(
         self, images: np.ndarray, labels: np.ndarray, batch_size: int, seed: int, rank: int, world: int, device: Any
@@ -61,11 +61,11 @@ class ShardLoader:
 
     def __init__(self, shard: Any, count: int, batch_size: int, seed: int, world: int, device: Any) -> None:
         self._shard, self._seed, self._device = shard, seed, device
-        self._batch_size = max(1, batch_size // world)
+        self._batch_size = share_of_a_batch(count, batch_size, world)
         self.steps = max(1, count // (self._batch_size * world))
 
     def epoch(self, number: int) -> Iterator[Batch]:
-        """The batches of an epoch; their order depends on how fast blocks come. Raises DataError."""
+        """The batches of an epoch; their order depends on how fast blocks come. Raises UnreadablePictureError."""
         shuffled = self._shard.iter_torch_batches(
             batch_size=self._batch_size,
             drop_last=True,
@@ -76,16 +76,20 @@ class ShardLoader:
         for batch in islice(shuffled, self.steps):
             ids = batch["id"].cpu().numpy()
             if "readable" in batch and not batch["readable"].all():
-                bad = ids[~batch["readable"].cpu().numpy()][0]
-                raise DataError(f"Training picture {bad} cannot be decoded; replace or remove it.")
+                raise UnreadablePictureError(int(ids[~batch["readable"].cpu().numpy()][0]))
             yield batch["image"].reshape(-1, SIZE, SIZE, 3), batch["label"], ids
 
 
 def batches(count: int, batch_size: int, epoch: int, seed: int, rank: int, world: int) -> Iterator[np.ndarray]:
     """Index batches of one worker's share of an epoch; all workers get equally many."""
     order = np.random.default_rng((seed, epoch)).permutation(count)
-    per_worker = max(1, batch_size // world)
+    per_worker = share_of_a_batch(count, batch_size, world)
     steps = max(1, count // (per_worker * world))
     for step in range(steps):
         start = (step * world + rank) * per_worker
         yield order[start : start + per_worker]
+
+
+def share_of_a_batch(count: int, batch_size: int, world: int) -> int:
+    """Pictures of a batch for each of ``world`` workers; where there are fewer than a batch, all are one."""
+    return max(1, min(batch_size, count) // world)

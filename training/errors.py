@@ -2,6 +2,7 @@
 
 TrainingError
 ├── DataError        no data source, or one that is damaged
+│   └── UnreadablePictureError
 ├── ConfigError      an option is unknown or out of range
 └── DivergedError    the loss became NaN or infinite
 """
@@ -24,6 +25,17 @@ class DataError(TrainingError):
     """The data source is missing, damaged or not what its name says."""
 
 
+class UnreadablePictureError(DataError):
+    """A picture cannot be decoded; ``index`` is its place among those of its split."""
+
+    def __init__(self, index: int) -> None:
+        super().__init__(index)
+        self.index = index
+
+    def __str__(self) -> str:
+        return f"Picture {self.index} cannot be decoded; replace or remove it."
+
+
 class ConfigError(TrainingError):
     """An option is unknown or out of range; the sentence names it and what would be right."""
 
@@ -32,11 +44,17 @@ class DivergedError(TrainingError):
     """The loss became NaN or infinite; the sentence names step and learning rate."""
 
 
-def root_cause(error: BaseException) -> BaseException:
-    """The error that all others around it came of; Ray keeps it as ``cause``."""
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """The error, then what it came of, and so on; Ray keeps that as ``cause``."""
+    yield error
     while (inner := getattr(error, "cause", None) or error.__cause__) is not None:
-        error = inner
-    return error
+        yield (error := inner)
+
+
+def root_cause(error: BaseException) -> BaseException:
+    """The error that all others around it came of."""
+    *_, root = causes(error)
+    return root
 
 
 def innermost(error: BaseException) -> str:
@@ -50,7 +68,7 @@ def disk_full(error: BaseException) -> DataError | None:
     """The error to tell when this one came of a full disk."""
     cause = innermost(error)
     if (isinstance(error, OSError) and error.errno == errno.ENOSPC) or any(words in cause for words in DISK_FULL):
-        return DataError(f"The disk is full ({cause}). Free some space, or set AIR_HOME elsewhere.")
+        return DataError(f"The disk is full ({cause}). Free some space, or set AIR_HOME and TMPDIR elsewhere.")
     return None
 
 

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from models.images import FORMATS, ImageError, decode
 from settings import Settings
-from training.errors import DataError
+from training.errors import DataError, UnreadablePictureError
 from training.ray_session import give_way
 
 SIZE = 32
@@ -37,18 +37,27 @@ IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp"}
 @dataclass(frozen=True)
 class Pictures:
     """Stored pictures of one split, not yet decoded: ``stored[i]`` are file bytes, or raw pixels
-    (3072 bytes, channels first, as torchvision keeps them) when ``raw``; ``labels`` int64 (n,)."""
+    (3072 bytes, channels first, as torchvision keeps them) when ``raw``; ``labels`` int64 (n,);
+    ``names[i]`` says where in the source it is."""
 
     stored: pa.BinaryArray
     labels: np.ndarray
     raw: bool
+    names: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def take(self, index: np.ndarray) -> Pictures:
         """The pictures at ``index``, in that order."""
-        return Pictures(self.stored.take(pa.array(index)), self.labels[index], self.raw)
+        names = None if self.names is None else self.names[index]
+        return Pictures(self.stored.take(pa.array(index)), self.labels[index], self.raw, names)
+
+    def unreadable(self, index: int) -> DataError:
+        """What to tell of a picture that cannot be decoded."""
+        if self.names is None:
+            return UnreadablePictureError(index)
+        return DataError(f"{self.names[index]} cannot be decoded; replace or remove it.")
 
     def digests(self) -> list[str]:
         """SHA-256 of each picture's stored bytes."""
@@ -123,9 +132,9 @@ def decode_with_ray(pictures: Pictures) -> np.ndarray:
     decoded = ray.data.from_arrow(table).repartition(4).map_batches(decode_batch, batch_size=None, num_cpus=0.5)
     images = np.empty((len(pictures), SIZE * SIZE * 3), dtype=np.uint8)
     for batch in decoded.iter_batches(batch_size=None, batch_format="numpy"):
-        if batch["image"].dtype != np.uint8:
+        if batch["image"].shape[1:] != images.shape[1:]:
             bad = next(i for i, image in zip(batch["index"], batch["image"], strict=True) if len(image) == 0)
-            raise DataError(f"Picture {bad} of the data set cannot be decoded; replace or remove it.")
+            raise pictures.unreadable(bad)
         images[batch["index"]] = batch["image"]
     return images.reshape(-1, SIZE, SIZE, 3)
 
@@ -184,7 +193,8 @@ def _read_parquet(folder: Path, split: str) -> Pictures:
     if not files:
         raise DataError(f"{folder} has train*.parquet but no {split}*.parquet.")
     try:
-        table = pa.concat_tables([pq.read_table(file) for file in files])
+        tables = [pq.read_table(file) for file in files]
+        table = pa.concat_tables(tables)
         column = "img" if "img" in table.column_names else "image"
         stored = pa.compute.struct_field(table[column], "bytes").combine_chunks()
         labels = table["label"].to_numpy().astype(np.int64)
@@ -192,7 +202,10 @@ def _read_parquet(folder: Path, split: str) -> Pictures:
         raise DataError(
             f"{files[0]} cannot be read as CIFAR-10 Parquet (columns img with bytes, and label)."
         ) from error
-    return Pictures(stored, labels, raw=False)
+    names = [f"{file.name}, row {row}" for file, part in zip(files, tables, strict=True) for row in range(len(part))]
+    if stored.null_count:
+        raise DataError(f"{names[stored.is_null().index(True).as_py()]}, has a picture without bytes.")
+    return Pictures(stored, labels, raw=False, names=np.array(names, dtype=object))
 
 
 def _read_batches(folder: Path) -> tuple[Pictures, Pictures, list[str], str]:
@@ -230,7 +243,7 @@ def _read_class_folders(folder: Path) -> tuple[Pictures, Pictures, list[str], st
         raise DataError(f"{folder} holds no CIFAR-10. {WAY_OUT}")
 
     def read(base: Path) -> Pictures:
-        data, labels = [], []
+        data, labels, names = [], [], []
         for label, name in enumerate(classes):
             files = sorted(p for p in (base / name).glob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
             if not files:
@@ -238,7 +251,15 @@ def _read_class_folders(folder: Path) -> tuple[Pictures, Pictures, list[str], st
                 raise DataError(f"{base / name} has no images ({kinds}); remove the folder or fill it.")
             data += [file.read_bytes() for file in files]
             labels += [label] * len(files)
-        return Pictures(pa.array(data, type=pa.binary()), np.array(labels, dtype=np.int64), raw=False)
+            names += [str(file.relative_to(folder)) for file in files]
+        in_order = Pictures(
+            pa.array(data, type=pa.binary()),
+            np.array(labels, dtype=np.int64),
+            raw=False,
+            names=np.array(names, dtype=object),
+        )
+        # Class after class would make a stream of one class at a time, and one class of the first pictures.
+        return in_order.take(np.random.default_rng(0).permutation(len(in_order)))
 
     source = f"class folders in {folder.name}"
     if split:

@@ -15,6 +15,7 @@ import torch
 
 from models.images import ImageError, decode
 from training.datasets.cifar10 import SIZE, Pictures, decode_stored
+from training.errors import UnreadablePictureError, causes
 from training.ray_session import give_way
 
 TRAIN = "train"
@@ -65,12 +66,23 @@ class TorchPictures(torch.utils.data.Dataset):
         return len(self._labels)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, int]:
-        return decode_stored([self._stored[index].as_py()], self._raw)[0], int(self._labels[index])
+        try:
+            pixels = decode_stored([self._stored[index].as_py()], self._raw)[0]
+        except ImageError as error:
+            raise UnreadablePictureError(index) from error
+        return pixels, int(self._labels[index])
 
 
 def from_torch(pictures: Pictures) -> ray.data.Dataset:
-    """The chapter's path: a torch data set, read once, its pairs made into columns."""
-    return ray.data.from_torch(TorchPictures(pictures)).map_batches(to_labeled_image).materialize()
+    """The chapter's path: a torch data set, read once, its pairs made into columns. Raises UnreadablePictureError."""
+    try:
+        return ray.data.from_torch(TorchPictures(pictures)).map_batches(to_labeled_image).materialize()
+    except Exception as error:
+        # Ray puts errors of its own around what a task raises.
+        for cause in causes(error):
+            if isinstance(cause, UnreadablePictureError):
+                raise cause from None
+        raise
 
 
 def to_labeled_image(batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

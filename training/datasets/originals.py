@@ -7,6 +7,7 @@ its stored twin goes, the picture of its class that it is nearest to: a copy of 
 from __future__ import annotations
 
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,7 +57,7 @@ def _read(file: Path, shape: tuple[int, ...], classes: int) -> Labelled:
         with file.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
             pixels, labels = arrays["x"], arrays["y"].astype(np.int64)
     # TypeError: a lone array, which is no archive.
-    except (OSError, KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{file} cannot be read: {wanted}.") from error
     if pixels.dtype != np.uint8 or pixels.shape[1:] != shape or labels.shape != pixels.shape[:1]:
         raise DataError(f"{wanted}; it holds {pixels.dtype} {pixels.shape} and {labels.shape}.")
