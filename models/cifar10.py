@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import pickle
 from importlib.metadata import version
@@ -88,8 +89,10 @@ class Cifar10Model:
         checkpoint.check_golden(folder, self.predict, atol=GOLDEN_ATOL[self.precision])
 
     def save(self, folder: Path) -> None:
-        """Write the weights into ``folder``."""
-        torch.save(self.network.state_dict(), folder / WEIGHTS)
+        """Write the weights into ``folder``. Raises OSError, which torch's own writing would not."""
+        weights = io.BytesIO()
+        torch.save(self.network.state_dict(), weights)
+        (folder / WEIGHTS).write_bytes(weights.getbuffer())
 
     def logits(self, images: np.ndarray) -> np.ndarray:
         """Uncalibrated scores, float32 (n, classes), of uint8 (n, size, size, 3) images."""

@@ -81,6 +81,8 @@ def test_training_workers_ask_for_the_memory_that_is_set(settings: Settings) -> 
     assert wanted.resources_per_worker["memory"] == 100 * 1024**2
     with pytest.raises(ConfigError, match=r"2 workers of 900000000 MB \(AIR_TRAIN_MEMORY_MB\) are more than"):
         fitting.scaling_config(settings.model_copy(update={"air_train_memory_mb": 900_000_000}), 2)
+    with pytest.raises(ConfigError, match="each of 2 workers takes a GPU of its own, and Ray has 0; take fewer"):
+        fitting.scaling_config(settings, 2, gpu=True)
 
 
 def test_cluster_that_starts_nodes_by_load_is_asked_for_whole_cpus(settings: Settings) -> None:

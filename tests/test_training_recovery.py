@@ -29,7 +29,7 @@ RUN = TrainCifar10(preset="quick", epochs=6, batch_size=60, num_workers=2)
 def _worker_processes() -> list[psutil.Process]:
     """Ray Train's workers of this test's own Ray."""
     found = []
-    for process in psutil.process_iter():
+    for process in psutil.Process().children(recursive=True):
         try:
             if "RayTrainWorker" in " ".join(process.cmdline()) and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
@@ -108,14 +108,15 @@ def test_loss_that_is_not_finite_is_told_at_once_and_not_tried_again(
     assert "going on" not in capsys.readouterr().out
 
 
-def test_picture_that_cannot_be_read_ends_a_streamed_training_with_its_number(
-    training_settings: Settings, loaded: cifar10_data.Loaded, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("loader", ["stream", "torch"])
+def test_picture_that_cannot_be_read_ends_a_training_with_its_name(
+    loader: str, training_settings: Settings, loaded: cifar10_data.Loaded, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stored = loaded.stored.stored.to_pylist()
     stored[77] = stored[77][:90]
     broken = replace(loaded.stored, stored=pa.array(stored, type=pa.binary()))
-    config = TrainCifar10(net="lenet", loader="stream", epochs=1, batch_size=60)
-    with pytest.raises(DataError, match=r"^Training picture 77 cannot be decoded; replace or remove it\.$"):
+    config = TrainCifar10(net="lenet", loader=loader, epochs=1, batch_size=60)
+    with pytest.raises(DataError, match=r"^train/\w+/\d+\.png cannot be decoded; replace or remove it\.$"):
         stage.fit(config, training_settings, replace(loaded, train=None, stored=broken))
     assert "going on" not in capsys.readouterr().out
 
@@ -142,7 +143,7 @@ def test_full_disk_is_told_in_a_sentence_and_leaves_no_version(small_cifar10: Pa
     errors = [line for line in ended.stderr.splitlines() if line.startswith("error:")]
     assert len(errors) == 1, ended.stderr
     assert errors[0].startswith("error: The disk is full (")
-    assert errors[0].endswith("). Free some space, or set AIR_HOME elsewhere.")
+    assert errors[0].endswith("). Free some space, or set AIR_HOME and TMPDIR elsewhere.")
     assert "Traceback" not in ended.stderr
     status, *listed = ended.stdout[ended.stdout.index("status ") :].splitlines()
     assert status == "status 2"

@@ -20,15 +20,15 @@ from models import checkpoint
 from models import cifar10 as model_module
 from models.cifar10 import Cifar10Model
 from models.networks import build
-from settings import Settings, available_cpus, get_settings
-from training import fitting, progress, publishing, ray_session, tracking
+from settings import Settings, available_cpus
+from training import command, fitting, progress, publishing, ray_session, tracking
 from training.cifar10_data import Loaded, config_of_network, load
 from training.cifar10_evaluation import Evaluated, golden_answers
 from training.cifar10_worker import STATE, train_loop
-from training.config import TrainCifar10, from_command_line
+from training.config import TrainCifar10
 from training.datasets.cifar10_ray import TRAIN, from_torch, streamed
-from training.errors import TrainingError, telling_of_a_full_disk
-from training.progress import REGISTERING, Listener
+from training.errors import ConfigError, UnreadablePictureError, telling_of_a_full_disk
+from training.progress import REGISTERING, Epoch, Listener
 
 WORKER_RESTARTS = 2
 
@@ -82,7 +82,7 @@ def fit(
     run: tracking.Run | None = None,
     listener: Listener | None = None,
     run_name: str | None = None,
-) -> tuple[dict[str, torch.Tensor], dict[int, dict[str, float]]]:
+) -> tuple[dict[str, torch.Tensor], dict[int, Epoch]]:
     """Train on the cluster; returns the weights of the last epoch and the figures of every epoch.
 
     Raises TrainingError. Every GPU of the cluster gets a worker, unless ``num_workers`` says otherwise.
@@ -90,32 +90,34 @@ def fit(
     import ray
     from ray.train.torch import TorchTrainer
 
-    history: dict[int, dict[str, float]] = {}
-
-    def on_epoch(number: int, figures: dict[str, float]) -> None:
-        history[number] = figures
+    def on_epoch(number: int, figures: Epoch) -> None:
         if run is not None:
             run.metrics(figures, step=number)
 
     gpus = int(ray.cluster_resources().get("GPU", 0))
     workers = config.num_workers or gpus or 1
+    if workers > loaded.train_count:
+        raise ConfigError(f"num_workers: {workers} workers cannot share {loaded.train_count} images; take fewer.")
     title = f"{config.net}, {config.chosen.epochs} epochs"
     with progress.shown(title, on_epoch, listener or Listener()) as board:
-        trainer = TorchTrainer(
-            train_loop,
-            train_loop_config={
-                **loaded.setup(config),
-                "threads": max(1, available_cpus() // workers),
-                "board": board,
-            },
-            datasets=_datasets(config, loaded),
-            scaling_config=fitting.scaling_config(settings, workers, gpu=gpus > 0),
-            run_config=fitting.run_config(settings, model_module.NAME, run_name or fitting.new_run_name()),
-        )
-        result = fitting.fit(trainer, WORKER_RESTARTS)
+        try:
+            trainer = TorchTrainer(
+                train_loop,
+                train_loop_config={
+                    **loaded.setup(config),
+                    "threads": max(1, available_cpus() // workers),
+                    "board": board,
+                },
+                datasets=_datasets(config, loaded),
+                scaling_config=fitting.scaling_config(settings, workers, gpu=gpus > 0),
+                run_config=fitting.run_config(settings, model_module.NAME, run_name or fitting.new_run_name()),
+            )
+            result = fitting.fit(trainer, WORKER_RESTARTS)
+        except UnreadablePictureError as error:
+            raise loaded.stored.unreadable(error.index) from None
     with result.checkpoint.as_directory() as folder:
         saved = torch.load(Path(folder) / STATE, map_location="cpu", weights_only=True)
-    return saved["network"], history
+    return saved["network"], saved["history"]
 
 
 def _datasets(config: TrainCifar10, loaded: Loaded) -> dict[str, Any] | None:
@@ -150,18 +152,5 @@ def _metadata(
     )
 
 
-def main() -> int:
-    """Command line; returns the exit status."""
-    try:
-        config = from_command_line(TrainCifar10)
-        version, folder, metrics = train(config, get_settings())
-    except TrainingError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(f"\ncifar10 version {version} in {folder}")
-    print("  ".join(f"{name} {value:.4f}" for name, value in metrics.items()))
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command.run(model_module.NAME, TrainCifar10, train))

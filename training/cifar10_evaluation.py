@@ -17,6 +17,7 @@ from settings import available_cpus
 from training import evaluation, outliers, publishing, tracking
 from training.cifar10_data import Loaded
 from training.cifar10_learner import logits_of
+from training.progress import Epoch
 
 GOLDEN_SEED, GOLDEN_DRAWN = 10_000_000, 512
 UNSURE_CHECK_SEED = 20_000_000
@@ -30,7 +31,7 @@ class Evaluated:
     Temperature and unsure rule are chosen on validation; the test images are measured once.
     """
 
-    def __init__(self, network: torch.nn.Module, loaded: Loaded, history: dict[int, dict[str, float]]) -> None:
+    def __init__(self, network: torch.nn.Module, loaded: Loaded, history: dict[int, Epoch]) -> None:
         torch.set_num_threads(available_cpus())
         network.to(memory_format=torch.channels_last)
         self._network, self._loaded, self._history = network, loaded, history

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import io
 import tempfile
 import time
 from pathlib import Path
@@ -19,6 +20,7 @@ from ray.train.torch import get_device, prepare_model
 from training.cifar10_learner import Learner
 from training.cifar10_loaders import Loader, MemoryLoader, ShardLoader
 from training.datasets.cifar10_ray import TRAIN
+from training.progress import Epoch
 from training.ray_session import give_way
 
 STATE = "training.pt"
@@ -32,8 +34,11 @@ def train_loop(config: dict[str, Any]) -> None:
     context = ray.train.get_context()
     rank, world, device = context.get_world_rank(), context.get_world_size(), get_device()
     learner = make_learner(config, device, rank, world)
-    first_epoch = _resume(learner)
+    history = _resume(learner)
     learner.parallel = prepare_model(learner.network)
+    if rank == 0:
+        # A board may be new: that of a job which goes on.
+        ray.get([config["board"].epoch.remote(*past) for past in history.items()])
     pushed, accuracy = 0.0, {}
 
     def push(step: int, rate: float, losses: list[float]) -> None:
@@ -43,7 +48,7 @@ def train_loop(config: dict[str, Any]) -> None:
             note = {"images/s": f"{rate * world:.0f}", "loss": f"{np.mean(losses[-20:]):.3f}", **accuracy}
             config["board"].step.remote(step + 1, learner.epochs * learner.steps, note)
 
-    for epoch in range(first_epoch, learner.epochs):
+    for epoch in range(len(history), learner.epochs):
         figures = learner.epoch(epoch, push)
         figures["images_per_s"] *= world
         if rank == 0:
@@ -51,7 +56,8 @@ def train_loop(config: dict[str, Any]) -> None:
             accuracy = {"accuracy": f"{figures['validation_accuracy']:.3f}"}
             config["board"].step.remote((epoch + 1) * learner.steps, learner.epochs * learner.steps, accuracy)
             ray.get(config["board"].epoch.remote(epoch, figures))
-        _report(figures, learner, epoch, rank)
+        history[epoch] = figures
+        _report(history, learner, epoch, rank)
 
 
 def make_learner(config: dict[str, Any], device: torch.device, rank: int = 0, world: int = 1) -> Learner:
@@ -67,21 +73,24 @@ def make_learner(config: dict[str, Any], device: torch.device, rank: int = 0, wo
     return Learner(config, loader, ray.get(config["sample"]), validation, device, rank)
 
 
-def _report(figures: dict[str, float], learner: Learner, epoch: int, rank: int) -> None:
+def _report(history: dict[int, Epoch], learner: Learner, epoch: int, rank: int) -> None:
     if rank != 0:
-        ray.train.report(figures)
+        ray.train.report(history[epoch])
         return
+    # Written by Python, not by torch, whose error for a full disk does not say that it is full.
+    state = io.BytesIO()
+    torch.save(learner.state() | {"history": history}, state)
     with tempfile.TemporaryDirectory() as folder:
-        torch.save(learner.state() | {"epoch": epoch}, Path(folder) / STATE)
-        ray.train.report(figures, checkpoint=ray.train.Checkpoint.from_directory(folder))
+        Path(folder, STATE).write_bytes(state.getbuffer())
+        ray.train.report(history[epoch], checkpoint=ray.train.Checkpoint.from_directory(folder))
 
 
-def _resume(learner: Learner) -> int:
-    """Go on from the last report of a run that was cut off; returns the epoch to start with."""
+def _resume(learner: Learner) -> dict[int, Epoch]:
+    """Go on from the last report of a run that was cut off; returns the figures of its epochs."""
     saved = ray.train.get_checkpoint()
     if saved is None:
-        return 0
+        return {}
     with saved.as_directory() as folder:
         state = torch.load(Path(folder) / STATE, map_location="cpu", weights_only=True)
     learner.restore(state)
-    return state["epoch"] + 1
+    return state["history"]

@@ -6,6 +6,8 @@ Also what is said when it fails.
 from __future__ import annotations
 
 import math
+import signal
+import threading
 import uuid
 from typing import Any
 
@@ -34,6 +36,11 @@ def scaling_config(settings: Settings, num_workers: int, gpu: bool = False) -> A
         raise ConfigError(
             f"num_workers: {num_workers} workers of {settings.air_train_memory_mb} MB (AIR_TRAIN_MEMORY_MB) are more "
             f"than the {has.get('memory', 0) / 1024**2:.0f} MB that Ray has; take fewer, or ask for less memory."
+        )
+    gpus = has.get("GPU", 0)
+    if gpu and num_workers > gpus and not settings.air_nodes_by_load:
+        raise ConfigError(
+            f"num_workers: each of {num_workers} workers takes a GPU of its own, and Ray has {gpus:.0f}; take fewer."
         )
     resources |= ({"memory": memory} if memory else {}) | ({"GPU": 1} if gpu else {})
     return ScalingConfig(num_workers=num_workers, use_gpu=gpu, resources_per_worker=resources)
@@ -85,6 +92,7 @@ def fit(trainer: Any, restarts: int) -> Any:
     """
     from ray.train.v2.api.exceptions import TrainingFailedError
 
+    on_interrupt = signal.getsignal(signal.SIGINT)
     while True:
         try:
             return trainer.fit()
@@ -95,6 +103,10 @@ def fit(trainer: Any, restarts: int) -> Any:
                 raise hopeless or TrainingError(f"Training stopped: {_first_line(causes[0])}") from None
             restarts -= 1
             print(f"A worker died ({_first_line(causes[0])}); going on from the last epoch.", flush=True)
+        finally:
+            # Ray Train leaves its own in place, which would take Ctrl-C for a run that is over.
+            if on_interrupt is not None and threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGINT, on_interrupt)
 
 
 def _causes(error: Any) -> list[BaseException]:

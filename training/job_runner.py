@@ -22,7 +22,7 @@ from training import jobs, ray_session
 from training.config import TRAINERS
 from training.errors import TrainingError
 from training.progress import REGISTERING
-from training.records import write_json
+from training.records import read_lines, write_json
 
 
 class Files:
@@ -32,6 +32,7 @@ class Files:
         self._folder = folder
         self._told: dict[str, Any] = {"stage": "starting", "share": 0.0, "note": {}, "eta_s": None}
         self._first: tuple[float, int] | None = None
+        self._told_epochs = {line["step"] for line in read_lines(folder / jobs.METRICS)}
         self._write()
 
     def stage(self, name: str) -> None:
@@ -53,7 +54,10 @@ class Files:
         self._write()
 
     def epoch(self, number: int, figures: dict[str, float]) -> None:
-        """The figures of an epoch or a boosting round."""
+        """The figures of an epoch or a boosting round; a job that goes on tells again what was told before."""
+        if number in self._told_epochs:
+            return
+        self._told_epochs.add(number)
         with (self._folder / jobs.METRICS).open("a") as file:
             file.write(json.dumps({"step": number, **figures}) + "\n")
 

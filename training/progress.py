@@ -76,15 +76,22 @@ def shown(
             bar.update(now["done"] - bar.n)
             listener.step(now["done"], now["total"], now["note"])
         for number in sorted(set(epochs) - seen):
-            seen.add(number)
             on_epoch(number, epochs[number])
             listener.epoch(number, epochs[number])
+            seen.add(number)
             if not quiet:
                 bar.write(f"epoch {number + 1}: " + "  ".join(f"{k} {v:.4g}" for k, v in epochs[number].items()))
 
     def watch() -> None:
+        failed = ""
         while not ended.wait(0.5):
-            refresh()
+            try:
+                refresh()
+            # Where it is told may fail for a while, a server or a database; the training goes on.
+            except Exception as error:
+                if str(error) != failed:
+                    failed = str(error)
+                    bar.write(f"Progress could not be told ({type(error).__name__}: {failed[:200]}); trying again.")
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
