@@ -11,7 +11,8 @@ RUN python -m venv --without-pip /venv \
       ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} -r /tmp/requirements.txt
 
 FROM python:3.11-slim
-RUN useradd --uid 1000 --create-home air
+# A volume that is put over the folder of AIR_HOME takes over whose it is.
+RUN useradd --uid 1000 --create-home air && install -d -o air -g air /home/air/data
 COPY --from=packages /venv /venv
 WORKDIR /home/air/studio
 COPY --chown=air:air . .

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from functools import lru_cache
 from ipaddress import ip_network
 from pathlib import Path
@@ -190,4 +191,7 @@ def get_settings() -> Settings:
 
 
 if __name__ == "__main__":
-    print(get_settings().model_dump_json(indent=2))
+    try:
+        print(get_settings().model_dump_json(indent=2))
+    except SettingsError as error:
+        sys.exit(f"error: {error}")

@@ -5,6 +5,7 @@
 Reads the settings that ``make run`` would. Exit status 1 when something is in the way.
 """
 
+import http.client
 import json
 import os
 import shutil
@@ -127,21 +128,21 @@ def answers(port):
     try:
         with urllib.request.urlopen("http://127.0.0.1:%d/api/access" % port, timeout=3) as reply:
             return "changes" in json.loads(reply.read().decode())
-    except (OSError, ValueError):
+    except (OSError, ValueError, http.client.HTTPException):
         return False
 
 
 def ports():
     """The public port and the three behind it."""
-    text, host = setting("AIR_PORT", "7860"), setting("AIR_HOST", "127.0.0.1")
-    if not (text.isdigit() and 1024 <= int(text) <= 60000):
-        return WRONG, "AIR_PORT is %r; a number from 1024 to 60000 is needed" % text
-    port = int(text)
-    behind = [
-        int(setting("AIR_HAPROXY_STATS_PORT", port + 2)),
-        int(setting("AIR_HAPROXY_METRICS_PORT", port + 3)),
-        int(setting("AIR_FALLBACK_PORT", port + 4)),
-    ]
+    host, found = setting("AIR_HOST", "127.0.0.1"), []
+    for offset, name in enumerate(
+        ("AIR_PORT", "AIR_HAPROXY_STATS_PORT", "AIR_HAPROXY_METRICS_PORT", "AIR_FALLBACK_PORT")
+    ):
+        text = setting(name, str(found[0] + offset + 1) if found else "7860")
+        if not (text.isdigit() and 1024 <= int(text) <= 60000):
+            return WRONG, "%s is %r; a number from 1024 to 60000 is needed" % (name, text)
+        found.append(int(text))
+    port, behind = found[0], found[1:]
     taken = [one for one in (port, *behind) if not is_free(host if one == port else "127.0.0.1", one)]
     if not taken:
         return OK, "ports %d, %s are free" % (port, ", ".join(map(str, behind)))
@@ -213,7 +214,11 @@ def pictures():
     forms = "Parquet files of the hub, cifar-10-batches-py, or one folder of images per class"
     if folder and not os.path.isdir(folder):
         return WRONG, "CIFAR10_DIR (%s) is no folder. Set it to one with %s, or unset it" % (folder, forms)
-    if folder and not has_pictures(folder):
+    try:
+        here = bool(folder) and has_pictures(folder)
+    except OSError as error:
+        return WRONG, "CIFAR10_DIR (%s) cannot be read: %s. Make it readable, or unset it" % (folder, error.strerror)
+    if folder and not here:
         return WRONG, "CIFAR10_DIR (%s) holds no CIFAR-10. What can be read: %s" % (folder, forms)
     if folder:
         return OK, "CIFAR-10 stands in %s" % folder

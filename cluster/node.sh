@@ -14,7 +14,8 @@ export RAY_AUTH_MODE=token
 # The second autoscaler never starts a worker on machines of your own (provider `local`) in Ray 2.60.
 export RAY_enable_autoscaler_v2=0
 # A folder of its own: app.py stops what an earlier run left in its folder, and this Ray is no such thing.
-eval "$(cd "$studio" && AIR_TMP="$HOME/.air-studio" python -m serve_deployments.front)"
+front="$(cd "$studio" && AIR_TMP="$HOME/.air-studio" python -m serve_deployments.front)" || return 1
+eval "$front"
 # Nodes come for what waits: a training asks for whole CPUs, and does not squeeze into those that are there.
 export AIR_NODES_BY_LOAD="${AIR_NODES_BY_LOAD:-1}"
 # A training whose workers wait for a machine is given the minutes in which a cloud brings one.

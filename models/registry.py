@@ -191,7 +191,8 @@ class Registry:
         return [Move.model_validate_json(text) for _, text in sorted(moves, reverse=True)]
 
     def _known_models(self) -> set[str]:
-        return {item.name for item in self.client.search_registered_models()}
+        either = " OR ".join(f"name = '{name}'" for name in MODEL_NAMES)
+        return {item.name for item in self.client.search_registered_models(filter_string=either)}
 
     def _import_pretrained(self) -> None:
         known = self._known_models()

@@ -85,6 +85,9 @@ def check(settings: Settings) -> None:
     if not is_remote(settings.storage):
         try:
             Path(settings.storage).mkdir(parents=True, exist_ok=True)
+            probe = Path(settings.storage, f".write-test-{uuid.uuid4().hex}")
+            probe.write_bytes(b"AIR Studio")
+            probe.unlink()
         except OSError as error:
             raise StorageError(f"AIR_STORAGE ({settings.storage}) cannot be written: {error.strerror}.") from error
         return

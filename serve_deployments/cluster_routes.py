@@ -169,13 +169,15 @@ async def _kill_training_worker(pid: int | None) -> Killed:
         raise Conflict(NO_TRAINING)
     victim = _chosen(workers, pid, "training worker")
     began = await _kill(victim)
-    known = {one.pid for one in workers}
+    known = {one.actor for one in workers}
+    lost = sum(one.owner == victim.owner for one in workers)
     while True:
         # Ray Train starts all workers of a training anew when one is gone.
-        new = [one.pid for one in await _processes(TRAINING_WORKER) if one.pid not in known]
-        if len(new) >= len(workers):
+        found = await _processes(TRAINING_WORKER)
+        new = [one.pid for one in found if one.owner == victim.owner and one.actor not in known]
+        if len(new) >= lost:
             return _killed("training_worker", victim, new[0], began)
-        if not any(job.state == "running" for job in await _jobs()):
+        if not await asyncio.to_thread(ray_state.is_driven, victim.owner):
             return _killed("training_worker", victim, None, began)
         await _wait(began, victim)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable
 from functools import lru_cache
 from typing import Any
@@ -23,6 +24,7 @@ from training.config import TrainBreastCancer, TrainCifar10
 from training.datasets import breast_cancer as table_data
 from training.errors import DataError
 
+log = logging.getLogger("ray.serve")
 MAX_EXAMPLES = 60
 NAME = Path(description="cifar10 or breast-cancer", examples=["cifar10"])
 
@@ -94,7 +96,7 @@ async def presets(name: str = NAME) -> schemas.TrainingPresets:
 @router.get("/{name}/history")
 async def history(name: str = NAME) -> schemas.History:
     """Every promotion and rollback, newest first."""
-    moves: list[Move] = await registry_actor().history.remote(replicas.known(name))
+    moves: list[Move] = await _told(registry_actor().history.remote(replicas.known(name)))
     return schemas.History(name=name, moves=[schemas.Move(**move.model_dump()) for move in moves])
 
 
@@ -134,20 +136,34 @@ async def _moved(move: Awaitable[None]) -> None:
 
 
 async def resolve(name: str, version: str) -> RegisteredVersion:
-    """The version of a number or an alias. Raises NotFound."""
+    """The version of a number or an alias. Raises NotFound, Unavailable."""
     try:
-        return await registry_actor().resolve.remote(name, version)
+        return await _told(registry_actor().resolve.remote(name, version))
     except UnknownVersion as error:
         raise NotFound(str(getattr(error, "cause", error))) from None
 
 
+async def _told(answer: Awaitable[Any]) -> Any:
+    """What the registry answers. Raises UnknownVersion as it does, Unavailable where it cannot."""
+    try:
+        return await answer
+    except UnknownVersion:
+        raise
+    except RayError as error:
+        log.warning("the registry did not answer", exc_info=True)
+        raise Unavailable("The registry does not answer now; try again in a moment.") from error
+
+
 async def _model(name: str) -> schemas.Model:
-    versions: list[RegisteredVersion] = await registry_actor().versions.remote(name)
+    versions: list[RegisteredVersion] = await _told(registry_actor().versions.remote(name))
     try:
         serving = await replicas.ask_all(name, "serving")
     except Exception:
         serving = []
-    told = await asyncio.to_thread(lambda: [storage.read_metadata(item.source) for item in versions])
+    try:
+        told = await asyncio.to_thread(lambda: [storage.read_metadata(item.source) for item in versions])
+    except checkpoint.CheckpointError as error:
+        raise Unavailable(str(error)) from error
     described = list(zip(versions, told, strict=True))
     labels = next((meta.labels for item, meta in described if CHAMPION in item.aliases), [])
     return schemas.Model(
@@ -159,7 +175,10 @@ async def _model(name: str) -> schemas.Model:
 
 
 def _figures(item: RegisteredVersion) -> dict[str, Any]:
-    return checkpoint.read_evaluation(storage.fetch(item.source, get_settings()))
+    try:
+        return checkpoint.read_evaluation(storage.fetch(item.source, get_settings()))
+    except checkpoint.CheckpointError as error:
+        raise Unavailable(str(error)) from error
 
 
 def _version(item: RegisteredVersion, meta: checkpoint.Metadata) -> schemas.Version:

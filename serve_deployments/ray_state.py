@@ -139,6 +139,11 @@ def processes_of(class_name: str) -> list[Process]:
     ]
 
 
+def is_driven(owner: str) -> bool:
+    """Whether the driver of a job of Ray's runs."""
+    return any(job["JobID"] == owner and not job["IsDead"] for job in ray_tables.jobs())
+
+
 @lru_cache(maxsize=64)
 def _channel(address: str) -> grpc.Channel:
     return init_grpc_channel(address)
@@ -221,7 +226,7 @@ def _actor(actor: Any) -> Process:
 def _running(tasks: list[Any]) -> list[Process]:
     """The processes that run a task; each is named once, whatever its tasks."""
     found = {
-        task.state_updates.worker_pid: Process(
+        (task.state_updates.node_id, task.state_updates.worker_pid): Process(
             pid=task.state_updates.worker_pid,
             node=task.state_updates.node_id.hex(),
             kind="task",

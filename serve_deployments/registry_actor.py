@@ -6,6 +6,7 @@ MLflow takes seconds and some 150 MB to import, and has one writer: this.
 from __future__ import annotations
 
 import asyncio
+import os
 
 import ray
 
@@ -22,6 +23,8 @@ class RegistryActor:
     """``models.registry.Registry`` behind an actor, and the moves of what is served."""
 
     async def __init__(self) -> None:
+        # A route waits for the answer: seconds, where MLflow would ask a server that is gone for minutes.
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
         self._registry = Registry(get_settings())
         self._swap = Swap(self._registry)
         if ray.get_runtime_context().was_current_actor_reconstructed:

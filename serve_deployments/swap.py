@@ -18,6 +18,7 @@ from typing import Literal
 from models import gate, storage
 from models.checkpoint import CheckpointError
 from models.registry import CHAMPION, PREVIOUS, InUse, RegisteredVersion, Registry, UnknownVersion
+from models.storage import StorageError
 from serve_deployments import replicas
 from serve_deployments.errors import Conflict, NotFound, Unavailable
 from serve_deployments.replicas import GONE
@@ -37,7 +38,7 @@ class Swap:
         self._moving = {name: asyncio.Lock() for name in MODEL_NAMES}
 
     async def promote(self, model: str, version: str, reason: str, force: bool) -> None:
-        """Put ``version`` (a number or an alias) into service; nothing happens when it is already.
+        """Put ``version`` (a number or an alias) into service; replicas that serve it already are left alone.
 
         Raises NotFound, Conflict (the gate says no and ``force`` is false, another move is under way, or
         a replica found something wrong with the version), Unavailable (the replicas do not answer).
@@ -65,6 +66,10 @@ class Swap:
                 raise NotFound(str(error)) from None
             except InUse as error:
                 raise Conflict(str(error)) from None
+            except StorageError as error:
+                raise Unavailable(
+                    f"Version {version} is gone from the registry, but its files are not: {error}"
+                ) from None
 
     def _refuse_when_moving(self, model: str) -> None:
         if self._moving[model].locked():
@@ -77,6 +82,8 @@ class Swap:
         async with self._moving[model]:
             target = await self._resolve(model, version)
             if CHAMPION in target.aliases:
+                # Another app of the same registry may have moved it, and the replicas here not know.
+                await self._switch(target)
                 return
             champion = await self._resolve(model, CHAMPION)
             if not force:

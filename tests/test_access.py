@@ -191,6 +191,8 @@ def test_client_that_predicts_too_often_waits_and_others_do_not(public_app: Runn
     refused = ask("192.0.2.9")
     assert refused.status_code == 429
     assert (refused.headers["Retry-After"], refused.json()["error"]["code"]) == ("30", "too_many_requests")
+    disguised = url.replace("predict", "predic%74")
+    assert requests.post(disguised, json=[], headers={"X-Forwarded-For": "192.0.2.9"}).status_code == 429
     assert ask("198.51.100.1", "192.0.2.9").status_code == 429, "an address put in front bought another go"
     assert ask("192.0.2.10").status_code == 422
     assert ask().status_code == 422, "who sits at the machine itself is not counted"

@@ -20,10 +20,21 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from settings import ROOT
 from tests.aws_server import KEYS, aws_server
 from tests.fake_cloud import Asked, azure, fake_cloud, google
+from training import ray_session
 
 CLOUDS = ["gcp", "azure", "aws"]
 FILES = [*CLOUDS, "local"]
 NO_LONGER_TAKEN = {"initial_workers", "autoscaling_mode", "target_utilization_fraction"}
+
+
+def test_no_secret_is_handed_to_ray_which_would_log_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    secrets = ["AIR_ADMIN_TOKEN", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"]
+    secrets += ["MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN"]
+    for name in (*secrets, "AIR_MODE", "AWS_ENDPOINT_URL", "MLFLOW_TRACKING_URI"):
+        monkeypatch.setenv(name, "something")
+    told = ray_session._forwarded_environment()
+    assert not set(secrets) & set(told)
+    assert {"AIR_MODE", "AWS_ENDPOINT_URL", "MLFLOW_TRACKING_URI", "PYTHONPATH"} <= set(told)
 
 
 def _read(name: str) -> dict[str, Any]:

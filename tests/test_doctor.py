@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -64,6 +65,25 @@ def test_a_taken_port_is_named_with_another_to_take(tmp_path: Path, port: str, o
         line = _wrong(_ask(*DOCTOR, AIR_HOME=str(tmp_path), AIR_PORT=port))
     assert f"port {int(port) + offset} is taken" in line
     assert f"AIR_PORT={int(port) + 100} make run" in line
+
+
+def test_a_port_that_speaks_something_else_is_taken(tmp_path: Path, port: str) -> None:
+    with socket.create_server(("127.0.0.1", int(port))) as other:
+        other.settimeout(30)
+
+        def greet() -> None:
+            with other.accept()[0] as client:
+                client.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
+
+        Thread(target=greet, daemon=True).start()
+        line = _wrong(_ask(*DOCTOR, AIR_HOME=str(tmp_path), AIR_PORT=port))
+    assert f"port {port} is taken" in line
+
+
+@pytest.mark.parametrize("name", ["AIR_PORT", "AIR_FALLBACK_PORT"])
+def test_a_port_that_is_no_number_is_named(tmp_path: Path, port: str, name: str) -> None:
+    line = _wrong(_ask(*DOCTOR, **{"AIR_HOME": str(tmp_path), "AIR_PORT": port, name: "web"}))
+    assert f"{name} is 'web'; a number from 1024 to 60000 is needed" in line
 
 
 def test_an_app_that_runs_already_is_no_stranger(app: RunningApp, tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ def test_pods_run_as_the_images_user_with_probes_and_limits() -> None:
         assert f"--uid {pod['securityContext']['runAsUser']} " in dockerfile
         [container] = pod["containers"]
         assert container["resources"]["limits"] == container["resources"]["requests"]
-        assert {"readinessProbe", "livenessProbe"} <= set(container)
+        assert "livenessProbe" in container
         assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
         ports = {port["name"]: port["containerPort"] for port in container["ports"]}
         assert ports["serve"] == Settings.model_fields["air_port"].default
@@ -93,7 +93,14 @@ def test_the_cluster_scales_and_asks_for_its_token() -> None:
     assert cluster["enableInTreeAutoscaling"] is True
     assert cluster["authOptions"] == {"mode": "token"}
     [workers] = cluster["workerGroupSpecs"]
-    assert (workers["minReplicas"], workers["maxReplicas"]) == (0, 1)
+    assert (workers["minReplicas"], workers["maxReplicas"]) == (0, 0), "pods share no disk: more are for you to ask for"
+
+
+def test_workers_on_which_no_proxy_runs_are_not_ready_by_themselves() -> None:
+    """KubeRay asks Serve's proxy of a worker without a probe, and of no other."""
+    head, worker = (pod["containers"][0] for pod in _pods())
+    assert "readinessProbe" not in worker
+    assert {**worker, "readinessProbe": head["readinessProbe"]} == head
 
 
 def test_only_the_public_port_is_open_to_everybody() -> None:

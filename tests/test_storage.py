@@ -162,6 +162,12 @@ def test_storage_that_works_is_left_as_it_was(s3: Any, tmp_path: Path) -> None:
     assert _names(s3) == []
 
 
+@pytest.mark.skipif(not Path("/sys/kernel").is_dir(), reason="a folder that nobody can write into is Linux's /sys")
+def test_folder_that_cannot_be_written_is_told_before_anything_is_trained(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match=r"^AIR_STORAGE \(/sys/kernel\) cannot be written: "):
+        storage.check(_machine(tmp_path, "/sys/kernel"))
+
+
 def test_bucket_that_is_not_there_is_named(s3: Any, tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"^AIR_STORAGE: there is no bucket 'other'; create it or name"):
         storage.check(_machine(tmp_path, "s3://other/air"))

@@ -155,6 +155,16 @@ def test_promoting_what_serves_changes_nothing(admin: requests.Session, models_u
     assert requests.get(f"{models_url}/history").json() == before
 
 
+def test_promoting_a_champion_that_another_app_moved_puts_it_into_service_here(
+    public_app: RunningApp, admin: requests.Session, models_url: str
+) -> None:
+    assert _promote(admin, models_url, "1", force=True).status_code == 200
+    Registry(Settings(air_home=public_app.home)).set_champion("cifar10", "2")
+    assert _serving(models_url) == {"1"}
+    assert _promote(admin, models_url, "2").status_code == 200
+    assert _serving(models_url) == {"2"}
+
+
 def test_gate_stops_a_worse_version_unless_forced(
     public_app: RunningApp, admin: requests.Session, models_url: str
 ) -> None:

@@ -24,6 +24,8 @@ ON_HEAD = {"node:__internal_head__": 0.001}
 LOGICAL_CPUS_PER_CORE = 4
 DISK_FULL_THRESHOLD = "0.99"
 TRAINING_NICENESS = 10
+FORWARDED = ("AIR_", "CIFAR10_", "MLFLOW_", "AWS_", "RAY_TRAIN_", "RAY_DATA_")
+SECRET = ("TOKEN", "PASSWORD", "_KEY", "_KEY_ID")
 
 # Train V2's controller polls every 2 s by default, which an XGBoost fit spends mostly waiting.
 TRAIN_ENVIRONMENT = {
@@ -122,6 +124,6 @@ def quiet_ray_data() -> None:
 
 
 def _forwarded_environment() -> dict[str, str]:
-    prefixes = ("AIR_", "CIFAR10_", "MLFLOW_", "AWS_", "RAY_TRAIN_", "RAY_DATA_")
-    passed = {name: value for name, value in os.environ.items() if name.startswith(prefixes)}
-    return passed | {"PYTHONPATH": str(ROOT)}
+    """What workers of a cluster are told; no secret, since Ray writes it into its logs. Those the nodes know."""
+    passed = {name: value for name, value in os.environ.items() if name.startswith(FORWARDED)}
+    return {name: value for name, value in passed.items() if not name.endswith(SECRET)} | {"PYTHONPATH": str(ROOT)}

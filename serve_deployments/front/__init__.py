@@ -56,7 +56,7 @@ LIMITS = r"""
 /^frontend http_frontend/,/bind/{
 /bind/a\
     stick-table type ipv6 size 100k expire 1m store http_req_rate(60s)\
-    acl predicts path_end /predict /compare /infer\
+    acl predicts path,url_dec -m end /predict /compare /infer\
     acl near src 127.0.0.0/8 ::1\
     acl trusted src 127.0.0.0/8 ::1 {trusted}\
     acl passed_on req.hdr(x-forwarded-for) -m found\

@@ -8,9 +8,10 @@
 from __future__ import annotations
 
 import shlex
+import sys
 
 from serve_deployments import front
-from settings import available_cpus, get_settings
+from settings import SettingsError, available_cpus, get_settings
 from training.ray_session import LEAN_ENVIRONMENT, LOGICAL_CPUS_PER_CORE, TRAIN_ENVIRONMENT
 
 
@@ -29,4 +30,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except SettingsError as error:
+        sys.exit(f"error: {error}")
