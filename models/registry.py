@@ -191,8 +191,9 @@ class Registry:
         return [Move.model_validate_json(text) for _, text in sorted(moves, reverse=True)]
 
     def _known_models(self) -> set[str]:
-        either = " OR ".join(f"name = '{name}'" for name in MODEL_NAMES)
-        return {item.name for item in self.client.search_registered_models(filter_string=either)}
+        """Those of ours that are there; a server may hold others."""
+        found = (self.client.search_registered_models(filter_string=f"name = '{name}'") for name in MODEL_NAMES)
+        return {item.name for items in found for item in items}
 
     def _import_pretrained(self) -> None:
         known = self._known_models()

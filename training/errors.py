@@ -44,17 +44,11 @@ class DivergedError(TrainingError):
     """The loss became NaN or infinite; the sentence names step and learning rate."""
 
 
-def causes(error: BaseException) -> Iterator[BaseException]:
-    """The error, then what it came of, and so on; Ray keeps that as ``cause``."""
-    yield error
-    while (inner := getattr(error, "cause", None) or error.__cause__) is not None:
-        yield (error := inner)
-
-
 def root_cause(error: BaseException) -> BaseException:
-    """The error that all others around it came of."""
-    *_, root = causes(error)
-    return root
+    """The error that all others around it came of; Ray keeps it as ``cause``."""
+    while (inner := getattr(error, "cause", None) or error.__cause__) is not None:
+        error = inner
+    return error
 
 
 def innermost(error: BaseException) -> str:

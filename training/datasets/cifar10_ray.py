@@ -15,7 +15,6 @@ import torch
 
 from models.images import ImageError, decode
 from training.datasets.cifar10 import SIZE, Pictures, decode_stored
-from training.errors import UnreadablePictureError, causes
 from training.ray_session import give_way
 
 TRAIN = "train"
@@ -56,7 +55,10 @@ def _decoded_or_none(data: bytes) -> np.ndarray | None:
 
 
 class TorchPictures(torch.utils.data.Dataset):
-    """Stored pictures as torchvision's CIFAR10 gives them: ``[i]`` is pixels uint8 (32, 32, 3) and a label."""
+    """Stored pictures as torchvision's CIFAR10 gives them: ``[i]`` is pixels uint8 (32, 32, 3) and a label.
+
+    For one that cannot be decoded it is no pixels and ``i``, as ``_decoded`` has its reasons.
+    """
 
     def __init__(self, pictures: Pictures) -> None:
         self._stored = pictures.stored
@@ -67,29 +69,21 @@ class TorchPictures(torch.utils.data.Dataset):
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, int]:
         try:
-            pixels = decode_stored([self._stored[index].as_py()], self._raw)[0]
-        except ImageError as error:
-            raise UnreadablePictureError(index) from error
-        return pixels, int(self._labels[index])
+            return decode_stored([self._stored[index].as_py()], self._raw)[0], int(self._labels[index])
+        except ImageError:
+            return np.empty((0, 0, 3), dtype=np.uint8), index
 
 
 def from_torch(pictures: Pictures) -> ray.data.Dataset:
-    """The chapter's path: a torch data set, read once, its pairs made into columns. Raises UnreadablePictureError."""
-    try:
-        return ray.data.from_torch(TorchPictures(pictures)).map_batches(to_labeled_image).materialize()
-    except Exception as error:
-        # Ray puts errors of its own around what a task raises.
-        for cause in causes(error):
-            if isinstance(cause, UnreadablePictureError):
-                raise cause from None
-        raise
+    """The chapter's path: a torch data set, read once, its pairs made into columns."""
+    return ray.data.from_torch(TorchPictures(pictures)).map_batches(to_labeled_image).materialize()
 
 
 def to_labeled_image(batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Pairs of pixels and label, as ``from_torch`` gives them, as columns; a picture's id is its checksum."""
-    images = np.stack([image for image, _ in batch["item"]])
-    return {
-        "image": images,
-        "label": np.array([label for _, label in batch["item"]]),
-        "id": np.array([crc32(image.tobytes()) for image in images]),
-    }
+    readable = np.array([image.size > 0 for image, _ in batch["item"]])
+    images = np.zeros((len(readable), SIZE, SIZE, 3), dtype=np.uint8)
+    images[readable] = [image for image, _ in batch["item"] if image.size]
+    labels = np.array([label for _, label in batch["item"]])
+    ids = np.where(readable, [crc32(image.tobytes()) for image in images], labels)
+    return {"image": images, "label": labels, "id": ids, "readable": readable}
