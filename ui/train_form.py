@@ -41,7 +41,7 @@ NOTHING_TO_LEARN = "There are none yet: correct an answer on the Images screen."
 
 
 def preset_choice(preset: dict[str, Any]) -> tuple[str, str]:
-    """`Quick: about 2.5 minutes, gives some 84 of 100 pictures right`."""
+    """`Quick: about 3 minutes, gives some 85 of 100 pictures right`."""
     minutes = preset["minutes"]
     time = f"about {minutes:g} minutes" if minutes >= 1 else f"about {60 * minutes:.0f} seconds"
     return f"{preset['preset'].capitalize()}: {time}, gives {preset['gives']}", preset["preset"]
