@@ -107,7 +107,7 @@ def test_training_and_serving_see_the_same_pixels(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(recipe, "NOISY_SHARE", 0)
     images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3), dtype=np.uint8))
     preprocessor = {"size": 32, "mean": [0.5, 0.4, 0.3], "std": [0.2, 0.2, 0.2]}
-    augment = recipe.Augmenter(preprocessor, 10, seed=0, outliers=False, device=torch.device("cpu"), translate=0)
+    augment = recipe.Augmenter(preprocessor, 10, seed=0, outliers=0, device=torch.device("cpu"), translate=0)
     trained_on, _ = augment(images, torch.arange(5), torch.zeros(5, dtype=torch.bool))
     served = normalise(images, preprocessor)
     assert torch.equal(trained_on, served)
@@ -143,7 +143,7 @@ def test_augmented_image_is_the_image_moved_by_up_to_two_pixels(monkeypatch: pyt
     preprocessor = {"size": 32, "mean": [0.0] * 3, "std": [1.0] * 3}
     image = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
     images = torch.from_numpy(np.stack([image] * 200))
-    augment = recipe.Augmenter(preprocessor, 10, seed=0, outliers=False, device=torch.device("cpu"))
+    augment = recipe.Augmenter(preprocessor, 10, seed=0, outliers=0, device=torch.device("cpu"))
     pixels, _ = augment(images, torch.zeros(200, dtype=torch.int64), torch.zeros(200, dtype=torch.bool))
     padded = np.pad(image, ((2, 2), (2, 2), (0, 0)), mode="reflect")
     moved = {padded[y : y + 32, x : x + 32].tobytes() for y in range(5) for x in range(5)}
@@ -158,7 +158,7 @@ def test_cutout_blots_out_one_square_of_each_image_and_of_no_outlier(monkeypatch
     monkeypatch.setattr(recipe, "NOISY_SHARE", 0)
     preprocessor = {"size": 32, "mean": [0.5] * 3, "std": [0.25] * 3}
     images = torch.full((300, 32, 32, 3), 255, dtype=torch.uint8)
-    augment = recipe.Augmenter(preprocessor, 10, seed=0, outliers=True, device=torch.device("cpu"), cutout=10)
+    augment = recipe.Augmenter(preprocessor, 10, seed=0, outliers=1_000, device=torch.device("cpu"), cutout=10)
     pixels, targets = augment(images, torch.zeros(300, dtype=torch.int64), torch.zeros(300, dtype=torch.bool))
     assert len(pixels) == len(targets) == 306
     blotted = pixels[:300] == 0

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.distributed as dist
 from torch import nn
 
 from models.backends import has_fast_bf16
@@ -32,7 +33,8 @@ class Learner:
 
     ``sample``, uint8 (n, 32, 32, 3), are training images to whiten the first layer by. An epoch depends on
     the seed, its number and the state before it alone: a run that goes on from a kept state ends as one
-    that was never cut off, unless its loader shuffles otherwise.
+    that was never cut off, unless its loader shuffles otherwise. Of several that learn together, in torch's
+    process group of ``world``, this is number ``rank``.
     """
 
     def __init__(
@@ -43,7 +45,9 @@ class Learner:
         validation: Labelled,
         device: torch.device,
         rank: int = 0,
+        world: int = 1,
     ) -> None:
+        self._rank, self._world = rank, world
         self._job, self.epochs = setup["job"], setup["epochs"]
         self._preprocessor, self._loader, self._validation = setup["preprocessor"], loader, validation
         self._device, self._bf16 = device, has_bf16(device)
@@ -58,11 +62,12 @@ class Learner:
         self.optimisers = recipe.optimisers(
             self.network, self._job["batch_size"], self._job["learning_rate"], self._bf16
         )
+        seen_in_all = self.epochs * self.steps * self._job["batch_size"]
         self._augment = recipe.Augmenter(
             self._preprocessor,
             classes=setup["network"]["num_classes"],
             seed=self._job["seed"] * 1000 + rank,
-            outliers=self._job["net"] != "lenet",
+            outliers=0 if self._job["net"] == "lenet" else recipe.outliers_for(seen_in_all),
             translate=setup["translate"],
             cutout=setup["cutout"],
             device=device,
@@ -88,13 +93,27 @@ class Learner:
         return {"train_loss": float(np.mean(losses)), "images_per_s": seen / (time.time() - began)}
 
     def validate(self) -> dict[str, float]:
-        """Accuracy and log loss on the validation images."""
-        images, labels = self._validation
-        logits = logits_of(self.network, images, self._preprocessor, self._device, self._bf16)
-        return {
-            "validation_accuracy": float((logits.argmax(1) == labels).mean()),
-            "validation_loss": mean_log_loss(softmax(logits), labels),
-        }
+        """Accuracy and log loss on the validation images; workers share these out and all get the same figures."""
+        self._share_statistics()
+        images, labels = (part[self._rank :: self._world] for part in self._validation)
+        right, loss = 0, 0.0
+        if len(labels):
+            logits = logits_of(self.network, images, self._preprocessor, self._device, self._bf16)
+            right = int((logits.argmax(1) == labels).sum())
+            loss = mean_log_loss(softmax(logits), labels) * len(labels)
+        sums = torch.tensor([right, loss], dtype=torch.float64, device=self._device)
+        if self._world > 1:
+            dist.all_reduce(sums)
+        accuracy, mean_loss = (sums / len(self._validation[1])).tolist()
+        return {"validation_accuracy": accuracy, "validation_loss": mean_loss}
+
+    def _share_statistics(self) -> None:
+        """Make batch norm's running statistics, which each worker keeps of its own images, the mean of all."""
+        if self._world == 1:
+            return
+        for statistic in filter(torch.is_floating_point, self.network.buffers()):
+            dist.all_reduce(statistic)
+            statistic /= self._world
 
     def state(self) -> dict[str, Any]:
         """What ``restore`` goes on from, and under "network" the weights."""

@@ -8,6 +8,7 @@ Plain PyTorch; Ray Train calls it, and so can anything else.
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import Any
 
@@ -104,7 +105,8 @@ def set_learning_rate(chosen: list[torch.optim.Optimizer], done: float) -> None:
 class Augmenter:
     """Turns uint8 training images into what the network sees in one step, on the device that they are on.
 
-    ``translate`` and ``cutout`` are pixels, as in ``training.config.Preset``.
+    ``translate`` and ``cutout`` are pixels, as in ``training.config.Preset``; ``outliers``, pictures that are none
+    of the classes, are so many to draw from (``outliers_for``), or none.
     """
 
     def __init__(
@@ -112,14 +114,14 @@ class Augmenter:
         preprocessor: dict[str, Any],
         classes: int,
         seed: int,
-        outliers: bool,
+        outliers: int,
         device: torch.device,
         translate: int = 2,
         cutout: int = 0,
     ) -> None:
         self._preprocessor, self._classes, self._seed, self._device = preprocessor, classes, seed, device
         self._reach, self._cutout = translate, cutout
-        self._outliers = _bank(seed).to(device) if outliers else None
+        self._outliers = _bank(seed, outliers).to(device) if outliers else None
         self._chance = torch.Generator(device)
         self.begin(0)
 
@@ -176,11 +178,17 @@ class Augmenter:
         return pixels
 
 
+def outliers_for(images: int) -> int:
+    """How many outliers a training that sees so many images in all draws from; a thousand take most of a second."""
+    thousands = math.ceil(OUTLIER_SHARE * images / 1000)
+    return min(OUTLIER_BANK, 1000 * thousands)
+
+
 @lru_cache(maxsize=1)
-def _bank(seed: int) -> Tensor:
-    """Outliers to draw from; they take seconds to make, and the trials of a study share a process and a seed."""
+def _bank(seed: int, count: int) -> Tensor:
+    """Outliers to draw from; the trials of a study share a process and a seed."""
     # Twice the seed and one: those that a version is measured by have even seeds.
-    return torch.from_numpy(draw(OUTLIER_BANK, 2 * seed + 1))
+    return torch.from_numpy(draw(count, 2 * seed + 1))
 
 
 def flips(index: np.ndarray, epoch: int, seed: int) -> Tensor:

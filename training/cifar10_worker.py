@@ -24,18 +24,20 @@ from training.progress import Epoch
 from training.ray_session import give_way
 
 STATE = "training.pt"
-PUSH_EVERY_S = 0.5
+# Each push takes processor time from a training on all cores.
+PUSH_EVERY_S = 1.0
 
 
 def train_loop(config: dict[str, Any]) -> None:
-    """What each Ray Train worker runs; rank 0 validates, reports and pushes progress."""
+    """What each Ray Train worker runs; rank 0 reports and pushes progress."""
     give_way()
     torch.set_num_threads(config["threads"])
     context = ray.train.get_context()
     rank, world, device = context.get_world_rank(), context.get_world_size(), get_device()
     learner = make_learner(config, device, rank, world)
     history = _resume(learner)
-    learner.parallel = prepare_model(learner.network)
+    # Statistics are shared once an epoch, by the learner, not broadcast at each step.
+    learner.parallel = prepare_model(learner.network, parallel_strategy_kwargs={"broadcast_buffers": False})
     if rank == 0:
         # A board may be new: that of a job which goes on.
         ray.get([config["board"].epoch.remote(*past) for past in history.items()])
@@ -51,8 +53,8 @@ def train_loop(config: dict[str, Any]) -> None:
     for epoch in range(len(history), learner.epochs):
         figures = learner.epoch(epoch, push)
         figures["images_per_s"] *= world
+        figures |= learner.validate()
         if rank == 0:
-            figures |= learner.validate()
             accuracy = {"accuracy": f"{figures['validation_accuracy']:.3f}"}
             config["board"].step.remote((epoch + 1) * learner.steps, learner.epochs * learner.steps, accuracy)
             ray.get(config["board"].epoch.remote(epoch, figures))
@@ -70,7 +72,7 @@ def make_learner(config: dict[str, Any], device: torch.device, rank: int = 0, wo
         shard = ray.train.get_dataset_shard(TRAIN)
         loader = ShardLoader(shard, config["count"], job["batch_size"], job["seed"], world, device)
     validation = tuple(ray.get(ref) for ref in config["validation"])
-    return Learner(config, loader, ray.get(config["sample"]), validation, device, rank)
+    return Learner(config, loader, ray.get(config["sample"]), validation, device, rank, world)
 
 
 def _report(history: dict[int, Epoch], learner: Learner, epoch: int, rank: int) -> None:

@@ -90,12 +90,9 @@ def _text(random: np.random.Generator) -> np.ndarray:
     fill = tuple(int(v) for v in _colour(random))
     y = float(random.uniform(-0.05, 0.3) * side)
     for _ in range(int(random.integers(1, 8))):
-        pen.text(
-            (float(random.uniform(-0.05, 0.2) * side), y),
-            "".join(random.choice(list(letters), 24)),
-            fill=fill,
-            font=font,
-        )
+        x, line = float(random.uniform(-0.05, 0.2) * side), "".join(random.choice(list(letters), 24))
+        if y < side:  # what lies below the picture takes most of the time to draw
+            pen.text((x, y), line, fill=fill, font=font)
         y += 1.2 * font.size
     return np.asarray(image.resize((SIZE, SIZE), Image.Resampling.BOX))
 
