@@ -36,14 +36,20 @@ BROWSER_FLAGS = [
 ]
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that need an app run last: training has the machine for itself until then."""
+    """Tests that need an app run last: training has the machine for itself until then.
+
+    With ``-n 2 --dist loadgroup`` they run beside the others, still one after the other: an app is started once.
+    """
 
     def when(item: pytest.Item) -> int:
         names = set(getattr(item, "fixturenames", ()))
         return 2 if "public_app" in names else 1 if {"app", "app_url"} & names else 0
 
     items.sort(key=when)
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(("alone", "app", "public app")[when(item)]))
 
 
 @pytest.fixture(scope="session")

@@ -26,7 +26,7 @@ from settings import ROOT, Settings
 from tests import pictures
 from tests.aws_server import KEYS, aws_server
 from training import batch_results
-from training.batch_predict import predict
+from training.batch_predict import main, predict
 from training.batch_results import CSV, PARQUET
 from training.config import BatchPredict
 from training.datasets import breast_cancer, cifar10
@@ -279,4 +279,4 @@ def test_terminal_writes_the_files_and_says_what_is_in_them(training_settings: S
         2,
         "error: /nowhere.csv cannot be read: No such file or directory.",
     )
-    assert command("mnist").returncode == 2
+    assert main(["mnist"]) == 2

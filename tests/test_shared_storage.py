@@ -13,7 +13,8 @@ import pytest
 import requests
 from mlflow.tracking import MlflowClient
 
-from models.registry import PRETRAINED, Registry
+from models import catalog, storage
+from models.registry import CHAMPION, PRETRAINED, Registry
 from settings import MODEL_NAMES, Settings
 from tests.aws_server import KEYS, aws_server
 from tests.mlflow_server import mlflow_server
@@ -102,11 +103,11 @@ def test_app_trains_promotes_and_discards_with_s3_and_an_mlflow_server(
     finally:
         app.stop()
 
-    # Another machine, which has nothing yet, serves what this one put into service.
-    elsewhere = RunningApp(tmp_path / "elsewhere", AIR_STORAGE=f"s3://{BUCKET}/air", MLFLOW_TRACKING_URI=mlflow_url)
-    try:
-        elsewhere.start()
-        reply = requests.post(f"{elsewhere.url}/api/breast-cancer/predict", json=row).json()
-        assert reply["model"]["version"] == "2"
-    finally:
-        elsewhere.stop()
+    # Another machine, which has nothing yet, would serve what this one put into service.
+    elsewhere = Settings(
+        air_home=tmp_path / "elsewhere", air_storage=f"s3://{BUCKET}/air", mlflow_tracking_uri=mlflow_url
+    )
+    champion = Registry(elsewhere).resolve("breast-cancer", CHAMPION)
+    assert champion.version == "2"
+    model = catalog.load_to_serve(storage.fetch(champion.source, elsewhere), elsewhere)
+    assert model.metadata.training["num_workers"] == 2

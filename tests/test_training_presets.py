@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,9 +28,18 @@ def settings(tmp_path_factory: pytest.TempPathFactory, real_cifar10: Path) -> It
     ray.shutdown()
 
 
-def test_quick_preset_names_78_of_100_pictures_right_with_and_without_jpeg(settings: Settings) -> None:
-    _, folder, metrics = stage.train(TrainCifar10(preset="quick"), settings)
-    assert metrics["validation_accuracy"] >= 0.78
+@pytest.fixture(scope="module")
+def loaded(settings: Settings) -> cifar10_data.Loaded:
+    """All of it, as a training takes it."""
+    return cifar10_data.load(settings, TrainCifar10())
+
+
+def test_an_epoch_of_quick_learns_from_copies_with_and_without_jpeg_and_says_how_well_it_does_on_both(
+    settings: Settings,
+) -> None:
+    """One epoch of five; what all of them give is measured by ``benchmarks.training``."""
+    _, folder, metrics = stage.train(TrainCifar10(preset="quick", epochs=1), settings)
+    assert metrics["validation_accuracy"] >= 0.6
     told = checkpoint.read_evaluation(folder)["original_pixels"]
     assert told["rows"] == 505
     assert told["accuracy"] == metrics["validation_accuracy_on_original_pixels"]
@@ -39,12 +49,13 @@ def test_quick_preset_names_78_of_100_pictures_right_with_and_without_jpeg(setti
     assert data["rows"] == {"train": 49_580, "validation": 5_000, "test": 10_000}
 
 
-def test_two_workers_reach_the_accuracy_of_one(settings: Settings) -> None:
-    config = TrainCifar10(preset="quick", epochs=3, max_images=6_000)
-    loaded = cifar10_data.load(settings, config)
+def test_two_workers_reach_the_accuracy_of_one(settings: Settings, loaded: cifar10_data.Loaded) -> None:
+    config = TrainCifar10(preset="quick", epochs=3)
+    images, labels = loaded.train
+    few = replace(loaded, train=(images[:6_000], labels[:6_000]))
     accuracy = {}
     for workers in (1, 2):
-        _, history = stage.fit(config.model_copy(update={"num_workers": workers}), settings, loaded)
+        _, history = stage.fit(config.model_copy(update={"num_workers": workers}), settings, few)
         accuracy[workers] = history[2]["validation_accuracy"]
     assert accuracy[1] >= 0.45
     assert accuracy[2] == pytest.approx(accuracy[1], abs=0.05)

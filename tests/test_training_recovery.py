@@ -6,8 +6,10 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pyarrow as pa
@@ -18,9 +20,11 @@ from settings import ROOT, Settings
 from training import cifar10 as stage
 from training import cifar10_data
 from training.cifar10_learner import Learner
-from training.cifar10_loaders import MemoryLoader
+from training.cifar10_loaders import MemoryLoader, ShardLoader
 from training.config import TrainCifar10
-from training.errors import DataError, DivergedError, TrainingError, telling_of_a_full_disk
+from training.datasets import cifar10_ray
+from training.datasets.cifar10 import Pictures
+from training.errors import DataError, DivergedError, TrainingError, UnreadablePictureError, telling_of_a_full_disk
 from training.progress import Epoch, Listener
 
 RUN = TrainCifar10(preset="quick", epochs=6, batch_size=60, num_workers=2)
@@ -108,14 +112,26 @@ def test_loss_that_is_not_finite_is_told_at_once_and_not_tried_again(
     assert "going on" not in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("loader", ["stream", "torch"])
-def test_picture_that_cannot_be_read_ends_a_training_with_its_name(
-    loader: str, training_settings: Settings, loaded: cifar10_data.Loaded, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture(scope="module")
+def broken(loaded: cifar10_data.Loaded) -> Pictures:
+    """The training pictures, of which number 77 breaks off."""
     stored = loaded.stored.stored.to_pylist()
     stored[77] = stored[77][:90]
-    broken = replace(loaded.stored, stored=pa.array(stored, type=pa.binary()))
-    config = TrainCifar10(net="lenet", loader=loader, epochs=1, batch_size=60)
+    return replace(loaded.stored, stored=pa.array(stored, type=pa.binary()))
+
+
+@pytest.mark.parametrize("flow", [cifar10_ray.streamed, cifar10_ray.from_torch])
+def test_picture_that_cannot_be_read_is_known_by_its_number(flow: Callable[[Pictures], Any], broken: Pictures) -> None:
+    loader = ShardLoader(flow(broken).iterator(), len(broken), 60, seed=0, world=1, device=torch.device("cpu"))
+    with pytest.raises(UnreadablePictureError) as found:
+        list(loader.epoch(0))
+    assert found.value.index == 77
+
+
+def test_picture_that_cannot_be_read_ends_a_training_with_its_name(
+    training_settings: Settings, loaded: cifar10_data.Loaded, broken: Pictures, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = TrainCifar10(net="lenet", loader="stream", epochs=1, batch_size=60)
     with pytest.raises(DataError, match=r"^train/\w+/\d+\.png cannot be decoded; replace or remove it\.$"):
         stage.fit(config, training_settings, replace(loaded, train=None, stored=broken))
     assert "going on" not in capsys.readouterr().out

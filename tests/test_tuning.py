@@ -213,12 +213,12 @@ def test_study_without_any_result_fails_with_the_reason(training_settings: Setti
 
 
 def test_time_budget_ends_the_study_and_keeps_what_is_done(training_settings: Settings, store: studies.Store) -> None:
-    config = TuneBreastCancer(num_samples=1000, time_budget_s=40, space=SMALL_SPACE)
+    config = TuneBreastCancer(num_samples=1000, time_budget_s=20, space=SMALL_SPACE)
     study = store.read(tuning.tune(config, training_settings)["study"])
     assert study.state == "succeeded"
     assert 1 <= len(study.trials) < 1000
     cut = [trial for trial in study.trials if trial.state == "interrupted"]
-    assert all("time budget of 40 s" in trial.stopped_because for trial in cut)
+    assert all("time budget of 20 s" in trial.stopped_because for trial in cut)
 
 
 CHILD = """
