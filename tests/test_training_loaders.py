@@ -32,8 +32,8 @@ def small_store(tmp_path_factory: pytest.TempPathFactory, small_cifar10: Path) -
     from training import ray_session
 
     home = tmp_path_factory.mktemp("home")
-    settings = Settings(air_home=home, cifar10_dir=small_cifar10, air_object_store_mb=STORE_MB)
-    ray_session.connect(settings)
+    settings = Settings(air_home=home, cifar10_dir=small_cifar10)
+    ray_session.connect(settings, object_store_memory=STORE_MB * 2**20)
     yield settings
     ray.shutdown()
 
