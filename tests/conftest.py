@@ -40,7 +40,7 @@ BROWSER_FLAGS = [
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests that need an app run last: training has the machine for itself until then.
 
-    With ``-n 2 --dist loadgroup`` they run beside the others, still one after the other: an app is started once.
+    With ``-n 2 --dist loadgroup`` they run beside the others, still one after the other: each app is started once.
     """
 
     def when(item: pytest.Item) -> int:
@@ -49,7 +49,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     items.sort(key=when)
     for item in items:
-        item.add_marker(pytest.mark.xdist_group(("alone", "app", "public app")[when(item)]))
+        item.add_marker(pytest.mark.xdist_group("apps" if when(item) else "alone"))
 
 
 @pytest.fixture(scope="session")
