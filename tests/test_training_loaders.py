@@ -82,7 +82,7 @@ def test_stream_of_more_than_the_object_store_holds_gives_each_picture_once(
 
 
 def test_network_learns_from_a_stream_larger_than_the_object_store(small_store: Settings, many: Pictures) -> None:
-    config = TrainCifar10(net="lenet", loader="stream", epochs=1, num_workers=2)
+    config = TrainCifar10(net="lenet", loader="stream", epochs=1, batch_size=100, num_workers=2)
     small = cifar10_data.load(small_store, config)
     held_out = (decode_stored(many.stored.slice(0, 200).to_pylist(), raw=False), many.labels[:200])
     streamed = cifar10_data.Loaded(small.splits, many, held_out[0], held_out, held_out, small.preprocessor)
