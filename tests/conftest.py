@@ -36,7 +36,7 @@ BROWSER_FLAGS = [
 ]
 
 
-@pytest.hookimpl(tryfirst=True)
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in its own
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests that need an app run last: training has the machine for itself until then.
 
