@@ -36,20 +36,14 @@ BROWSER_FLAGS = [
 ]
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in its own
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that need an app run last: training has the machine for itself until then.
-
-    With ``-n 2 --dist loadgroup`` they run beside the others, still one after the other: each app is started once.
-    """
+    """Tests that need an app run last, and each app's together: training has the machine for itself until then."""
 
     def when(item: pytest.Item) -> int:
         names = set(getattr(item, "fixturenames", ()))
         return 2 if "public_app" in names else 1 if {"app", "app_url"} & names else 0
 
     items.sort(key=when)
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group("apps" if when(item) else "alone"))
 
 
 @pytest.fixture(scope="session")
@@ -90,29 +84,43 @@ def training_settings(tmp_path_factory: pytest.TempPathFactory, small_cifar10: P
 
 
 @pytest.fixture(scope="session")
-def app(tmp_path_factory: pytest.TempPathFactory, small_cifar10: Path) -> Iterator[RunningApp]:
-    """The real app with both shipped models."""
-    home = tmp_path_factory.mktemp("app") / "home"
-    running = RunningApp(home, CIFAR10_DIR=os.environ.get("CIFAR10_DIR") or str(small_cifar10))
-    try:
-        yield running.start()
-    finally:
-        running.stop()
+def start_app() -> Iterator[Callable[[RunningApp], RunningApp]]:
+    """Starts an app that tests share, after the one before has ended: beside each other both would be slow."""
+    running: list[RunningApp] = []
+
+    def stop() -> None:
+        while running:
+            running.pop().stop()
+
+    def start(app: RunningApp) -> RunningApp:
+        stop()
+        running.append(app)
+        return app.start()
+
+    yield start
+    stop()
 
 
 @pytest.fixture(scope="session")
-def public_app(tmp_path_factory: pytest.TempPathFactory, small_cifar10: Path) -> Iterator[RunningApp]:
+def app(
+    tmp_path_factory: pytest.TempPathFactory, small_cifar10: Path, start_app: Callable[[RunningApp], RunningApp]
+) -> RunningApp:
+    """The real app with both shipped models, until ``public_app`` is asked for."""
+    home = tmp_path_factory.mktemp("app") / "home"
+    return start_app(RunningApp(home, CIFAR10_DIR=os.environ.get("CIFAR10_DIR") or str(small_cifar10)))
+
+
+@pytest.fixture(scope="session")
+def public_app(
+    tmp_path_factory: pytest.TempPathFactory, small_cifar10: Path, start_app: Callable[[RunningApp], RunningApp]
+) -> RunningApp:
     """A second app, in public mode with an admin, for tests that change what is served or break something.
 
     Version 2 of its image model says the next class for each picture.
     """
     home = tmp_path_factory.mktemp("public") / "home"
     versions.add_shifted(home)
-    running = RunningApp(home, AIR_MODE="public", AIR_ADMIN_TOKEN=ADMIN_TOKEN, CIFAR10_DIR=str(small_cifar10))
-    try:
-        yield running.start()
-    finally:
-        running.stop()
+    return start_app(RunningApp(home, AIR_MODE="public", AIR_ADMIN_TOKEN=ADMIN_TOKEN, CIFAR10_DIR=str(small_cifar10)))
 
 
 @pytest.fixture(scope="session")

@@ -30,7 +30,8 @@ def _answers(model: Cifar10Model, images: np.ndarray) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def test_images(real_cifar10: Path) -> tuple[np.ndarray, np.ndarray]:
-    test = dataset.load(Settings(cifar10_dir=real_cifar10)).test
+    """A third of the test set: every third picture."""
+    test = dataset.load(Settings(cifar10_dir=real_cifar10)).test.take(np.arange(0, 10_000, 3))
     return dataset.decode_stored([item.as_py() for item in test.stored], test.raw), np.array(test.labels)
 
 
@@ -40,7 +41,7 @@ def torch_answers(test_images: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("engine", "precision"), BACKENDS)
-def test_no_conclusion_changes_on_the_whole_test_set(
+def test_no_conclusion_changes_on_test_pictures(
     tmp_path: Path,
     test_images: tuple[np.ndarray, np.ndarray],
     torch_answers: np.ndarray,
@@ -51,7 +52,7 @@ def test_no_conclusion_changes_on_the_whole_test_set(
     model = _served(tmp_path, engine, precision)
     assert (model.backend, model.precision) == (engine, precision)
     answers = _answers(model, images)
-    assert len(answers) == 10_000
+    assert len(answers) == 3_334
     assert (answers.argmax(1) == torch_answers.argmax(1)).mean() >= 0.99
     accuracy, reference = (answers.argmax(1) == labels).mean(), (torch_answers.argmax(1) == labels).mean()
     assert abs(accuracy - reference) <= 0.0015

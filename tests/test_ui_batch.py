@@ -27,6 +27,7 @@ from playwright.sync_api import Page, expect
 
 from tests.conftest import WAIT_MS
 from tests.screens import DONE_MS, PHONE, assert_fits, button, sign_in, violations
+from training.datasets.breast_cancer import read_shipped
 from ui import uploads
 from ui.client import ApiError
 
@@ -41,10 +42,10 @@ def open_screen(open_page):
 
 
 @pytest.fixture
-def rows(public_app):
+def rows():
     """Eight real rows of the table model."""
-    found = requests.get(f"{public_app.url}/api/models/breast-cancer/examples", params={"n": 8, "seed": 1}).json()
-    return [example["row"] for example in found["examples"]]
+    table = read_shipped()
+    return [dict(zip(table.features, row, strict=True)) for row in table.part("validation")[0][:8].tolist()]
 
 
 @pytest.fixture
