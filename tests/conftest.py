@@ -165,12 +165,16 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
-    """Opens pages, each in a browser session of its own; at the end tells of console errors and of foreign requests."""
+    """Opens pages, each in a browser session of its own; at the end tells of console errors and of foreign requests.
+
+    Without motion: drawn without a GPU, it takes half a machine, and axe finds colours that are on their way.
+    """
     contexts, complaints = [], Complaints()
 
     def open_(url: str, **options: Any) -> Page:
         granted = ["clipboard-read", "clipboard-write"]
-        context = browser.new_context(**{"viewport": DESKTOP, "permissions": granted} | options)
+        usual = {"viewport": DESKTOP, "permissions": granted, "reduced_motion": "reduce"}
+        context = browser.new_context(**usual | options)
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(WAIT_MS)

@@ -20,7 +20,7 @@ from tests import pictures
 from tests.conftest import ADMIN_TOKEN
 from tests.running_app import RunningApp
 
-CASES_PER_ROUTE = 90
+CASES_PER_ROUTE = 50
 MIN_CASES = 2_000
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
 DISCARD = "discard_models__name__versions__version__discard_post"

@@ -155,8 +155,8 @@ def test_cancel_while_registering_leaves_a_whole_version_or_none(public_app: Run
 
 
 def test_killed_job_says_so_and_goes_on_where_it_was(public_app: RunningApp, jobs: Jobs) -> None:
-    job_id = jobs.start("cifar10", {"epochs": 12, "batch_size": 50})
-    jobs.wait(job_id, lambda job: len(job["metrics"]) >= 4)
+    job_id = jobs.start("cifar10", {"epochs": 7, "batch_size": 50})
+    jobs.wait(job_id, lambda job: len(job["metrics"]) >= 3)
     jobs.processes("job_runner")[0].kill()
     failed = jobs.wait_until_ended(job_id, STOPPED_WITHIN_S)
     assert failed["state"] == "failed"
@@ -164,18 +164,18 @@ def test_killed_job_says_so_and_goes_on_where_it_was(public_app: RunningApp, job
     assert jobs.resume(job_id).status_code == 202
     ended = jobs.wait_until_ended(job_id)
     assert ended["state"] == "succeeded", (ended["error"], jobs.log(job_id))
-    assert [figures["step"] for figures in ended["metrics"]] == list(range(12))
+    assert [figures["step"] for figures in ended["metrics"]] == list(range(7))
     told = requests.get(f"{public_app.url}/api/models/cifar10/versions/{ended['result']['version']}/evaluation").json()
-    assert len(told["history"]) == 12
-    for epoch in range(3):
+    assert len(told["history"]) == 7
+    for epoch in range(2):
         # No epoch trains at the same speed twice.
         assert told["history"][str(epoch)]["images_per_s"] == failed["metrics"][epoch]["images_per_s"], "it began anew"
     assert jobs.resume(job_id).status_code == 409
 
 
 def test_killed_worker_is_replaced(jobs: Jobs) -> None:
-    job_id = jobs.start("cifar10", {"epochs": 12, "batch_size": 50})
-    jobs.wait(job_id, lambda job: len(job["metrics"]) >= 3)
+    job_id = jobs.start("cifar10", {"epochs": 5, "batch_size": 50})
+    jobs.wait(job_id, lambda job: len(job["metrics"]) >= 2)
     jobs.processes("RayTrainWorker")[0].kill()
     ended = jobs.wait_until_ended(job_id)
     assert ended["state"] == "succeeded", (ended["error"], jobs.log(job_id))

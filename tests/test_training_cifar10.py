@@ -28,7 +28,7 @@ def trained(training_settings: Settings) -> dict[str, Path]:
     """Folders of two runs: the default network on one worker, the chapter's on two, as the chapter loads."""
     runs = {
         "airnet": TrainCifar10(preset="quick", epochs=6, batch_size=60),
-        "lenet": TrainCifar10(net="lenet", loader="torch", epochs=12, batch_size=20, num_workers=2),
+        "lenet": TrainCifar10(net="lenet", loader="torch", epochs=8, batch_size=10, num_workers=2),
     }
     return {name: stage.train(config, training_settings)[1] for name, config in runs.items()}
 
