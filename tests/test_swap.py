@@ -19,7 +19,7 @@ from tests import versions
 from tests.load import Load
 from tests.running_app import RunningApp
 
-MOVES = 20
+MOVES = 12
 PICTURE = (ROOT / "docs" / "example.png").read_bytes()
 
 
@@ -49,7 +49,7 @@ def _labels() -> dict[str, str]:
 
 
 def test_promotion_drops_no_request(public_app: RunningApp, admin: requests.Session, models_url: str) -> None:
-    """20 moves back and forth under 32 connections: every reply is 200 and names the version that really answered."""
+    """12 moves back and forth under 32 connections: every reply is 200 and names the version that really answered."""
     labels = _labels()
     assert _promote(admin, models_url, "1", force=True).status_code == 200
     moves: list[tuple[float, float, str]] = []

@@ -316,21 +316,20 @@ def test_picture_that_is_too_large_for_one_answer_is_refused_in_a_sentence(open_
     expect(page.locator("#air-image-answer")).to_contain_text("more than 20 MB", timeout=WAIT_MS)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_screen_is_accessible_and_fits_a_phone(open_screen, app, two_bad_lines, scheme):
+@pytest.mark.parametrize(("scheme", "model"), [("light", TABLE), ("dark", TABLE), ("dark", IMAGES)])
+def test_screen_is_accessible_and_fits_a_phone(open_screen, app, two_bad_lines, scheme, model):
     page = open_screen(app.url, viewport=PHONE, color_scheme=scheme)
-    for model in (TABLE, IMAGES):
-        _choose(page, model, "The test set")
-        button(page, "Predict the test set").click()
-        expect(page.locator("#air-batch-job h2")).to_have_text(f"{model.split(':')[0]}, the test set")
-        _state(page, re.compile("^Done"))
-        page.locator(".air-rows tbody tr").first.wait_for()
-        _choose(page, "My own files")
-        if model == TABLE:
-            _give(page, "table", two_bad_lines)
-            page.locator(".air-problems").wait_for()
-        assert violations(page) == []
-        assert_fits(page)
+    _choose(page, model, "The test set")
+    button(page, "Predict the test set").click()
+    expect(page.locator("#air-batch-job h2")).to_have_text(f"{model.split(':')[0]}, the test set")
+    _state(page, re.compile("^Done"))
+    page.locator(".air-rows tbody tr").first.wait_for()
+    _choose(page, "My own files")
+    if model == TABLE:
+        _give(page, "table", two_bad_lines)
+        page.locator(".air-problems").wait_for()
+    assert violations(page) == []
+    assert_fits(page)
 
 
 def test_page_deletes_nothing_outside_its_own_uploads(tmp_path):
