@@ -23,7 +23,7 @@ from ui.client import ApiError, Client
 from ui.visitor import headers_for_change
 
 PICTURE = (ROOT / "docs" / "example.png").read_bytes()
-PAUSE_S = 0.2
+PAUSE_S = 1.0
 SIGN_IN_FIRST = "Sign in first: only who has the admin's token may change things here."
 
 
