@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -86,19 +87,14 @@ def training_settings(tmp_path_factory: pytest.TempPathFactory, small_cifar10: P
 @pytest.fixture(scope="session")
 def start_app() -> Iterator[Callable[[RunningApp], RunningApp]]:
     """Starts an app that tests share, after the one before has ended: beside each other both would be slow."""
-    running: list[RunningApp] = []
+    with ExitStack() as running:
 
-    def stop() -> None:
-        while running:
-            running.pop().stop()
+        def start(app: RunningApp) -> RunningApp:
+            running.close()
+            running.callback(app.stop)
+            return app.start()
 
-    def start(app: RunningApp) -> RunningApp:
-        stop()
-        running.append(app)
-        return app.start()
-
-    yield start
-    stop()
+        yield start
 
 
 @pytest.fixture(scope="session")

@@ -49,7 +49,7 @@ def _labels() -> dict[str, str]:
 
 
 def test_promotion_drops_no_request(public_app: RunningApp, admin: requests.Session, models_url: str) -> None:
-    """12 moves back and forth under 32 connections: every reply is 200 and names the version that really answered."""
+    """Moves back and forth under 32 connections: every reply is 200 and names the version that really answered."""
     labels = _labels()
     assert _promote(admin, models_url, "1", force=True).status_code == 200
     moves: list[tuple[float, float, str]] = []
