@@ -6,12 +6,13 @@
 # make bench-serving   requests a second beside FastAPI and LitServe; needs wrk and a quiet machine
 # make bench-batch     batch prediction beside plain processes; needs CIFAR10_DIR and a quiet machine
 # make bench-training  training through Ray beside plain PyTorch; needs CIFAR10_DIR and a quiet machine
+# make bench-gpu       the same on a GPU, beside airbench; needs CIFAR10_DIR and a GPU
 # make bench-tuning    what Ray Tune adds to a trial, and 50 trials; needs a quiet machine
 # make mlflow          MLflow's own page on the runs and studies of this AIR_HOME, loopback only
 PYTHON ?= python3
 VENV_PYTHON := .venv/bin/python
 
-.PHONY: run test doctor lint bench bench-serving bench-batch bench-training bench-tuning mlflow proof-container proof-cluster clean
+.PHONY: run test doctor lint bench bench-serving bench-batch bench-training bench-gpu bench-tuning mlflow proof-container proof-cluster clean
 
 run:
 	@$(PYTHON) bootstrap.py
@@ -46,6 +47,10 @@ bench-batch:
 bench-training:
 	@$(PYTHON) bootstrap.py --dev
 	$(VENV_PYTHON) -m benchmarks.training
+
+bench-gpu:
+	@$(PYTHON) bootstrap.py --dev
+	$(VENV_PYTHON) -m benchmarks.gpu
 
 bench-tuning:
 	@$(PYTHON) bootstrap.py --dev

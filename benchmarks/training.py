@@ -128,7 +128,7 @@ def main() -> None:
         ray_session.connect(settings)
         loaded = cifar10_data.load(settings, TrainCifar10(preset=options.preset))
         ray.shutdown()
-        _keep(loaded, scratch / "a.npz")
+        keep(loaded, scratch / "a.npz")
         for seed in range(options.rounds):
             say(f"round {seed + 1} of {options.rounds}")
             config = TrainCifar10(preset=options.preset, seed=seed, num_workers=1)
@@ -138,20 +138,25 @@ def main() -> None:
     _print(options.preset, loaded, runs)
 
 
-def _keep(loaded: Loaded, file: Path) -> None:
+def keep(loaded: Loaded, file: Path) -> None:
+    """Write the images where a peer reads them."""
     images, labels = loaded.train
     held_out, known = loaded.validation
     arrays = {"images": images, "labels": labels, "validation_images": held_out, "validation_labels": known}
     np.savez(file, sample=loaded.sample, **arrays)
 
 
-def _print(preset: str, loaded: Loaded, runs: dict[str, list[Run]]) -> None:
+def header(loaded: Loaded, seeds: int, more: str) -> str:
+    """When, on what and with what it was measured."""
     packages = ", ".join(f"{name} {version(name)}" for name in ("ray", "torch"))
-    print(
+    return (
         f"{date.today()}, {available_cpus()} cores of {report.processor()}; Python {platform.python_version()}, "
-        f"{packages}. Preset {preset}, {loaded.train_count:,} images an epoch, {len(runs[PLAIN])} seeds; "
-        "median (smallest–largest).\n"
+        f"{packages}. {more}{loaded.train_count:,} images an epoch, {seeds} seeds; median (smallest–largest).\n"
     )
+
+
+def _print(preset: str, loaded: Loaded, runs: dict[str, list[Run]]) -> None:
+    print(header(loaded, len(runs[PLAIN]), f"Preset {preset}. "))
     print("| | images/s | start-up, s | seconds to 80 % | validation accuracy |\n| --- | --- | --- | --- | --- |")
     for title, made in runs.items():
         row = [
@@ -170,7 +175,6 @@ def _print(preset: str, loaded: Loaded, runs: dict[str, list[Run]]) -> None:
             continue
         ratios = [one / other for one, other in figures]
         print(f"| {title} | {report.spread(ratios, 2)} | {aim} | {'yes' if met(statistics.median(ratios)) else 'no'} |")
-    print("| seconds to 94 % on a GPU ÷ airbench | not measured | | |")
 
 
 if __name__ == "__main__":

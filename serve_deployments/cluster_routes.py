@@ -18,7 +18,7 @@ from serve_deployments import cluster_schemas, ray_state, replicas, schemas
 from serve_deployments.cluster_schemas import Cluster, Killed, KillRequest
 from serve_deployments.errors import Conflict, NotFound, Unavailable
 from serve_deployments.replicas import GONE
-from serve_deployments.workloads import TRAINING_WORKER, replica_class, role
+from serve_deployments.workloads import TRAINING_WORKERS, replica_class, role
 from settings import MODEL_NAMES
 from training.jobs import Job
 from training.supervisor import supervisor
@@ -164,7 +164,7 @@ async def _kill_replica(pid: int | None) -> Killed:
 
 
 async def _kill_training_worker(pid: int | None) -> Killed:
-    workers = await _processes(TRAINING_WORKER)
+    workers = await _processes(*TRAINING_WORKERS)
     if not workers:
         raise Conflict(NO_TRAINING)
     victim = _chosen(workers, pid, "training worker")
@@ -172,8 +172,8 @@ async def _kill_training_worker(pid: int | None) -> Killed:
     known = {one.actor for one in workers}
     lost = sum(one.owner == victim.owner for one in workers)
     while True:
-        # Ray Train starts all workers of a training anew when one is gone.
-        found = await _processes(TRAINING_WORKER)
+        # All workers of a training start anew when one is gone.
+        found = await _processes(*TRAINING_WORKERS)
         new = [one.pid for one in found if one.owner == victim.owner and one.actor not in known]
         if len(new) >= lost:
             return _killed("training_worker", victim, new[0], began)
@@ -182,8 +182,8 @@ async def _kill_training_worker(pid: int | None) -> Killed:
         await _wait(began, victim)
 
 
-async def _processes(class_name: str) -> list[ray_state.Process]:
-    found = await asyncio.to_thread(ray_state.processes_of, class_name)
+async def _processes(*class_names: str) -> list[ray_state.Process]:
+    found = await asyncio.to_thread(ray_state.processes_of, *class_names)
     return sorted(found, key=lambda process: process.pid)
 
 

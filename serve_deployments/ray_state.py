@@ -130,12 +130,12 @@ def look() -> State:
     )
 
 
-def processes_of(class_name: str) -> list[Process]:
-    """The processes of living actors of a class."""
+def processes_of(*class_names: str) -> list[Process]:
+    """The processes of living actors of these classes."""
     return [
         _actor(actor)
         for actor in _actors()
-        if actor.class_name == class_name and actor.state == gcs_pb2.ActorTableData.ALIVE
+        if actor.class_name in class_names and actor.state == gcs_pb2.ActorTableData.ALIVE
     ]
 
 

@@ -20,7 +20,9 @@ from training.jobs import Job
 
 Workload = Literal["data", "training", "tuning", "serving", "own"]
 
-REPLICA, TRAINING_WORKER = "ServeReplica", "RayTrainWorker"
+REPLICA = "ServeReplica"
+# Of a training with several workers, and of one with a single worker (``training.lone_worker``).
+TRAINING_WORKERS = ("RayTrainWorker", "LocalRayTrainWorker")
 MODEL_WORDS = {"cifar10": "the image model", "breast-cancer": "the table model"}
 # Of a driver that was started in a terminal, by the module that it runs.
 KINDS = {
@@ -35,7 +37,7 @@ SERVING = {
     "ProxyActor": "second way in, behind HAProxy",
 }
 WORKING = {
-    TRAINING_WORKER: "training worker: learns from its share of the data",
+    **dict.fromkeys(TRAINING_WORKERS, "training worker: learns from its share of the data"),
     "TrainController": "leads the training workers",
     "ImplicitFunc": "runs a trial",
 }

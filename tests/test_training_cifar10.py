@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -98,9 +99,22 @@ def test_diverging_loss_names_step_and_rate() -> None:
     network = build({"net": "lenet", "num_classes": 10})
     chosen = recipe.optimisers(network, 10, 1.0)
     before = [p.clone() for p in network.parameters()]
+    diverging, targets = torch.full((4, 3, 32, 32), torch.nan), torch.full((4, 10), 0.1)
     with pytest.raises(DivergedError, match=r"step 3 with learning rate 0\.02"):
-        recipe.train_step(network, chosen, torch.full((4, 3, 32, 32), torch.nan), torch.full((4, 10), 0.1), False, 3)
+        recipe.train_step(network, chosen, diverging, targets, False, recipe.Losses(3, on_gpu=False))
     assert all(torch.equal(p, q) for p, q in zip(network.parameters(), before, strict=True))
+
+
+def test_losses_that_are_fetched_together_tell_of_the_first_that_is_not_finite() -> None:
+    chosen = recipe.optimisers(build({"net": "lenet", "num_classes": 10}), 10, 1.0)
+    losses = recipe.Losses(100, on_gpu=True)
+    for step, value in enumerate([0.5, 0.25, math.inf, math.nan]):
+        recipe.set_learning_rate(chosen, step / 10)
+        losses.add(torch.tensor(value), chosen)
+    assert losses.fetched == []
+    with pytest.raises(DivergedError, match=r"became inf at step 102 with learning rate 0\.016;"):
+        losses.fetch()
+    assert losses.fetched == [0.5, 0.25]
 
 
 def test_training_and_serving_see_the_same_pixels(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,6 +34,7 @@ def _role(kind: str, name: str, owner: str) -> Role:
         ("driver", "python app.py", "01", "own", None),
         ("driver", RUNNER, "02", "training", "cifar10"),
         ("actor", "RayTrainWorker", "02", "training", "cifar10"),
+        ("actor", "LocalRayTrainWorker", "02", "training", "cifar10"),
         ("task", "MapBatches(decode_batch)", "02", "data", "cifar10"),
         ("actor", "_StatsActor", "02", "own", None),
         ("driver", "python -m training.tuning breast-cancer", "03", "tuning", "breast-cancer"),

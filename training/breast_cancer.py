@@ -168,7 +168,7 @@ def _fit_on_workers(
             scaling_config=fitting.scaling_config(settings, config.num_workers),
             run_config=fitting.run_config(settings, model_module.NAME, run_name),
         )
-        result = fitting.fit(trainer, WORKER_RESTARTS)
+        result = fitting.fit(trainer.fit, WORKER_RESTARTS)
     return RayTrainReportCallback.get_model(result.checkpoint), history
 
 

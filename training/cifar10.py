@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,10 @@ from models import cifar10 as model_module
 from models.cifar10 import Cifar10Model
 from models.networks import build
 from settings import Settings, available_cpus
-from training import command, fitting, progress, publishing, ray_session, tracking
+from training import command, fitting, lone_worker, progress, publishing, ray_session, tracking
 from training.cifar10_data import Loaded, config_of_network, load
 from training.cifar10_evaluation import Evaluated, golden_answers
-from training.cifar10_worker import STATE, train_loop
+from training.cifar10_worker import state_from, state_of, train_loop
 from training.config import TrainCifar10
 from training.datasets.cifar10_ray import TRAIN, from_torch, streamed
 from training.errors import ConfigError, UnreadablePictureError, telling_of_a_full_disk
@@ -88,7 +89,6 @@ def fit(
     Raises TrainingError. Every GPU of the cluster gets a worker, unless ``num_workers`` says otherwise.
     """
     import ray
-    from ray.train.torch import TorchTrainer
 
     def on_epoch(number: int, figures: Epoch) -> None:
         if run is not None:
@@ -98,26 +98,39 @@ def fit(
     workers = config.num_workers or gpus or 1
     if workers > loaded.train_count:
         raise ConfigError(f"num_workers: {workers} workers cannot share {loaded.train_count} images; take fewer.")
+    scaling = fitting.scaling_config(settings, workers, gpu=gpus > 0)
+    run_config = fitting.run_config(settings, model_module.NAME, run_name or fitting.new_run_name())
+    setup = loaded.setup(config) | {"threads": max(1, available_cpus() // workers)}
     title = f"{config.net}, {config.chosen.epochs} epochs"
     with progress.shown(title, on_epoch, listener or Listener()) as board:
+        learn = _alone if workers == 1 else _together
         try:
-            trainer = TorchTrainer(
-                train_loop,
-                train_loop_config={
-                    **loaded.setup(config),
-                    "threads": max(1, available_cpus() // workers),
-                    "board": board,
-                },
-                datasets=_datasets(config, loaded),
-                scaling_config=fitting.scaling_config(settings, workers, gpu=gpus > 0),
-                run_config=fitting.run_config(settings, model_module.NAME, run_name or fitting.new_run_name()),
-            )
-            result = fitting.fit(trainer, WORKER_RESTARTS)
+            state = learn(setup | {"board": board}, _datasets(config, loaded), scaling, run_config)
         except UnreadablePictureError as error:
             raise loaded.stored.unreadable(error.index) from None
-    with result.checkpoint.as_directory() as folder:
-        saved = torch.load(Path(folder) / STATE, map_location="cpu", weights_only=True)
-    return saved["network"], saved["history"]
+    return state["network"], state["history"]
+
+
+def _together(setup: dict[str, Any], datasets: dict[str, Any] | None, scaling: Any, run_config: Any) -> dict[str, Any]:
+    """Train with several workers; returns the last state of rank 0."""
+    from ray.train.torch import TorchTrainer
+
+    trainer = TorchTrainer(
+        train_loop,
+        train_loop_config=setup | {"kept": None},
+        datasets=datasets,
+        scaling_config=scaling,
+        run_config=run_config,
+    )
+    return state_of(fitting.fit(trainer.fit, WORKER_RESTARTS).checkpoint)
+
+
+def _alone(setup: dict[str, Any], datasets: dict[str, Any] | None, scaling: Any, run_config: Any) -> dict[str, Any]:
+    """Train with one worker; returns its last state."""
+    kept = lone_worker.Kept(run_config.storage_filesystem, f"{run_config.storage_path}/{run_config.name}")
+    loop = partial(lone_worker.fit, train_loop, setup | {"kept": kept}, datasets, scaling.resources_per_worker)
+    fitting.fit(loop, WORKER_RESTARTS)
+    return state_from(kept.read())
 
 
 def _datasets(config: TrainCifar10, loaded: Loaded) -> dict[str, Any] | None:

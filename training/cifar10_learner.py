@@ -76,21 +76,23 @@ class Learner:
     def epoch(self, epoch: int, on_step: OnStep | None = None) -> dict[str, float]:
         """Learn from each image once; returns the figures. Raises DivergedError.
 
-        ``on_step`` is told the step of the whole run, images a second and the losses of this epoch.
+        ``on_step`` is told the step of the whole run, images a second and what is known of this epoch's losses.
         """
         self.parallel.train()
         self._augment.begin(epoch)
-        losses, began, seen = [], time.time(), 0
+        losses = recipe.Losses(epoch * self.steps, on_gpu=self._device.type == "cuda")
+        began, seen = time.time(), 0
         for i, (images, labels, ids) in enumerate(self._loader.epoch(epoch)):
             step = epoch * self.steps + i
             recipe.set_learning_rate(self.optimisers, step / (self.epochs * self.steps))
             pixels, targets = self._augment(images, labels, recipe.flips(ids, epoch, self._job["seed"]))
             pixels = pixels.to(memory_format=torch.channels_last)
-            losses.append(recipe.train_step(self.parallel, self.optimisers, pixels, targets, self._bf16, step))
+            recipe.train_step(self.parallel, self.optimisers, pixels, targets, self._bf16, losses)
             seen += len(images)
             if on_step is not None:
-                on_step(step, seen / (time.time() - began), losses)
-        return {"train_loss": float(np.mean(losses)), "images_per_s": seen / (time.time() - began)}
+                on_step(step, seen / (time.time() - began), losses.fetched)
+        losses.fetch()
+        return {"train_loss": float(np.mean(losses.fetched)), "images_per_s": seen / (time.time() - began)}
 
     def validate(self) -> dict[str, float]:
         """Accuracy and log loss on the validation images; workers share these out and all get the same figures."""

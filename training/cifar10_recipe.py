@@ -27,6 +27,7 @@ LABEL_SMOOTHING = 0.2
 NOISY_SHARE, NOISE_MAX = 0.15, 20.0
 OUTLIER_SHARE, OUTLIER_BANK = 0.02, 8_000
 MAX_EPOCHS = 1_000
+FETCHED_AT_ONCE = 50
 
 
 class Muon(torch.optim.Optimizer):
@@ -197,27 +198,52 @@ def flips(index: np.ndarray, epoch: int, seed: int) -> Tensor:
     return torch.from_numpy((start + epoch) % 2 == 1)
 
 
+class Losses:
+    """The losses of an epoch that begins with step ``first`` of the run.
+
+    Fetched from a GPU some at a time: to fetch one is to wait until its step is done, and then nothing is queued.
+    """
+
+    def __init__(self, first: int, on_gpu: bool) -> None:
+        self.fetched: list[float] = []
+        self._first, self._at_once, self._waiting = first, FETCHED_AT_ONCE if on_gpu else 1, []
+
+    def add(self, loss: Tensor, chosen: list[torch.optim.Optimizer]) -> None:
+        """Take the loss of the next step, which ``chosen`` are to make. Raises DivergedError when one is not finite."""
+        self._waiting.append((loss, chosen[0].param_groups[0]["lr"]))
+        if len(self._waiting) == self._at_once:
+            self.fetch()
+
+    def fetch(self) -> None:
+        """Fetch those that wait. Raises DivergedError for the first that is not finite."""
+        if not self._waiting:
+            return
+        values = torch.stack([loss for loss, _ in self._waiting]).tolist()
+        for value, (_, rate) in zip(values, self._waiting, strict=True):
+            if not math.isfinite(value):
+                raise DivergedError(
+                    f"The loss became {value} at step {self._first + len(self.fetched)} with learning rate "
+                    f"{rate:.4g}; try a smaller --learning-rate."
+                )
+            self.fetched.append(value)
+        self._waiting.clear()
+
+
 def train_step(
     network: nn.Module,
     chosen: list[torch.optim.Optimizer],
     pixels: Tensor,
     targets: Tensor,
     bf16: bool,
-    step: int,
-) -> float:
-    """One update; returns the mean loss. Raises DivergedError when it is not finite."""
+    losses: Losses,
+) -> None:
+    """One update; its mean loss goes to ``losses``. Raises DivergedError."""
     with torch.autocast(pixels.device.type, dtype=torch.bfloat16, enabled=bf16):
         logits = network(pixels)
     loss = F.cross_entropy(logits.float(), targets)
-    value = loss.item()
-    if not np.isfinite(value):
-        rate = chosen[0].param_groups[0]["lr"]
-        raise DivergedError(
-            f"The loss became {value} at step {step} with learning rate {rate:.4g}; try a smaller --learning-rate."
-        )
+    losses.add(loss.detach(), chosen)
     for optimiser in chosen:
         optimiser.zero_grad(set_to_none=True)
     loss.backward()
     for optimiser in chosen:
         optimiser.step()
-    return value

@@ -1,6 +1,7 @@
 """What one Ray Train worker does to train an image network: its share of the images, its report, its recovery.
 
 ``training.cifar10`` starts it; it lives in a module of its own so that Ray ships its name, not its code.
+Several workers leave their state with Ray Train, one alone in ``kept`` (``training.lone_worker``).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from ray.train.torch import get_device, prepare_model
 from training.cifar10_learner import Learner
 from training.cifar10_loaders import Loader, MemoryLoader, ShardLoader
 from training.datasets.cifar10_ray import TRAIN
+from training.lone_worker import Kept
 from training.progress import Epoch
 from training.ray_session import give_way
 
@@ -35,7 +37,7 @@ def train_loop(config: dict[str, Any]) -> None:
     context = ray.train.get_context()
     rank, world, device = context.get_world_rank(), context.get_world_size(), get_device()
     learner = make_learner(config, device, rank, world)
-    history = _resume(learner)
+    history = _resume(learner, config["kept"])
     # Statistics are shared once an epoch, by the learner, not broadcast at each step.
     learner.parallel = prepare_model(learner.network, parallel_strategy_kwargs={"broadcast_buffers": False})
     if rank == 0:
@@ -47,7 +49,8 @@ def train_loop(config: dict[str, Any]) -> None:
         nonlocal pushed
         if rank == 0 and time.time() - pushed > PUSH_EVERY_S:
             pushed = time.time()
-            note = {"images/s": f"{rate * world:.0f}", "loss": f"{np.mean(losses[-20:]):.3f}", **accuracy}
+            loss = {"loss": f"{np.mean(losses[-20:]):.3f}"} if losses else {}
+            note = {"images/s": f"{rate * world:.0f}", **loss, **accuracy}
             config["board"].step.remote(step + 1, learner.epochs * learner.steps, note)
 
     for epoch in range(len(history), learner.epochs):
@@ -59,7 +62,7 @@ def train_loop(config: dict[str, Any]) -> None:
             config["board"].step.remote((epoch + 1) * learner.steps, learner.epochs * learner.steps, accuracy)
             ray.get(config["board"].epoch.remote(epoch, figures))
         history[epoch] = figures
-        _report(history, learner, epoch, rank)
+        _report(history, learner, epoch, rank, config["kept"])
 
 
 def make_learner(config: dict[str, Any], device: torch.device, rank: int = 0, world: int = 1) -> Learner:
@@ -75,24 +78,45 @@ def make_learner(config: dict[str, Any], device: torch.device, rank: int = 0, wo
     return Learner(config, loader, ray.get(config["sample"]), validation, device, rank, world)
 
 
-def _report(history: dict[int, Epoch], learner: Learner, epoch: int, rank: int) -> None:
+def _report(history: dict[int, Epoch], learner: Learner, epoch: int, rank: int, kept: Kept | None) -> None:
     if rank != 0:
         ray.train.report(history[epoch])
         return
     # Written by Python, not by torch, whose error for a full disk does not say that it is full.
     state = io.BytesIO()
     torch.save(learner.state() | {"history": history}, state)
+    if kept is not None:
+        kept.write(state.getbuffer())
+        ray.train.report(history[epoch])
+        return
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, STATE).write_bytes(state.getbuffer())
         ray.train.report(history[epoch], checkpoint=ray.train.Checkpoint.from_directory(folder))
 
 
-def _resume(learner: Learner) -> dict[int, Epoch]:
+def _resume(learner: Learner, kept: Kept | None) -> dict[int, Epoch]:
     """Go on from the last report of a run that was cut off; returns the figures of its epochs."""
-    saved = ray.train.get_checkpoint()
-    if saved is None:
+    state = _last_state(kept)
+    if state is None:
         return {}
-    with saved.as_directory() as folder:
-        state = torch.load(Path(folder) / STATE, map_location="cpu", weights_only=True)
     learner.restore(state)
     return state["history"]
+
+
+def _last_state(kept: Kept | None) -> dict[str, Any] | None:
+    if kept is not None:
+        content = kept.read()
+        return None if content is None else state_from(content)
+    saved = ray.train.get_checkpoint()
+    return None if saved is None else state_of(saved)
+
+
+def state_of(saved: ray.train.Checkpoint) -> dict[str, Any]:
+    """What a worker among several left with Ray Train: the learner's state and, under "history", its epochs."""
+    with saved.as_directory() as folder:
+        return state_from(Path(folder, STATE).read_bytes())
+
+
+def state_from(content: bytes) -> dict[str, Any]:
+    """The same from the bytes of a file."""
+    return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)

@@ -9,6 +9,7 @@ import math
 import signal
 import threading
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from models import storage
@@ -85,18 +86,19 @@ def forget(settings: Settings, model: str, name: str) -> None:
         print(f"The state of the finished run {model}-{name} stays in {where['storage_path']}: {error}", flush=True)
 
 
-def fit(trainer: Any, restarts: int) -> Any:
-    """``trainer.fit()``; when workers die it goes on from the last checkpoint, ``restarts`` times.
+def fit(attempt: Callable[[], Any], restarts: int) -> Any:
+    """``attempt()``, a trainer's ``fit``; when workers die, again from the last checkpoint, ``restarts`` times.
 
     Raises the TrainingError of a worker as it is and at once, anything else as one sentence.
     """
+    from ray.exceptions import RayError
     from ray.train.v2.api.exceptions import TrainingFailedError
 
     on_interrupt = signal.getsignal(signal.SIGINT)
     while True:
         try:
-            return trainer.fit()
-        except TrainingFailedError as error:
+            return attempt()
+        except (TrainingFailedError, RayError) as error:
             causes = _causes(error)
             hopeless = next(filter(None, map(_hopeless, causes)), None)
             if hopeless is not None or restarts == 0:

@@ -14,7 +14,7 @@ from ui.jobs_view import KINDS, STATES, TITLES
 
 MB, GB = 1024**2, 1024**3
 REPLICA, WORKER = "replica", "training_worker"
-TRAINING_WORKER = "RayTrainWorker"
+TRAINING_WORKERS = ("RayTrainWorker", "LocalRayTrainWorker")
 ACTOR_STATES = {"starting": "starting", "alive": "alive", "restarting": "starting again", "dead": "ended"}
 NAMES = {REPLICA: "replica", WORKER: "training worker"}
 Cluster = dict[str, Any]
@@ -206,7 +206,7 @@ def _queue(queue: list[dict[str, Any]]) -> str:
 
 def trains(cluster: Cluster) -> bool:
     """Whether a training has workers of its own now."""
-    return any(process["name"] == TRAINING_WORKER for process in cluster["processes"])
+    return any(process["name"] in TRAINING_WORKERS for process in cluster["processes"])
 
 
 def recovery(killed: dict[str, Any]) -> str:

@@ -1,0 +1,129 @@
+"""Training of the image model on a GPU beside plain PyTorch and beside airbench94.
+
+    make bench-gpu           needs CIFAR10_DIR and a GPU; some minutes
+
+Each round trains the same images with a seed of its own: the plain loop and ``training.cifar10`` for each of
+``--presets``, then airbench94 (Keller Jordan, arXiv:2404.00498, its package from PyPI) twice in one process, of which
+the second run is the warm one. Seconds are of training alone, without start-up, validation and what is kept; ours
+begin with a cold GPU. How fast airbench's accuracy is reached is asked of the validation images.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks import report
+from benchmarks.rounds import say
+from benchmarks.servers import clean_environment
+from benchmarks.training import Run, header, keep, plain, through_ray
+from settings import ROOT, get_settings
+from training import cifar10_data, ray_session
+from training.config import TrainCifar10
+
+ROUNDS = 3
+COLD, WARM = "airbench94, first in its process", "airbench94, second"
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Accuracy after each epoch and the seconds trained until then."""
+
+    accuracies: list[float]
+    seconds: list[float]
+    images_per_s: float | None = None
+    startup_s: float | None = None
+
+    def reached(self, accuracy: float) -> float | None:
+        """Seconds until the first epoch that ends with ``accuracy`` or more; None if none does."""
+        pairs = zip(self.accuracies, self.seconds, strict=True)
+        return next((seconds for reached, seconds in pairs if reached >= accuracy), None)
+
+
+def ours(run: Run) -> Trained:
+    """Of a run of ours, Ray's or plain."""
+    seconds, now = [], 0.0
+    for epoch in run.epochs:
+        now += run.images / epoch["images_per_s"]
+        seconds.append(now)
+    # The first epoch has the GPU's start in it.
+    rate = run.images * (len(seconds) - 1) / (seconds[-1] - seconds[0])
+    return Trained([epoch["validation_accuracy"] for epoch in run.epochs], seconds, rate, run.startup_s)
+
+
+def airbench(scratch: Path) -> list[Trained]:
+    """A cold and a warm run."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "benchmarks.peers.airbench_training", str(scratch / "a.npz"), "2"],
+        cwd=ROOT,
+        env=clean_environment() | {"PYTHONPATH": f"{ROOT}:{':'.join(sys.path)}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if ended.returncode:
+        raise SystemExit(f"airbench ended with {ended.returncode}:\n{ended.stderr}")
+    told = json.loads(ended.stdout.splitlines()[-1])
+    return [
+        Trained([epoch["validation_accuracy"] for epoch in run], [epoch["seconds"] for epoch in run]) for run in told
+    ]
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description="Training on a GPU beside airbench94.")
+    parser.add_argument("--presets", nargs="+", choices=list(TrainCifar10.PRESETS), default=["standard"])
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    options = parser.parse_args()
+    import ray
+    import torch
+
+    if not torch.cuda.is_available():
+        raise SystemExit("There is no GPU here that PyTorch can use.")
+    made: dict[str, list[Trained]] = {}
+    with tempfile.TemporaryDirectory(prefix="air-bench-") as folder:
+        scratch = Path(folder)
+        settings = get_settings().model_copy(update={"air_home": scratch / "home"})
+        ray_session.connect(settings)
+        loaded = cifar10_data.load(settings, TrainCifar10())
+        ray.shutdown()
+        keep(loaded, scratch / "a.npz")
+        for seed in range(options.rounds):
+            say(f"round {seed + 1} of {options.rounds}")
+            for preset in options.presets:
+                config = TrainCifar10(preset=preset, seed=seed)
+                made.setdefault(f"{preset}, plain PyTorch", []).append(ours(plain(config, loaded, scratch)))
+                through = ours(through_ray(config, loaded, settings))
+                made.setdefault(f"{preset}, `training.cifar10`", []).append(through)
+            for title, run in zip((COLD, WARM), airbench(scratch), strict=True):
+                made.setdefault(title, []).append(run)
+    print(header(loaded, options.rounds, f"One {torch.cuda.get_device_name()}. "))
+    _print(made)
+
+
+def _print(made: dict[str, list[Trained]]) -> None:
+    enough = [run.accuracies[-1] for run in made[WARM]]
+    columns = "start-up, s | images/s | seconds | validation accuracy | seconds to airbench's accuracy | ÷ airbench"
+    print(f"| | {columns} |\n{'| --- ' * 7}|")
+    for title, runs in made.items():
+        reached = [run.reached(accuracy) for run, accuracy in zip(runs, enough, strict=True)]
+        warm = zip(reached, made[WARM], strict=True)
+        ratios = [None if seconds is None else seconds / peer.seconds[-1] for seconds, peer in warm]
+        row = [
+            report.spread([run.startup_s for run in runs], 1),
+            report.spread([run.images_per_s for run in runs], 0),
+            report.spread([run.seconds[-1] for run in runs], 2),
+            report.spread([run.accuracies[-1] for run in runs], 4),
+            report.spread(reached, 2),
+            report.spread(ratios, 2),
+        ]
+        print(f"| {title} | {' | '.join(row)} |")
+
+
+if __name__ == "__main__":
+    main()
