@@ -96,14 +96,18 @@ def main() -> None:
         for seed in range(options.rounds):
             say(f"round {seed + 1} of {options.rounds}")
             for preset in options.presets:
-                config = TrainCifar10(preset=preset, seed=seed)
-                made.setdefault(f"{preset}, plain PyTorch", []).append(ours(plain(config, loaded, scratch)))
-                through = ours(through_ray(config, loaded, settings))
-                made.setdefault(f"{preset}, `training.cifar10`", []).append(through)
+                config = TrainCifar10(preset=preset, seed=seed).placed(gpu=True)
+                _note(made, f"{preset}, plain PyTorch", ours(plain(config, loaded, scratch)))
+                _note(made, f"{preset}, `training.cifar10`", ours(through_ray(config, loaded, settings)))
             for title, run in zip((COLD, WARM), airbench(scratch), strict=True):
-                made.setdefault(title, []).append(run)
+                _note(made, title, run)
     print(header(loaded, options.rounds, f"One {torch.cuda.get_device_name()}. "))
     _print(made)
+
+
+def _note(made: dict[str, list[Trained]], title: str, run: Trained) -> None:
+    say(f"{title}: {run.accuracies[-1]:.4f} after {run.seconds[-1]:.2f} s")
+    made.setdefault(title, []).append(run)
 
 
 def _print(made: dict[str, list[Trained]]) -> None:

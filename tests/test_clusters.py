@@ -37,6 +37,34 @@ def test_no_secret_is_handed_to_ray_which_would_log_it(monkeypatch: pytest.Monke
     assert {"AIR_MODE", "AWS_ENDPOINT_URL", "MLFLOW_TRACKING_URI", "PYTHONPATH"} <= set(told)
 
 
+def test_workers_import_what_the_driver_does(tmp_path: Path) -> None:
+    (tmp_path / "only_here.py").write_text("ANSWER = 42\n")
+    program = """
+import ray
+from settings import get_settings
+from training import ray_session
+
+ray_session.connect(get_settings())
+
+@ray.remote
+def answer():
+    import only_here
+    return only_here.ANSWER
+
+print(ray.get(answer.remote()))
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(tmp_path), "AIR_HOME": str(tmp_path / "home")},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert ended.stdout.split() == ["42"], ended.stderr
+
+
 def _read(name: str) -> dict[str, Any]:
     return yaml.safe_load((ROOT / "cluster" / f"{name}.yaml").read_text())
 

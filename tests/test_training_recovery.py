@@ -13,12 +13,13 @@ from typing import Any
 
 import psutil
 import pyarrow as pa
+import pyarrow.fs
 import pytest
 import torch
 
 from settings import ROOT, Settings
 from training import cifar10 as stage
-from training import cifar10_data
+from training import cifar10_data, lone_worker, ray_session
 from training.cifar10_learner import Learner
 from training.cifar10_loaders import MemoryLoader, ShardLoader
 from training.config import TrainCifar10
@@ -65,12 +66,14 @@ def loaded(training_settings: Settings) -> cifar10_data.Loaded:
     return cifar10_data.load(training_settings, RUN)
 
 
+@pytest.mark.parametrize("workers", [1, 2])
 def test_run_whose_worker_is_killed_ends_as_one_that_was_left_alone(
-    training_settings: Settings, loaded: cifar10_data.Loaded, capsys: pytest.CaptureFixture[str]
+    training_settings: Settings, loaded: cifar10_data.Loaded, capsys: pytest.CaptureFixture[str], workers: int
 ) -> None:
-    undisturbed, history = stage.fit(RUN, training_settings, loaded)
+    run = RUN.model_copy(update={"num_workers": workers})
+    undisturbed, history = stage.fit(run, training_settings, loaded)
     killer = Killer()
-    state, after = stage.fit(RUN, training_settings, loaded, listener=killer)
+    state, after = stage.fit(run, training_settings, loaded, listener=killer)
     assert len(killer.killed) == 1
     assert "going on from the last epoch" in capsys.readouterr().out
     assert sorted(after) == sorted(history) == list(range(EPOCHS))
@@ -102,6 +105,31 @@ def test_run_that_goes_on_from_a_kept_state_ends_with_the_same_weights(
         second.epoch(epoch)
     weights = whole.network.state_dict()
     assert all(torch.equal(value, weights[name]) for name, value in second.network.state_dict().items())
+
+
+def test_state_that_cannot_be_written_leaves_the_one_before(tmp_path: Path) -> None:
+    folder = tmp_path / "runs" / "one"
+    kept = lone_worker.Kept(pyarrow.fs.LocalFileSystem(), str(folder))
+    assert kept.read() is None
+    kept.write(b"first")
+    in_the_way = folder / "training.pt.partial"
+    in_the_way.mkdir()
+    with pytest.raises(OSError, match="directory"):
+        kept.write(b"second")
+    assert kept.read() == b"first"
+    in_the_way.rmdir()
+    kept.write(b"third")
+    assert kept.read() == b"third"
+    assert [file.name for file in folder.iterdir()] == ["training.pt"]
+
+
+def test_worker_that_finds_no_place_is_told_in_a_sentence(
+    training_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ray_session.connect(training_settings)
+    monkeypatch.setenv("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", "2")
+    with pytest.raises(TrainingError, match=r"^No worker could start within 2 s: Ray has no node with 900 CPU free\."):
+        lone_worker.fit(print, {}, None, {"CPU": 900})
 
 
 def test_loss_that_is_not_finite_is_told_at_once_and_not_tried_again(

@@ -47,6 +47,7 @@ def train(
     listener.stage("reading the images")
     registry = publishing.open_registry(settings)
     ray_session.connect(settings)
+    config = config.placed(gpu=ray_session.gpus() > 0)
     loaded = load(settings, config)
     network_config = config_of_network(config, len(loaded.splits.labels))
     with tracking.run(registry.client, model_module.NAME, f"train {config.preset} {config.net}") as run:
@@ -88,14 +89,13 @@ def fit(
 
     Raises TrainingError. Every GPU of the cluster gets a worker, unless ``num_workers`` says otherwise.
     """
-    import ray
 
     def on_epoch(number: int, figures: Epoch) -> None:
         if run is not None:
             run.metrics(figures, step=number)
 
-    gpus = int(ray.cluster_resources().get("GPU", 0))
-    workers = config.num_workers or gpus or 1
+    gpus = ray_session.gpus()
+    config, workers = config.placed(gpu=gpus > 0), config.num_workers or gpus or 1
     if workers > loaded.train_count:
         raise ConfigError(f"num_workers: {workers} workers cannot share {loaded.train_count} images; take fewer.")
     scaling = fitting.scaling_config(settings, workers, gpu=gpus > 0)

@@ -28,12 +28,14 @@ MISTAKES, MISTAKES_A_ROW = 25, 5
 class Evaluated:
     """A network's calibrated answers to the held-out images: decision, figures, metrics.
 
-    Temperature and unsure rule are chosen on validation; the test images are measured once.
+    Temperature and unsure rule are chosen on validation; the test images are measured once. The network, which
+    comes and leaves on the CPU, answers on a GPU where this process has one.
     """
 
     def __init__(self, network: torch.nn.Module, loaded: Loaded, history: dict[int, Epoch]) -> None:
         torch.set_num_threads(available_cpus())
-        network.to(memory_format=torch.channels_last)
+        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        network.to(self._device, memory_format=torch.channels_last)
         self._network, self._loaded, self._history = network, loaded, history
         self._temperature = 1.0
         images, labels = loaded.validation
@@ -44,9 +46,10 @@ class Evaluated:
         self.decision = {"temperature": self._temperature, "unsure_below": self._unsure_below}
         self.figures = self._figures()
         self.metrics = self._metrics()
+        network.cpu()
 
     def _logits(self, images: np.ndarray) -> np.ndarray:
-        return logits_of(self._network, images, self._loaded.preprocessor, torch.device("cpu"))
+        return logits_of(self._network, images, self._loaded.preprocessor, self._device)
 
     def _answers(self, images: np.ndarray) -> np.ndarray:
         return softmax(self._logits(images) / self._temperature)

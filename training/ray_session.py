@@ -72,7 +72,8 @@ def connect(settings: Settings, **overrides: Any) -> None:
         options |= {"address": settings.ray_address, "runtime_env": {"env_vars": _forwarded_environment()}}
     else:
         # Workers inherit this environment; a runtime_env would cost a second start of its agent.
-        os.environ["PYTHONPATH"] = str(ROOT)
+        paths = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path not in ("", str(ROOT))]
+        os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), *paths])
         # No cloud takes this machine away: one process less beside each training.
         os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
         # Gloo, by which the workers of a training agree on weights, knows no token.
@@ -90,6 +91,13 @@ def connect(settings: Settings, **overrides: Any) -> None:
         raise ConfigError(f"RAY_ADDRESS: no Ray could be joined at {settings.ray_address}.{token}") from error
     _keep_token_private()
     quiet_ray_data()
+
+
+def gpus() -> int:
+    """How many GPUs the Ray has that is connected."""
+    import ray
+
+    return int(ray.cluster_resources().get("GPU", 0))
 
 
 def _keep_token_private() -> None:
