@@ -174,7 +174,8 @@ def _print(preset: str, loaded: Loaded, runs: dict[str, list[Run]]) -> None:
             print(f"| {title} | – | {aim} | 80 % was not reached |")
             continue
         ratios = [one / other for one, other in figures]
-        print(f"| {title} | {report.spread(ratios, 2)} | {aim} | {'yes' if met(round(statistics.median(ratios), 2)) else 'no'} |")
+        answer = "yes" if met(round(statistics.median(ratios), 2)) else "no"
+        print(f"| {title} | {report.spread(ratios, 2)} | {aim} | {answer} |")
 
 
 if __name__ == "__main__":
