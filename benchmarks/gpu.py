@@ -61,7 +61,7 @@ def airbench(scratch: Path) -> list[Trained]:
     ended = subprocess.run(
         [sys.executable, "-m", "benchmarks.peers.airbench_training", str(scratch / "a.npz"), "2"],
         cwd=ROOT,
-        env=clean_environment() | {"PYTHONPATH": f"{ROOT}:{':'.join(sys.path)}"},
+        env=clean_environment(),
         capture_output=True,
         text=True,
         check=False,

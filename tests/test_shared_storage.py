@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import shutil
 import time
 from collections.abc import Iterator
@@ -19,6 +20,8 @@ from settings import MODEL_NAMES, Settings
 from tests.aws_server import KEYS, aws_server
 from tests.mlflow_server import mlflow_server
 from tests.running_app import RunningApp, free_port
+from training import fitting
+from training.lone_worker import Kept
 
 BUCKET = "studio-app"
 JOB_S = 240
@@ -66,6 +69,19 @@ def test_folder_of_this_machine_can_be_a_version_on_an_mlflow_server(tmp_path: P
     registry.discard("cifar10", version)
     for model in MODEL_NAMES:  # the server is shared with the other test, which begins with none
         registry.client.delete_registered_model(model)
+
+
+def test_state_of_a_training_with_one_worker_stands_in_the_bucket(tmp_path: Path, bucket: Any) -> None:
+    settings = Settings(air_home=tmp_path, air_storage=f"s3://{BUCKET}/alone")
+    kept = Kept.of(fitting.run_config(settings, "cifar10", "abc"))
+    assert kept.read() is None
+    kept.write(b"after one epoch")
+    kept.write(b"after two")
+    assert _names(bucket, "alone/runs/") == ["cifar10-abc/training.pt"]
+    on_another_node = pickle.loads(pickle.dumps(kept))
+    assert on_another_node.read() == b"after two"
+    fitting.forget(settings, "cifar10", "abc")
+    assert _names(bucket, "alone/") == []
 
 
 def test_app_trains_promotes_and_discards_with_s3_and_an_mlflow_server(

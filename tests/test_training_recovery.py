@@ -129,7 +129,7 @@ def test_worker_that_finds_no_place_is_told_in_a_sentence(
     ray_session.connect(training_settings)
     monkeypatch.setenv("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", "2")
     with pytest.raises(TrainingError, match=r"^No worker could start within 2 s: Ray has no node with 900 CPU free\."):
-        lone_worker.fit(print, {}, None, {"CPU": 900})
+        lone_worker.fit(print, {}, None, {"num_cpus": 900, "num_gpus": 0})
 
 
 def test_loss_that_is_not_finite_is_told_at_once_and_not_tried_again(

@@ -103,9 +103,12 @@ def fit(
     setup = loaded.setup(config) | {"threads": max(1, available_cpus() // workers)}
     title = f"{config.net}, {config.chosen.epochs} epochs"
     with progress.shown(title, on_epoch, listener or Listener()) as board:
-        learn = _alone if workers == 1 else _together
+        setup, datasets = setup | {"board": board}, _datasets(config, loaded)
         try:
-            state = learn(setup | {"board": board}, _datasets(config, loaded), scaling, run_config)
+            if workers == 1:
+                state = _alone(setup, datasets, fitting.lone_worker_options(settings, scaling), run_config)
+            else:
+                state = _together(setup, datasets, scaling, run_config)
         except UnreadablePictureError as error:
             raise loaded.stored.unreadable(error.index) from None
     return state["network"], state["history"]
@@ -125,12 +128,13 @@ def _together(setup: dict[str, Any], datasets: dict[str, Any] | None, scaling: A
     return state_of(fitting.fit(trainer.fit, WORKER_RESTARTS).checkpoint)
 
 
-def _alone(setup: dict[str, Any], datasets: dict[str, Any] | None, scaling: Any, run_config: Any) -> dict[str, Any]:
+def _alone(
+    setup: dict[str, Any], datasets: dict[str, Any] | None, options: dict[str, Any], run_config: Any
+) -> dict[str, Any]:
     """Train with one worker; returns its last state."""
-    kept = lone_worker.Kept(run_config.storage_filesystem, f"{run_config.storage_path}/{run_config.name}")
-    loop = partial(lone_worker.fit, train_loop, setup | {"kept": kept}, datasets, scaling.resources_per_worker)
-    fitting.fit(loop, WORKER_RESTARTS)
-    return state_from(kept.read())
+    setup = setup | {"kept": lone_worker.Kept.of(run_config)}
+    attempt = partial(lone_worker.fit, train_loop, setup, datasets, options)
+    return state_from(fitting.fit(attempt, WORKER_RESTARTS))
 
 
 def _datasets(config: TrainCifar10, loaded: Loaded) -> dict[str, Any] | None:

@@ -47,6 +47,23 @@ def scaling_config(settings: Settings, num_workers: int, gpu: bool = False) -> A
     return ScalingConfig(num_workers=num_workers, use_gpu=gpu, resources_per_worker=resources)
 
 
+def lone_worker_options(settings: Settings, scaling: Any) -> dict[str, Any]:
+    """How Ray makes the actor of a training with one worker, which asks for what ``scaling`` says.
+
+    Where nodes share no storage it runs beside the job, if that can be: its state is then found again. Not where
+    load starts nodes: it would wait for this one.
+    """
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    wanted = scaling.resources_per_worker
+    options = {"num_cpus": wanted["CPU"], "num_gpus": wanted.get("GPU", 0), "memory": wanted.get("memory")}
+    if settings.air_storage or settings.air_nodes_by_load:
+        return options
+    here = ray.get_runtime_context().get_node_id()
+    return options | {"scheduling_strategy": NodeAffinitySchedulingStrategy(here, soft=True)}
+
+
 def new_run_name() -> str:
     """A name that no run had yet."""
     return uuid.uuid4().hex[:12]

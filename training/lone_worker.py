@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import ray
+from pyarrow.fs import LocalFileSystem
 from ray.exceptions import GetTimeoutError
 
 from training.errors import TrainingError
@@ -30,6 +31,11 @@ class Kept:
     filesystem: Any
     folder: str
 
+    @classmethod
+    def of(cls, run_config: Any) -> Kept:
+        """Of a run of Ray Train: where its checkpoints would stand."""
+        return cls(run_config.storage_filesystem, f"{run_config.storage_path}/{run_config.name}")
+
     @property
     def _file(self) -> str:
         return f"{self.folder}/training.pt"
@@ -37,7 +43,8 @@ class Kept:
     def write(self, state: Any) -> None:
         """Take ``state``, bytes, for the one before. Raises OSError, and leaves the one before."""
         half = f"{self._file}.partial"
-        self.filesystem.create_dir(self.folder)
+        if isinstance(self.filesystem, LocalFileSystem):  # buckets have no folders
+            self.filesystem.create_dir(self.folder)
         try:
             with self.filesystem.open_output_stream(half) as stream:
                 stream.write(state)
@@ -59,30 +66,29 @@ class Kept:
 class LocalRayTrainWorker:
     """Runs a TorchTrainer's loop in its own process."""
 
-    def fit(self, loop: Loop, config: dict[str, Any], datasets: dict[str, Any] | None) -> None:
-        """Return when the loop ends; raises what it raises."""
+    def fit(self, loop: Loop, config: dict[str, Any], datasets: dict[str, Any] | None) -> bytes:
+        """Return what is ``kept`` when the loop ends; raises what it raises."""
         from ray.train import ScalingConfig
         from ray.train.torch import TorchTrainer
 
         local = ScalingConfig(num_workers=0)
         TorchTrainer(loop, train_loop_config=config, datasets=datasets, scaling_config=local).fit()
+        return config["kept"].read()
 
 
-def fit(loop: Loop, config: dict[str, Any], datasets: dict[str, Any] | None, wanted: dict[str, float]) -> None:
-    """Run a loop in a worker that asks Ray for ``wanted``, resources by name as in ``resources_per_worker``.
+def fit(loop: Loop, config: dict[str, Any], datasets: dict[str, Any] | None, wanted: dict[str, Any]) -> bytes:
+    """Run a loop in a worker, created with the options ``wanted``; returns the last state that it ``kept``.
 
     Raises what the loop raised, in Ray's RayTaskError; another RayError when the worker died; TrainingError when
     none could start.
     """
-    worker = LocalRayTrainWorker.options(
-        num_cpus=wanted["CPU"], num_gpus=wanted.get("GPU", 0), memory=wanted.get("memory")
-    ).remote()
+    worker = LocalRayTrainWorker.options(**wanted).remote()
     patience_s = float(os.environ["RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S"])
     try:
         ray.get(worker.__ray_ready__.remote(), timeout=patience_s)
-        ray.get(worker.fit.remote(loop, config, datasets))
+        return ray.get(worker.fit.remote(loop, config, datasets))
     except GetTimeoutError:
-        asked = ", ".join(f"{amount:g} {name}" for name, amount in wanted.items())
+        asked = f"{wanted['num_cpus']:g} CPU" + (" and a GPU" if wanted["num_gpus"] else "")
         raise TrainingError(
             f"No worker could start within {patience_s:g} s: Ray has no node with {asked} free. Wait until other "
             "work ends, or add a node."
