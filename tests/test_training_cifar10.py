@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -93,6 +94,22 @@ def test_first_version_of_a_fresh_home_is_the_shipped_one(
 ) -> None:
     champion = Registry(training_settings).resolve("cifar10")
     assert (champion.version, Path(champion.source).name) == ("1", "pretrained")
+
+
+@pytest.mark.parametrize(
+    ("asked", "on_gpu", "on_cpu"),
+    [
+        ({}, 2_000, 250),
+        ({"preset": "best"}, 250, 250),
+        ({"net": "lenet"}, 250, 250),
+        ({"batch_size": 60}, 60, 60),
+    ],
+)
+def test_batch_suits_where_it_is_learned_from_unless_one_was_asked_for(
+    asked: dict[str, Any], on_gpu: int, on_cpu: int
+) -> None:
+    config = TrainCifar10(**asked)
+    assert (config.placed(gpu=True).batch_size, config.placed(gpu=False).batch_size) == (on_gpu, on_cpu)
 
 
 def test_diverging_loss_names_step_and_rate() -> None:

@@ -394,6 +394,13 @@ def test_epochs_are_no_parameter_of_an_image_study() -> None:
         TuneCifar10(space={"epochs": {"type": "int", "low": 1, "high": 9}})
 
 
+def test_batch_size_of_an_image_study_is_a_whole_number() -> None:
+    assert TuneCifar10.TUNABLE.widest()["batch_size"] == {"type": "int", "low": 10, "high": 5000}
+    assert TuneCifar10.TUNABLE.defaults(TuneCifar10().base) == {"learning_rate": 1.0, "batch_size": 250}
+    with pytest.raises(ValueError, match="batch_size: it takes whole numbers"):
+        TuneCifar10(space={"batch_size": {"type": "log", "low": 10, "high": 100}})
+
+
 def test_configuration_survives_being_written_down() -> None:
     config = TuneBreastCancer(**SMALL)
     assert TuneBreastCancer.model_validate(json.loads(json.dumps(config.model_dump()))) == config

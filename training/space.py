@@ -157,7 +157,7 @@ class Tunable:
             if fault := dimension.fault():
                 raise ValueError(f"{name}: {fault}")
             owner = self.schema if name in self.fields else self.params
-            if dimension.type in ("float", "log") and owner.model_fields[name].annotation is int:
+            if dimension.type in ("float", "log") and _widest(owner, name)["type"] == "int":
                 raise ValueError(f"{name}: it takes whole numbers; use the type 'int' or 'choice'")
             for value in dimension.ends():
                 _check_value(owner, name, value)
@@ -165,6 +165,7 @@ class Tunable:
 
 def _widest(owner: type[BaseModel], name: str) -> dict[str, Any]:
     said = owner.model_json_schema()["properties"][name]
+    said = said.get("anyOf", [said])[0]  # of a parameter that may be None, too
     ends = {
         "low": said.get("minimum", said.get("exclusiveMinimum")),
         "high": said.get("maximum", said.get("exclusiveMaximum")),

@@ -163,8 +163,8 @@ class TuneCifar10(TuneJob):
 
     @property
     def base(self) -> TrainCifar10:
-        """The defaults of a training of ``train_preset``."""
-        return TrainCifar10(preset=self.train_preset, seed=self.seed)
+        """The defaults of a training of ``train_preset`` on CPUs."""
+        return TrainCifar10(preset=self.train_preset, seed=self.seed).placed(gpu=False)
 
 
 TUNE_SCHEMAS: dict[str, type[TuneJob]] = {schema.MODEL: schema for schema in (TuneCifar10, TuneBreastCancer)}
