@@ -11,19 +11,15 @@ begin with a cold GPU. How fast airbench's accuracy is reached is asked of the v
 from __future__ import annotations
 
 import argparse
-import json
-import subprocess
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from benchmarks import report
 from benchmarks.rounds import say
-from benchmarks.servers import clean_environment
-from benchmarks.training import Run, header, keep, plain, through_ray
-from settings import ROOT, get_settings
-from training import cifar10_data, ray_session
+from benchmarks.training import IMAGES, Run, header, peer, plain, prepare, through_ray
 from training.config import TrainCifar10
 
 ROUNDS = 3
@@ -58,19 +54,9 @@ def ours(run: Run) -> Trained:
 
 def airbench(scratch: Path) -> list[Trained]:
     """A cold and a warm run."""
-    ended = subprocess.run(
-        [sys.executable, "-m", "benchmarks.peers.airbench_training", str(scratch / "a.npz"), "2"],
-        cwd=ROOT,
-        env=clean_environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if ended.returncode:
-        raise SystemExit(f"airbench ended with {ended.returncode}:\n{ended.stderr}")
-    told = json.loads(ended.stdout.splitlines()[-1])
     return [
-        Trained([epoch["validation_accuracy"] for epoch in run], [epoch["seconds"] for epoch in run]) for run in told
+        Trained([epoch["validation_accuracy"] for epoch in run], [epoch["seconds"] for epoch in run])
+        for run in peer("airbench_training", scratch / IMAGES, 2)
     ]
 
 
@@ -80,19 +66,12 @@ def main() -> None:
     parser.add_argument("--presets", nargs="+", choices=list(TrainCifar10.PRESETS), default=["standard"])
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     options = parser.parse_args()
-    import ray
-    import torch
-
     if not torch.cuda.is_available():
         raise SystemExit("There is no GPU here that PyTorch can use.")
     made: dict[str, list[Trained]] = {}
     with tempfile.TemporaryDirectory(prefix="air-bench-") as folder:
         scratch = Path(folder)
-        settings = get_settings().model_copy(update={"air_home": scratch / "home"})
-        ray_session.connect(settings)
-        loaded = cifar10_data.load(settings, TrainCifar10())
-        ray.shutdown()
-        keep(loaded, scratch / "a.npz")
+        settings, loaded = prepare(scratch)
         for seed in range(options.rounds):
             say(f"round {seed + 1} of {options.rounds}")
             for preset in options.presets:

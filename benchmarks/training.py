@@ -22,8 +22,10 @@ from dataclasses import dataclass, field
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
 
 from benchmarks import report
 from benchmarks.rounds import say
@@ -36,6 +38,7 @@ from training.progress import Epoch, Listener
 
 ROUNDS = 3
 ENOUGH = 0.8
+IMAGES = "images.npz"
 PLAIN, ONE, TWO = "plain PyTorch, one process", "`training.cifar10`, 1 worker", "`training.cifar10`, 2 workers"
 AIMS = (
     ("images/s, 1 worker ÷ plain", ONE, "images_per_s", "≥ 0.97", lambda ratio: ratio >= 0.97),
@@ -84,8 +87,14 @@ class Run(Listener):
 def plain(config: TrainCifar10, loaded: Loaded, scratch: Path) -> Run:
     """In a process of its own, without Ray."""
     (scratch / "setup.json").write_text(json.dumps(loaded.recipe(config)))
+    told = peer("plain_training", scratch / "setup.json", scratch / IMAGES)
+    return Run(loaded.train_count, startup_s=told["startup_s"], epochs=told["epochs"])
+
+
+def peer(module: str, *arguments: object) -> Any:
+    """What a module of ``benchmarks.peers`` prints in its last line, as JSON. Raises SystemExit when it fails."""
     ended = subprocess.run(
-        [sys.executable, "-m", "benchmarks.peers.plain_training", str(scratch / "setup.json"), str(scratch / "a.npz")],
+        [sys.executable, "-m", f"benchmarks.peers.{module}", *map(str, arguments)],
         cwd=ROOT,
         env=clean_environment(),
         capture_output=True,
@@ -93,9 +102,8 @@ def plain(config: TrainCifar10, loaded: Loaded, scratch: Path) -> Run:
         check=False,
     )
     if ended.returncode:
-        raise SystemExit(f"The plain training ended with {ended.returncode}:\n{ended.stderr}")
-    told = json.loads(ended.stdout.splitlines()[-1])
-    return Run(loaded.train_count, startup_s=told["startup_s"], epochs=told["epochs"])
+        raise SystemExit(f"{module} ended with {ended.returncode}:\n{ended.stderr}")
+    return json.loads(ended.stdout.splitlines()[-1])
 
 
 def through_ray(config: TrainCifar10, loaded: Loaded, settings: Settings) -> Run:
@@ -119,31 +127,33 @@ def main() -> None:
     parser.add_argument("--preset", choices=list(TrainCifar10.PRESETS), default="quick")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     options = parser.parse_args()
-    import ray
-
     runs: dict[str, list[Run]] = {PLAIN: [], ONE: [], TWO: []}
     with tempfile.TemporaryDirectory(prefix="air-bench-") as folder:
         scratch = Path(folder)
-        settings = get_settings().model_copy(update={"air_home": scratch / "home"})
-        ray_session.connect(settings)
-        loaded = cifar10_data.load(settings, TrainCifar10(preset=options.preset))
-        ray.shutdown()
-        keep(loaded, scratch / "a.npz")
+        settings, loaded = prepare(scratch)
         for seed in range(options.rounds):
             say(f"round {seed + 1} of {options.rounds}")
-            config = TrainCifar10(preset=options.preset, seed=seed, num_workers=1)
+            asked = TrainCifar10(preset=options.preset, seed=seed, num_workers=1)
+            config = asked.placed(gpu=torch.cuda.is_available())
             runs[PLAIN].append(plain(config, loaded, scratch))
             runs[ONE].append(through_ray(config, loaded, settings))
             runs[TWO].append(through_ray(config.model_copy(update={"num_workers": 2}), loaded, settings))
     _print(options.preset, loaded, runs)
 
 
-def keep(loaded: Loaded, file: Path) -> None:
-    """Write the images where a peer reads them."""
+def prepare(scratch: Path) -> tuple[Settings, Loaded]:
+    """Settings with an AIR_HOME in ``scratch``, and the images, which stand there for peers too. Raises DataError."""
+    import ray
+
+    settings = get_settings().model_copy(update={"air_home": scratch / "home"})
+    ray_session.connect(settings)
+    loaded = cifar10_data.load(settings, TrainCifar10())
+    ray.shutdown()
     images, labels = loaded.train
     held_out, known = loaded.validation
     arrays = {"images": images, "labels": labels, "validation_images": held_out, "validation_labels": known}
-    np.savez(file, sample=loaded.sample, **arrays)
+    np.savez(scratch / IMAGES, sample=loaded.sample, **arrays)
+    return settings, loaded
 
 
 def header(loaded: Loaded, seeds: int, more: str) -> str:

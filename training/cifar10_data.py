@@ -41,9 +41,9 @@ class Loaded:
         return len(self.stored) if self.train is None else len(self.train[1])
 
     def recipe(self, config: TrainCifar10) -> dict[str, Any]:
-        """The ``setup`` of a ``training.cifar10_learner.Learner``, on a CPU if not ``placed``: numbers and words."""
+        """The ``setup`` of a ``training.cifar10_learner.Learner`` for a ``placed`` config; plain numbers and words."""
         return {
-            "job": config.placed(gpu=False).model_dump(),
+            "job": config.model_dump(),
             "epochs": config.chosen.epochs,
             "translate": config.chosen.translate,
             "cutout": config.chosen.cutout,
