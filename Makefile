@@ -20,8 +20,8 @@ run:
 
 test:
 	@$(PYTHON) bootstrap.py --dev
-	@$(VENV_PYTHON) -m tests.install_browser
-	@$(VENV_PYTHON) -m tests.install_nginx
+	@$(VENV_PYTHON) -m tests.helpers.install_browser
+	@$(VENV_PYTHON) -m tests.helpers.install_nginx
 	$(VENV_PYTHON) -m pytest
 
 doctor:

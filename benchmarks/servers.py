@@ -20,7 +20,7 @@ from benchmarks.inputs import Inputs
 from benchmarks.load import LoadError, Measurement
 from benchmarks.peers.common import CHECKPOINT, SERVES
 from settings import ROOT
-from tests.running_app import RunningApp
+from tests.helpers.running_app import RunningApp
 
 START_TIMEOUT_S = 120.0
 SETTLED_S = 5.0

@@ -18,9 +18,9 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 
 from settings import Settings
-from tests import versions
-from tests.install_browser import system_browser
-from tests.running_app import RunningApp
+from tests.helpers import versions
+from tests.helpers.install_browser import system_browser
+from tests.helpers.running_app import RunningApp
 from training.datasets.cifar10 import LABELS
 
 ADMIN_TOKEN = "a-token-for-tests"

@@ -1,0 +1,176 @@
+"""``/api/cluster``: what it tells is what runs, and a process that is killed is replaced while others answer."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psutil
+import pytest
+import requests
+
+from settings import ROOT
+from tests.helpers.load import Load
+from tests.helpers.running_app import RunningApp
+
+PICTURE = (ROOT / "docs" / "example.png").read_bytes()
+PNG = {"Content-Type": "image/png"}
+DONE_S = 240
+
+
+@pytest.fixture
+def url(public_app: RunningApp) -> str:
+    return f"{public_app.url}/api/cluster"
+
+
+def _look(url: str) -> dict[str, Any]:
+    reply = requests.get(url, timeout=30)
+    assert reply.status_code == 200, reply.text
+    return reply.json()
+
+
+def _until(url: str, true: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """The first look at which something is true."""
+    deadline = time.monotonic() + DONE_S
+    while not true(seen := _look(url)):
+        assert time.monotonic() < deadline, seen
+        time.sleep(0.3)
+    return seen
+
+
+def _pids(seen: dict[str, Any], name: str) -> set[int]:
+    return {process["pid"] for process in seen["processes"] if process["name"] == name}
+
+
+@pytest.fixture
+def training(public_app: RunningApp, admin: requests.Session, jobs: str) -> Iterator[str]:
+    """A training of images with two workers; its route."""
+    config = {"preset": "quick", "epochs": 500, "max_images": 500, "num_workers": 2}
+    job = admin.post(jobs, json={"kind": "train", "model": "cifar10", "config": config}).json()
+    yield f"{jobs}/{job['id']}"
+    admin.post(f"{jobs}/{job['id']}/cancel")
+
+
+def test_quiet_cluster_tells_of_its_node_its_replicas_and_the_four_applications(public_app, url):
+    seen = _look(url)
+    [node] = seen["nodes"]
+    assert node["head"]
+    assert 0 < node["cpus_used"] < node["cpus"]
+    assert node["memory"]["total"] == psutil.virtual_memory().total
+    assert node["object_store"]["total"] == 1024 * 1024**2
+    assert {(one["model"], one["version"]) for one in seen["replicas"]} == {("cifar10", "1"), ("breast-cancer", "1")}
+    serving = [process for process in seen["processes"] if process["workload"] == "serving"]
+    running = {process.pid: process.cmdline()[0] for process in public_app.processes("ray::ServeReplica")}
+    replicas = {process["pid"]: f"ray::{process['name']}" for process in serving if "ServeReplica" in process["name"]}
+    assert replicas == running
+    assert {one["pid"] for one in seen["replicas"]} < set(replicas)
+    assert seen["actors"]["alive"] >= len(serving)
+
+
+def test_replica_tells_what_it_has_answered(public_app, url):
+    def answered() -> int:
+        return sum(one["requests"] for one in _look(url)["replicas"] if one["model"] == "cifar10")
+
+    time.sleep(1)  # what is told may be nearly a second old
+    before = answered()
+    for _ in range(5):
+        assert requests.post(f"{public_app.url}/api/cifar10/predict", data=PICTURE, headers=PNG).status_code == 200
+    time.sleep(1)
+    assert answered() == before + 5
+    assert all(one["p50_ms"] <= one["p99_ms"] for one in _look(url)["replicas"] if one["requests"])
+
+
+def test_process_that_dies_leaves_the_picture_and_a_new_one_comes_while_predictions_are_answered(public_app, url):
+    before = _pids(_look(url), "ServeReplica:cifar10:cifar10")
+    assert len(before) == 2
+    victim = min(before)
+    with Load(f"{public_app.url}/api/cifar10/predict", 4, 0.05, data=PICTURE, headers=PNG) as load:
+        load.wait_for(10)
+        os.kill(victim, signal.SIGKILL)
+        gone = _until(url, lambda seen: victim not in _pids(seen, "ServeReplica:cifar10:cifar10"))
+        assert _pids(gone, "ServeReplica:cifar10:cifar10") >= before - {victim}
+        _until(
+            url, lambda seen: len({one["pid"] for one in seen["replicas"] if one["model"] == "cifar10"} - before) == 1
+        )
+        load.wait_for(10)
+    assert load.failed == []
+
+
+def test_admin_kills_a_replica_and_is_told_how_long_it_took(public_app, admin, url):
+    victim = max(one["pid"] for one in _look(url)["replicas"] if one["model"] == "cifar10")
+    with Load(f"{public_app.url}/api/cifar10/predict", 4, 0.05, data=PICTURE, headers=PNG) as load:
+        load.wait_for(10)
+        reply = admin.post(f"{url}/kill", json={"kind": "replica", "pid": victim}, timeout=120)
+    assert load.failed == []
+    told = reply.json()
+    assert reply.status_code == 200, told
+    assert (told["kind"], told["pid"]) == ("replica", victim)
+    assert told["seconds"] > 0
+    assert told["replaced_by"] not in (None, victim)
+    assert not psutil.pid_exists(victim)
+    assert psutil.Process(told["replaced_by"]).cmdline()[0] == "ray::ServeReplica:cifar10:cifar10"
+
+
+def test_admin_kills_a_training_worker_and_the_training_goes_on(public_app, admin, url, training):
+    def epochs() -> int:
+        return len(requests.get(training).json()["metrics"])
+
+    deadline = time.monotonic() + DONE_S
+    while epochs() < 1:
+        assert time.monotonic() < deadline, requests.get(training).json()
+        time.sleep(0.5)
+    seen = _look(url)
+    workers = _pids(seen, "RayTrainWorker")
+    assert len(workers) == 2
+    assert [bundle["resources"] for bundle in seen["placements"][-1]["bundles"]] == [{"CPU": 1.0}] * 2
+    assert [(job["kind"], job["state"]) for job in seen["queue"]] == [("train", "running")]
+    [worker, _] = [process for process in seen["processes"] if process["pid"] in workers]
+    assert (worker["workload"], worker["model"], worker["job"]) == ("training", "cifar10", training.rpartition("/")[2])
+    reply = admin.post(f"{url}/kill", json={"kind": "training_worker"}, timeout=120)
+    told = reply.json()
+    assert reply.status_code == 200, told
+    assert told["pid"] in workers
+    assert told["replaced_by"] not in workers
+    assert told["seconds"] > 0
+    done = epochs()
+    while epochs() <= done:
+        assert time.monotonic() < deadline + DONE_S, requests.get(training).json()
+        time.sleep(0.5)
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "sentence"),
+    [
+        ({"kind": "replica", "pid": 1}, 404, "No replica has the pid 1; there are "),
+        ({"kind": "training_worker"}, 409, "No training with workers of its own runs now."),
+        ({"kind": "controller"}, 422, "body.kind"),
+        ({"kind": "replica", "pid": 0}, 422, "body.pid"),
+        ({"kind": "replica", "all": True}, 422, "body.all"),
+        ({}, 422, "body.kind"),
+    ],
+)
+def test_what_cannot_be_killed_is_refused_with_a_sentence(admin, url, body, status, sentence):
+    _until(url, lambda seen: not _pids(seen, "RayTrainWorker"))  # those of the test before may be ending
+    reply = admin.post(f"{url}/kill", json=body)
+    assert reply.status_code == status
+    assert sentence in reply.json()["error"]["message"]
+
+
+def test_nobody_else_kills_anything(public_app, url):
+    before = _pids(_look(url), "ServeReplica:cifar10:cifar10")
+    for headers in ({}, {"Authorization": "Bearer wrong"}):
+        assert requests.post(f"{url}/kill", json={"kind": "replica"}, headers=headers).status_code == 401
+    assert _pids(_look(url), "ServeReplica:cifar10:cifar10") == before
+
+
+def test_routes_are_documented_with_their_schemas(public_app):
+    document = requests.get(f"{public_app.url}/api/openapi.json").json()
+    told = document["paths"]["/cluster"]["get"]["responses"]
+    assert told["200"]["content"]["application/json"]["schema"]["$ref"].endswith("/Cluster")
+    kill = document["paths"]["/cluster/kill"]["post"]
+    assert kill["requestBody"]["content"]["application/json"]["schema"]["$ref"].endswith("/KillRequest")
+    assert set(kill["responses"]) >= {"200", "401", "403", "404", "409", "422", "503"}
+    assert set(document["components"]["schemas"]["KillRequest"]["properties"]) == {"kind", "pid"}

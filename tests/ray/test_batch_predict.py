@@ -1,0 +1,282 @@
+"""Batch prediction: the same answers as the model's own, in the order of the input, from every kind of source."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from models.breast_cancer import BreastCancerModel
+from models.cifar10 import Cifar10Model
+from models.images import decode
+from models.registry import PRETRAINED
+from settings import ROOT, Settings
+from tests.helpers import pictures
+from tests.helpers.aws_server import KEYS, aws_server
+from training import batch_results
+from training.batch_predict import main, predict
+from training.batch_results import CSV, PARQUET
+from training.config import BatchPredict
+from training.datasets import breast_cancer, cifar10
+from training.errors import ConfigError, DataError, TrainingError
+from training.progress import Listener
+from training.uploads import Store
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:ray")
+
+
+class Heard(Listener):
+    """Remembers how far it was said to be."""
+
+    def __init__(self) -> None:
+        self.steps: list[int] = []
+
+    def step(self, done: int, total: int, note: dict[str, str]) -> None:
+        """The number that is done."""
+        assert done <= total
+        self.steps.append(done)
+
+
+def _predict(
+    settings: Settings, model: str, output: Path, num_workers: int = 1, **config: Any
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The result, and the rows that were written."""
+    result = predict(model, BatchPredict(num_workers=num_workers, **config), settings, output)
+    return result, pq.read_table(output / PARQUET).to_pylist()
+
+
+@pytest.fixture(scope="module")
+def table() -> breast_cancer.Table:
+    return breast_cancer.read_shipped()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Twelve pictures of many kinds and sizes, one cut off, one letter that calls itself a picture."""
+    kinds = list(pictures.accepted().items())[:12]
+    (tmp_path / "in" / "more").mkdir(parents=True)
+    for i, (name, content) in enumerate(kinds):
+        (tmp_path / "in" / ("more" if i % 2 else ".") / f"{i:02} {name}.png").write_bytes(content)
+    (tmp_path / "in" / "90 cut.png").write_bytes(pictures.refused()["cut png"])
+    (tmp_path / "in" / "91 letter.png").write_bytes(b"a letter")
+    return tmp_path / "in"
+
+
+def test_test_rows_are_answered_as_the_model_answers_them(
+    training_settings: Settings, tmp_path: Path, table: breast_cancer.Table
+) -> None:
+    result, rows = _predict(training_settings, "breast-cancer", tmp_path)
+    matrix, malignant = table.part("test")
+    model = BreastCancerModel.load(PRETRAINED / "breast-cancer")
+    expected = model.predict(matrix)
+    assert [row["probability_malignant"] for row in rows] == pytest.approx(expected.tolist(), abs=1e-9)
+    assert [row["truth"] == "malignant" for row in rows] == malignant.tolist()
+    right = int(((expected >= 0.5) == malignant).sum())
+    assert {key: result[key] for key in ("version", "source", "rows", "errors", "right")} == {
+        "version": "1",
+        "source": "the test set",
+        "rows": 113,
+        "errors": 0,
+        "right": right,
+    }
+    assert sum(result["labels"].values()) == 113
+    with (tmp_path / CSV).open() as file:
+        written = list(csv.DictReader(file))
+    assert [row["label"] for row in written] == [row["label"] for row in rows]
+
+
+def test_test_pictures_come_in_order_with_their_truth(training_settings: Settings, tmp_path: Path) -> None:
+    result, rows = _predict(training_settings, "cifar10", tmp_path, num_workers=2)
+    splits = cifar10.load(training_settings)
+    assert [row["name"] for row in rows] == [f"test {number}" for number in range(1, 101)]
+    assert [row["truth"] for row in rows] == [splits.labels[label] for label in splits.test.labels]
+    assert result["right"] == sum(row["label"] == row["truth"] for row in rows)
+    assert result["unsure"] == sum(row["unsure"] for row in rows)
+
+
+def test_folder_of_pictures_with_bad_ones_is_answered_and_the_bad_ones_say_why(
+    training_settings: Settings, tmp_path: Path, folder: Path
+) -> None:
+    result, rows = _predict(training_settings, "cifar10", tmp_path / "out", data=str(folder))
+    assert (result["rows"], result["errors"]) == (14, 2)
+    model = Cifar10Model.load(PRETRAINED / "cifar10")
+    for row in rows:
+        if row["error"]:
+            assert row["label"] is None
+            continue
+        answer = model.predict(decode((folder / row["name"]).read_bytes(), model.size)[None])[0]
+        assert row["probability"] == pytest.approx(answer.max(), abs=0.05)
+    errors = {row["name"]: row["error"] for row in rows if row["error"]}
+    assert set(errors) == {"90 cut.png", "91 letter.png"}
+    assert "damaged or cut off" in errors["90 cut.png"]
+
+
+def test_parquet_of_pictures_as_the_hub_has_them_is_read(training_settings: Settings, tmp_path: Path) -> None:
+    stored = [pictures.encoded(pictures.photo(32, 32, seed=i), "PNG") for i in range(5)]
+    image = pa.array([{"bytes": data, "path": None} for data in stored])
+    pq.write_table(pa.table({"img": image, "label": range(5)}), tmp_path / "in.parquet")
+    result, rows = _predict(training_settings, "cifar10", tmp_path, data=str(tmp_path / "in.parquet"))
+    assert (result["rows"], result["errors"], [row["name"] for row in rows]) == (5, 0, [None] * 5)
+
+
+def test_one_large_file_is_shared_by_the_actors_and_tells_how_far_it_is(
+    training_settings: Settings, tmp_path: Path
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (3_000, 32, 32, 3), np.uint8)
+    stored = [pictures.encoded(Image.fromarray(pixels), "PNG") for pixels in noise]
+    table = pa.table({"name": [str(i) for i in range(3_000)], "bytes": stored})
+    pq.write_table(table, tmp_path / "in.parquet")
+    heard = Heard()
+    config = BatchPredict(data=str(tmp_path / "in.parquet"), num_workers=2)
+    predict("cifar10", config, training_settings, tmp_path / "out", heard)
+    assert pq.read_table(tmp_path / "out" / PARQUET)["name"].to_pylist() == table["name"].to_pylist()
+    assert len(heard.steps) >= 2
+    assert heard.steps == sorted(set(heard.steps))
+    assert heard.steps[-1] == 3_000
+
+
+def test_upload_is_answered_line_by_line(
+    training_settings: Settings, tmp_path: Path, table: breast_cancer.Table
+) -> None:
+    store = Store(training_settings)
+    arrived = store.arrive()
+    frame = pd.DataFrame(table.matrix[:5], columns=table.features).astype(object).assign(patient="=1+1")
+    frame.loc[2, "mean radius"] = "abc"
+    frame.to_csv(arrived / "0", index=False)
+    upload = store.accept("breast-cancer", table.features, arrived, ["patients.csv"])
+    result, rows = _predict(training_settings, "breast-cancer", tmp_path, upload=upload.id)
+    assert (result["source"], result["rows"], result["errors"]) == ("patients.csv", 5, 1)
+    assert [row["line"] for row in rows] == [2, 3, 4, 5, 6]
+    assert rows[2]["error"].startswith("mean radius: 'abc' is no number")
+    assert rows[2]["label"] is None
+    assert json.loads(json.dumps(rows, allow_nan=False)) == rows
+    with (tmp_path / CSV).open() as file:
+        assert {row["patient"] for row in csv.DictReader(file)} == {"'=1+1"}, "a spreadsheet would run the formula"
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch, folder: Path, table: breast_cancer.Table) -> Iterator[str]:
+    """A bucket with pictures, a CSV and a Parquet file; yields its address."""
+    with aws_server() as url:
+        for name, value in {"AWS_ENDPOINT_URL": url, **KEYS}.items():
+            monkeypatch.setenv(name, value)
+        client = boto3.client("s3", region_name="us-east-1")
+        client.create_bucket(Bucket="bucket")
+        for path in folder.glob("*.png"):
+            client.put_object(Bucket="bucket", Key=f"pictures/{path.name}", Body=path.read_bytes())
+        frame = pd.DataFrame(table.matrix[:7], columns=table.features)
+        client.put_object(Bucket="bucket", Key="rows.csv", Body=frame.to_csv(index=False).encode())
+        client.put_object(Bucket="bucket", Key="rows.parquet", Body=frame.to_parquet())
+        yield "s3://bucket"
+
+
+@pytest.mark.parametrize(
+    ("model", "path", "counts"),
+    [
+        ("cifar10", "pictures", (8, 2)),
+        ("breast-cancer", "rows.csv", (7, 0)),
+        ("breast-cancer", "rows.parquet", (7, 0)),
+    ],
+)
+def test_source_may_lie_in_s3(
+    training_settings: Settings, tmp_path: Path, s3: str, model: str, path: str, counts: tuple[int, int]
+) -> None:
+    result, _ = _predict(training_settings, model, tmp_path / "out", data=f"{s3}/{path}")
+    assert (result["rows"], result["errors"]) == counts
+
+
+@pytest.mark.parametrize(
+    ("model", "config", "error", "sentence"),
+    [
+        ("cifar10", {"version": "7"}, ConfigError, "no version '7'"),
+        ("cifar10", {"upload": "gone"}, DataError, "Send the files again"),
+        ("cifar10", {"data": "/nowhere"}, DataError, "There is no file or folder /nowhere"),
+        ("breast-cancer", {"data": "/nowhere.csv"}, DataError, "/nowhere.csv cannot be read"),
+        ("breast-cancer", {"data": __file__}, DataError, "header"),
+    ],
+)
+def test_what_cannot_be_read_is_said_in_a_sentence_and_nothing_is_written(
+    training_settings: Settings,
+    tmp_path: Path,
+    model: str,
+    config: dict[str, str],
+    error: type[TrainingError],
+    sentence: str,
+) -> None:
+    with pytest.raises(error, match=sentence):
+        predict(model, BatchPredict(**config), training_settings, tmp_path / "out")
+    assert list(tmp_path.rglob("*.*")) == []
+
+
+def test_result_is_read_in_parts_and_filtered(tmp_path: Path) -> None:
+    labels = ["cat", "dog"] * 50
+    table = pa.table(
+        {
+            "name": [str(i) for i in range(100)],
+            "label": pa.array([*labels[:99], None]),
+            "unsure": pa.array([i % 10 == 0 for i in range(99)] + [None]),
+            "truth": ["cat"] * 100,
+            "error": pa.array([None] * 99 + ["It is no picture."]),
+        }
+    )
+    path = tmp_path / PARQUET
+    pq.write_table(table, path, row_group_size=30)
+
+    def names(offset: int, limit: int, show: batch_results.Show = "all", label: str | None = None) -> tuple[int, list]:
+        total, _, rows = batch_results.rows(path, offset, limit, show, label)
+        return total, [int(row["name"]) for row in rows]
+
+    assert names(0, 3) == (100, [0, 1, 2])
+    assert names(28, 4) == (100, [28, 29, 30, 31])
+    assert names(98, 50) == (100, [98, 99])
+    assert names(500, 50) == (100, [])
+    assert names(0, 2, "errors") == (1, [99])
+    assert names(2, 2, "unsure") == (10, [20, 30])
+    assert names(0, 2, "wrong") == (49, [1, 3])
+    assert names(10, 2, "all", "dog") == (49, [21, 23])
+    assert names(0, 2, "unsure", "dog") == (0, [])
+    pq.write_table(table.select(["name", "label", "error"]), path)
+    with pytest.raises(ValueError, match="the truth of these rows is not known"):
+        names(0, 2, "wrong")
+
+
+def test_terminal_writes_the_files_and_says_what_is_in_them(training_settings: Settings, tmp_path: Path) -> None:
+    matrix, _ = breast_cancer.read_shipped().part("test")
+    frame = pd.DataFrame(matrix[:4], columns=breast_cancer.read_shipped().features).astype(object)
+    frame.loc[1, "mean area"] = np.nan
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+
+    def command(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "training.batch_predict", *words],
+            cwd=ROOT,
+            env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "AIR_HOME": str(training_settings.air_home)},
+            capture_output=True,
+            text=True,
+            timeout=180,
+        )
+
+    done = command("breast-cancer", "--data", str(tmp_path / "rows.csv"), "--output", str(tmp_path / "out"))
+    assert done.returncode == 0, done.stderr
+    assert "line 3: mean area: It is empty; a number is needed." in done.stdout
+    assert "rows 4  errors 1" in done.stdout
+    assert len(pd.read_csv(tmp_path / "out" / CSV)) == 4
+    assert "Traceback" not in done.stderr
+    wrong = command("breast-cancer", "--data", "/nowhere.csv")
+    assert (wrong.returncode, wrong.stderr.strip().splitlines()[-1]) == (
+        2,
+        "error: /nowhere.csv cannot be read: No such file or directory.",
+    )
+    assert main(["mnist"]) == 2

@@ -1,0 +1,134 @@
+"""The Table screen in real Chromium, against the running app: what a person sees and can do.
+
+`http`, `open_page` and `app_url` come from conftest.py.
+"""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.helpers.screens import TABLE_ANSWER, ask_row, copied_code, run, to_table
+from ui.cards import percent
+from ui.pushes import signed
+
+
+@pytest.fixture
+def table(open_page, app_url):
+    return to_table(open_page(app_url))
+
+
+@pytest.fixture
+def medians(http):
+    return {item["name"]: item["median"] for item in http.get("/models/breast-cancer/features").json()["features"]}
+
+
+def _set_threshold(page: Page, value: float) -> None:
+    page.get_by_label("number input for Threshold").fill(str(value))
+
+
+def test_form_starts_with_medians_and_the_answer_to_them(table, http, medians):
+    assert float(table.get_by_label("mean radius (µm)").input_value()) == pytest.approx(medians["mean radius"])
+    prediction = ask_row(http, medians)["predictions"][0]
+    expect(table.locator(f"{TABLE_ANSWER} .air-verdict")).to_have_text(prediction["label"])
+    expect(table.locator(TABLE_ANSWER)).to_contain_text(percent(prediction["probability_malignant"]))
+    expect(table.get_by_text("A demonstration, not medical advice.")).to_be_visible()
+    expect(table.get_by_label("worst radius")).not_to_be_visible()
+
+
+def test_filled_form_gets_the_answer_of_the_api(table, http, medians):
+    changes = {"mean radius": 21.5, "mean area": 1450.0, "mean concave points": 0.15, "worst area": 2100.0}
+    table.get_by_role("button", name="Worst values").click()
+    for name, value in changes.items():
+        table.get_by_label(name).fill(str(value))
+    truth = ask_row(http, medians | changes)
+    prediction = truth["predictions"][0]
+    before = ask_row(http, medians)["predictions"][0]
+    assert percent(prediction["probability_malignant"]) != percent(before["probability_malignant"])
+    answer = table.locator(TABLE_ANSWER)
+    expect(answer).to_contain_text(f"malignant: {percent(prediction['probability_malignant'])}")
+    expect(answer.locator(".air-verdict")).to_have_text(prediction["label"])
+    expect(answer).to_contain_text(f"version {truth['model']['version']}")
+
+
+def test_pushes_are_the_contributions_and_add_up(table, http, medians):
+    contributions = ask_row(http, medians)["predictions"][0]["contributions"]
+    strongest = sorted((name for name in contributions if name != "bias"), key=lambda name: -abs(contributions[name]))
+    pushes = table.locator("#air-pushes")
+    values = pushes.locator(".air-value")
+    for number, name in enumerate(strongest[:8]):
+        expect(pushes.locator(".air-name").nth(number)).to_have_text(f"{name} = {medians[name]:g}")
+        side = "malignant" if contributions[name] > 0 else "benign"
+        expect(values.nth(number)).to_have_text(f"{signed(contributions[name])} pushes toward {side}")
+    rest = sum(contributions[name] for name in strongest[8:])
+    expect(values.nth(8)).to_contain_text(signed(rest))
+    expect(values.nth(9)).to_contain_text(signed(contributions["bias"]))
+    expect(pushes).to_contain_text(f"add up to {signed(sum(contributions.values()))}, the logit")
+
+
+def test_value_outside_the_training_range_is_marked_at_its_field(table, http):
+    features = http.get("/models/breast-cancer/features").json()["features"]
+    feature = next(item for item in features if item["name"] == "mean texture")
+    field = table.locator(".air-field").filter(has=table.get_by_label("mean texture"))
+    expect(field).to_contain_text(f"{feature['min']:g} – {feature['max']:g}")
+    expect(field).not_to_contain_text("training range")
+    table.get_by_label("mean texture").fill(str(feature["max"] + 5))
+    expect(field).to_contain_text(f"Above the training range {feature['min']:g} – {feature['max']:g}")
+    expect(table.locator(TABLE_ANSWER)).to_contain_text("mean texture lies outside the range of the training rows")
+    table.get_by_label("mean texture").fill(str(feature["median"]))
+    expect(field).not_to_contain_text("training range")
+    expect(table.locator(TABLE_ANSWER)).not_to_contain_text("outside the range")
+
+
+def test_empty_field_is_named_and_leaves_no_old_answer(table):
+    table.get_by_label("mean area").fill("")
+    expect(table.locator(TABLE_ANSWER)).to_contain_text("“mean area (µm²)” is empty. Type a number to get an answer.")
+    expect(table.locator(f"{TABLE_ANSWER} .air-verdict")).to_have_count(0)
+    expect(table.locator("#air-pushes")).to_have_text("")
+    table.get_by_label("mean area").fill("600")
+    expect(table.locator(f"{TABLE_ANSWER} .air-verdict")).to_have_count(1)
+
+
+@pytest.mark.parametrize("threshold", [0.02, 0.97])
+def test_threshold_moves_false_alarms_misses_and_the_decision(table, http, medians, threshold):
+    answer = ask_row(http, medians)
+    probability = answer["predictions"][0]["probability_malignant"]
+    url = f"/models/breast-cancer/versions/{answer['model']['version']}/evaluation"
+    steps = {step["threshold"]: step for step in http.get(url).json()["thresholds"]}
+    assert steps[threshold] | {"threshold": 0} != steps[0.5] | {"threshold": 0}, "this threshold would show nothing"
+    counts = table.locator("#air-figures dt + dd")
+    expect(counts).to_have_text([str(steps[0.5]["false_alarms"]), str(steps[0.5]["misses"])])
+    _set_threshold(table, threshold)
+    expect(counts).to_have_text([str(steps[threshold]["false_alarms"]), str(steps[threshold]["misses"])])
+    decision = "malignant" if probability >= threshold else "benign"
+    expect(table.locator(f"{TABLE_ANSWER} .air-verdict")).to_have_text(decision)
+    expect(table.locator(TABLE_ANSWER)).to_contain_text(f"the threshold of {100 * threshold:.0f} %")
+
+
+def test_real_row_shows_its_true_label_until_it_is_changed(table, http):
+    rows = [
+        row
+        for seed in range(20)
+        for row in http.get("/models/breast-cancer/examples", params={"n": 60, "seed": seed}).json()["examples"]
+    ]
+    truth = table.locator(TABLE_ANSWER).get_by_text("the true label of this real row is")
+    table.get_by_role("button", name="Load a real row").click()
+    truth.wait_for()
+    shown = float(table.get_by_label("mean area").input_value())
+    loaded = next(row for row in rows if row["row"]["mean area"] == pytest.approx(shown))
+    label = ask_row(http, loaded["row"])["predictions"][0]["label"]
+    expect(table.locator(f"{TABLE_ANSWER} .air-verdict")).to_have_text(label)
+    expect(truth).to_have_text(
+        f"{'Right' if label == loaded['label'] else 'Wrong'}: the true label of this real row is {loaded['label']}."
+    )
+    table.get_by_label("mean area").fill(str(shown + 1))
+    expect(truth).to_have_count(0)
+
+
+def test_copied_code_of_a_row_runs_and_gives_the_same_answer(table, http, medians, tmp_path):
+    table.get_by_label("mean radius").fill("20.25")
+    prediction = ask_row(http, medians | {"mean radius": 20.25})["predictions"][0]
+    expect(table.locator(TABLE_ANSWER)).to_contain_text(percent(prediction["probability_malignant"]))
+    label, probability = run(copied_code(table), tmp_path)
+    assert label == prediction["label"]
+    assert float(probability) == pytest.approx(prediction["probability_malignant"], abs=1e-6)

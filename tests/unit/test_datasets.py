@@ -1,0 +1,217 @@
+"""Where data comes from, how it is split, and what is said when it is not there."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import boto3
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from settings import Settings
+from tests.helpers import pictures
+from tests.helpers.aws_server import KEYS, aws_server
+from training.datasets import breast_cancer, cifar10
+from training.errors import DataError
+
+
+def _settings(folder: Path) -> Settings:
+    return Settings(air_home=folder / "home", cifar10_dir=folder)
+
+
+def _write_parquet(folder: Path, order: np.random.Generator | None = None, labels: range = range(10)) -> None:
+    for split, count in (("train", 200), ("test", 50)):
+        rows = [
+            {
+                "img": {
+                    "bytes": pictures.encoded(pictures.photo(32, 32, seed=i + (split == "test") * 1000), "PNG"),
+                    "path": None,
+                },
+                "label": labels[i % len(labels)],
+            }
+            for i in range(count)
+        ]
+        if order is not None:
+            order.shuffle(rows)
+        pq.write_table(pa.Table.from_pylist(rows), folder / f"{split}-00000-of-00001.parquet")
+
+
+def _without_bytes(folder: Path) -> None:
+    _write_parquet(folder)
+    file = folder / "train-00000-of-00001.parquet"
+    rows = pq.read_table(file).to_pylist()
+    rows[7]["img"] = {"bytes": None, "path": "seven.png"}
+    pq.write_table(pa.Table.from_pylist(rows), file)
+
+
+def test_split_depends_on_content_not_on_order(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    _write_parquet(tmp_path / "a")
+    _write_parquet(tmp_path / "b", order=np.random.default_rng(1))
+    one, two = (cifar10.load(_settings(tmp_path / name)) for name in "ab")
+    assert sorted(one.validation.digests()) == sorted(two.validation.digests())
+    assert one.fingerprint() == two.fingerprint()
+    assert (len(one.train), len(one.validation), len(one.test)) == (180, 20, 50)
+    assert not set(one.train.digests()) & set(one.validation.digests())
+
+
+def test_real_images_split_as_documented(real_cifar10: Path, tmp_path: Path) -> None:
+    splits = cifar10.load(Settings(air_home=tmp_path, cifar10_dir=real_cifar10))
+    assert (len(splits.train), len(splits.validation), len(splits.test)) == (45_000, 5_000, 10_000)
+    assert (np.bincount(splits.validation.labels) == 500).all()
+
+
+def test_torchvision_batches_are_read(tmp_path: Path) -> None:
+    folder = tmp_path / "cifar-10-batches-py"
+    folder.mkdir()
+    random = np.random.default_rng(0)
+    written = {}
+    for name in [*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"]:
+        written[name] = random.integers(0, 256, (20, 3072), dtype=np.uint8)
+        content = {"data": written[name], "labels": [i % 10 for i in range(20)]}
+        (folder / name).write_bytes(pickle.dumps(content))
+    splits = cifar10.load(_settings(tmp_path))
+    image = cifar10.decode_stored([splits.test.stored[3].as_py()], raw=True)[0]
+    assert np.array_equal(image, written["test_batch"][3].reshape(3, 32, 32).transpose(1, 2, 0))
+
+
+def test_batch_that_would_run_code_is_refused(tmp_path: Path) -> None:
+    class Evil:
+        def __reduce__(self) -> tuple:
+            return (Path.touch, (tmp_path / "pwned",))
+
+    folder = tmp_path / "cifar-10-batches-py"
+    folder.mkdir()
+    (folder / "data_batch_1").write_bytes(pickle.dumps(Evil()))
+    with pytest.raises(DataError, match="data_batch_1"):
+        cifar10.load(_settings(tmp_path))
+    assert not (tmp_path / "pwned").exists()
+
+
+def test_class_folders_are_read(small_cifar10: Path) -> None:
+    splits = cifar10.load(_settings(small_cifar10))
+    assert splits.labels == sorted(cifar10.LABELS)
+    assert (len(splits.train), len(splits.validation), len(splits.test)) == (360, 40, 100)
+    assert len(set(splits.train.labels[:60])) == 10, "the first pictures are of every class"
+
+
+@pytest.mark.parametrize(
+    ("prepare", "sentence"),
+    [
+        (lambda folder: None, "CIFAR10_DIR"),
+        (lambda folder: _write_parquet(folder, labels=range(3, 13)), "labels go from 3 to 12"),
+        (lambda folder: _write_parquet(folder, labels=range(9)), "no training images of truck"),
+        (lambda folder: (folder / "train-0.parquet").write_bytes(b"PAR1 no"), r"train-0\.parquet"),
+        (lambda folder: [(folder / name).mkdir() for name in ("cat", "dog")], "cat has no images"),
+        (lambda folder: _without_bytes(folder), r"train-00000-of-00001\.parquet, row 7, has a picture without bytes"),
+    ],
+    ids=["empty", "labels out of range", "a class is missing", "damaged", "empty class folder", "no bytes"],
+)
+def test_unusable_source_is_told_in_one_sentence(tmp_path: Path, prepare, sentence: str) -> None:
+    prepare(tmp_path)
+    with pytest.raises(DataError, match=sentence):
+        cifar10.load(_settings(tmp_path))
+
+
+def test_no_source_says_the_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CIFAR10_DIR", raising=False)
+    with pytest.raises(DataError, match="Set CIFAR10_DIR"):
+        cifar10.load(Settings(air_home=tmp_path), download=False)
+
+
+def test_unreadable_picture_is_named(training_settings: Settings) -> None:
+    test = cifar10.load(training_settings).test
+    stored = [item.as_py() for item in test.stored]
+    stored[17] = b"broken"
+    label = sorted(cifar10.LABELS)[test.labels[17]]
+    with pytest.raises(DataError, match=rf"^test/{label}/\d\.png cannot be decoded; replace or remove it\.$"):
+        cifar10.decode_with_ray(replace(test, stored=pa.array(stored, type=pa.binary())))
+    with pytest.raises(DataError, match=r"^Picture 17 cannot be decoded"):
+        cifar10.decode_with_ray(replace(test, stored=pa.array(stored, type=pa.binary()), names=None))
+
+
+def test_pictures_of_which_none_can_be_read_are_told_by_the_first(training_settings: Settings) -> None:
+    pointers = pa.array([b"version https://git-lfs.github.com/spec/v1"] * 8, type=pa.binary())
+    with pytest.raises(DataError, match=r"^Picture 0 cannot be decoded"):
+        cifar10.decode_with_ray(cifar10.Pictures(pointers, np.zeros(8, dtype=np.int64), raw=False))
+
+
+def test_table_split_is_60_20_20_in_each_class_and_ignores_order() -> None:
+    table = breast_cancer.read_shipped()
+    assert len(table.features) == 30
+    assert {s: int((table.split == s).sum()) for s in breast_cancer.SPLITS} == {
+        "train": 341,
+        "validation": 115,
+        "test": 113,
+    }
+    order = np.random.default_rng(0).permutation(len(table.matrix))
+    again = breast_cancer._split(table.matrix[order], table.malignant[order])
+    assert (again == table.split[order]).all()
+
+
+def test_shipped_csv_is_scikit_learns(tmp_path: Path) -> None:
+    from sklearn.datasets import load_breast_cancer
+
+    bundled = load_breast_cancer()
+    table = breast_cancer.read_shipped()
+    assert np.array_equal(table.matrix, bundled.data)
+    assert np.array_equal(table.malignant, bundled.target == 0)
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[str]:
+    """An S3 server on loopback with one public and one private bucket; yields its address."""
+    with aws_server() as url:
+        client = boto3.client(
+            "s3", endpoint_url=url, region_name="us-east-1", aws_access_key_id="user", aws_secret_access_key="secret"
+        )
+        for bucket, acl in (("open-data", "public-read"), ("private-data", "private")):
+            client.create_bucket(Bucket=bucket)
+            client.put_object(Bucket=bucket, Key="folder/table.csv", Body=breast_cancer.CSV.read_bytes(), ACL=acl)
+        yield url
+
+
+@pytest.mark.parametrize("address", ["s3://anonymous@open-data/folder/table.csv", "s3://private-data/folder/table.csv"])
+def test_table_is_read_from_s3(
+    training_settings: Settings, s3: str, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3)
+    if "anonymous@" not in address:
+        for name, value in KEYS.items():
+            monkeypatch.setenv(name, value)
+    assert breast_cancer.read_with_ray(address).fingerprint() == breast_cancer.read_shipped().fingerprint()
+
+
+@pytest.mark.parametrize("key", ["open-data/nothing.csv", "private-data/folder/table.csv"])
+def test_s3_object_that_cannot_be_read_is_one_sentence(
+    training_settings: Settings, s3: str, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3)
+    with pytest.raises(DataError, match=key) as caught:
+        breast_cancer.read_with_ray(f"s3://anonymous@{key}")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("a,b\n1,2\n", "no column 'target'"),
+        ("a,target\n1,0\nx,1\n", "no number"),
+        ("a,target\n1,0\n,1\n", "row 2"),
+        ("a,target\n1,0\n2,3\n", "must hold 0"),
+        ("a,target\n1,0\n2,1\n", "fewer than 5"),
+    ],
+)
+def test_unusable_table_is_told_in_one_sentence(
+    training_settings: Settings, tmp_path: Path, text: str, sentence: str
+) -> None:
+    file = tmp_path / "table.csv"
+    file.write_text(text)
+    with pytest.raises(DataError, match=sentence):
+        breast_cancer.read_with_ray(str(file))

@@ -1,0 +1,230 @@
+"""Checkpoint folders in object storage: whole or not there, checked before use, said plainly when it cannot be."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import numpy as np
+import pytest
+import requests
+
+from models import catalog, checkpoint, storage
+from models.checkpoint import CheckpointError
+from models.registry import PRETRAINED, Registry, RegistryError
+from models.storage import StorageError
+from settings import ROOT, Settings
+from tests.helpers.aws_server import KEYS, aws_server
+from tests.helpers.running_app import free_port
+
+BUCKET = "studio"
+SOURCE = f"s3://{BUCKET}/air/breast-cancer/one"
+WEIGHTS = "air/breast-cancer/one/booster.ubj"
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The bucket ``BUCKET`` of a server on loopback that this process and what it starts reach."""
+    with aws_server() as url:
+        requests.post(f"{url}/moto-api/reset", timeout=10).raise_for_status()
+        for name, value in {"AWS_ENDPOINT_URL": url, **KEYS}.items():
+            monkeypatch.setenv(name, value)
+        bucket = boto3.resource("s3", region_name="us-east-1").create_bucket(Bucket=BUCKET)
+        storage._remote_metadata.cache_clear()
+        yield bucket
+
+
+def _machine(folder: Path, place: str = f"s3://{BUCKET}/air") -> Settings:
+    """Settings of a machine with a disk of its own."""
+    return Settings(air_home=folder, air_storage=place)
+
+
+def _publish(settings: Settings, source: str = SOURCE) -> None:
+    with storage.writing(source, settings) as folder:
+        for file in (PRETRAINED / "breast-cancer").iterdir():
+            if file.name != checkpoint.MANIFEST:
+                shutil.copyfile(file, folder / file.name)
+
+
+def _names(bucket: Any) -> list[str]:
+    """Every object; Arrow leaves empty ones in place of folders."""
+    return sorted(item.key for item in bucket.objects.all() if not item.key.endswith("/"))
+
+
+def test_another_machine_gets_the_same_files_and_the_same_answers(s3: Any, tmp_path: Path) -> None:
+    _publish(_machine(tmp_path / "one"))
+    other = _machine(tmp_path / "two")
+    folder = storage.fetch(SOURCE, other)
+    assert folder.is_relative_to(tmp_path / "two" / "cache")
+    for file in (PRETRAINED / "breast-cancer").iterdir():
+        if file.name != checkpoint.MANIFEST:
+            assert (folder / file.name).read_bytes() == file.read_bytes()
+    with np.load(folder / checkpoint.GOLDEN) as golden:
+        assert np.abs(catalog.load(folder).predict(golden["inputs"]) - golden["outputs"]).max() < 1e-6
+    assert storage.read_metadata(SOURCE) == checkpoint.read_metadata(folder)
+    s3.objects.all().delete()
+    assert storage.fetch(SOURCE, other) == folder  # from the cache, without asking
+
+
+def test_manifest_is_written_last(s3: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written, write = [], storage._write
+
+    def note(filesystem: Any, path: str, content: bytes) -> None:
+        written.append(path.rpartition("/")[2])
+        write(filesystem, path, content)
+
+    monkeypatch.setattr(storage, "_write", note)
+    _publish(_machine(tmp_path))
+    assert sorted(written[:-1]) == ["booster.ubj", "evaluation.json", "golden.npz", "metadata.json"]
+    assert written[-1] == "manifest.json"
+
+
+def test_half_written_folder_is_not_there(s3: Any, tmp_path: Path) -> None:
+    _publish(_machine(tmp_path / "one"))
+    s3.Object("air/breast-cancer/one/manifest.json").delete()
+    assert not storage.exists(SOURCE)
+    with pytest.raises(CheckpointError, match=r"s3://studio/air/breast-cancer/one: manifest.json is missing"):
+        storage.fetch(SOURCE, _machine(tmp_path / "two"))
+    assert not list((tmp_path / "two").rglob("*.ubj"))
+
+
+def test_upload_that_breaks_off_leaves_nothing(s3: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = storage._write
+
+    def break_off(filesystem: Any, path: str, content: bytes) -> None:
+        if path.endswith("metadata.json"):
+            raise OSError("the connection was reset")
+        write(filesystem, path, content)
+
+    monkeypatch.setattr(storage, "_write", break_off)
+    with pytest.raises(StorageError, match=r"one cannot be used: the connection was reset"):
+        _publish(_machine(tmp_path))
+    assert _names(s3) == []
+    assert not list(tmp_path.rglob("*.ubj"))
+
+
+def test_damage_on_the_way_is_named_and_never_reaches_the_cache(s3: Any, tmp_path: Path) -> None:
+    _publish(_machine(tmp_path / "one"))
+    content = bytearray(s3.Object(WEIGHTS).get()["Body"].read())
+    content[100] ^= 1
+    s3.put_object(Key=WEIGHTS, Body=bytes(content))
+    for _ in range(2):
+        with pytest.raises(CheckpointError, match=r"booster.ubj was changed after it was written"):
+            storage.fetch(SOURCE, _machine(tmp_path / "two"))
+    assert not list((tmp_path / "two").rglob("*.ubj"))
+
+
+def test_published_folder_is_never_overwritten(s3: Any, tmp_path: Path) -> None:
+    _publish(_machine(tmp_path / "one"))
+    with pytest.raises(FileExistsError, match="never overwritten"):
+        _publish(_machine(tmp_path / "two"))
+
+
+def test_versions_carry_their_address_and_discarding_deletes_there(s3: Any, tmp_path: Path) -> None:
+    settings = _machine(tmp_path)
+    registry = Registry(settings)
+    assert registry.resolve("cifar10").source == "s3://studio/air/cifar10/pretrained"
+    _publish(settings)
+    version = registry.register(SOURCE)
+    assert Registry(settings).resolve("breast-cancer", version).source == SOURCE
+    registry.discard("breast-cancer", version)
+    assert not any("breast-cancer/one" in name for name in _names(s3))
+    assert not list((tmp_path / "cache").rglob("one"))
+
+
+def test_a_new_machine_takes_the_shipped_models_that_are_there(s3: Any, tmp_path: Path) -> None:
+    Registry(_machine(tmp_path / "one"))
+    before = {item.key: item.last_modified for item in s3.objects.all()}
+    other = Registry(_machine(tmp_path / "two"))
+    assert other.resolve("breast-cancer").source == "s3://studio/air/breast-cancer/pretrained"
+    assert {item.key: item.last_modified for item in s3.objects.all() if item.key in before} == before
+
+
+def test_folder_of_this_machine_may_be_named_as_storage(tmp_path: Path) -> None:
+    registry = Registry(_machine(tmp_path / "home", str(tmp_path / "shared")))
+    assert Path(registry.resolve("cifar10").source) == tmp_path / "shared" / "cifar10" / "pretrained"
+
+
+@pytest.mark.parametrize("place", ["s3://", "s3://bucket/a b", "S3://bucket", "s3://bucket//x"])
+def test_address_that_is_none_is_refused(place: str) -> None:
+    with pytest.raises(ValueError, match="a folder or an address like s3://bucket/prefix"):
+        Settings(air_storage=place)
+
+
+def test_storage_that_works_is_left_as_it_was(s3: Any, tmp_path: Path) -> None:
+    storage.check(_machine(tmp_path))
+    assert _names(s3) == []
+
+
+@pytest.mark.skipif(not Path("/sys/kernel").is_dir(), reason="a folder that nobody can write into is Linux's /sys")
+def test_folder_that_cannot_be_written_is_told_before_anything_is_trained(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match=r"^AIR_STORAGE \(/sys/kernel\) cannot be written: "):
+        storage.check(_machine(tmp_path, "/sys/kernel"))
+
+
+def test_bucket_that_is_not_there_is_named(s3: Any, tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match=r"^AIR_STORAGE: there is no bucket 'other'; create it or name"):
+        storage.check(_machine(tmp_path, "s3://other/air"))
+
+
+def test_refused_credentials_are_said_so(s3: Any, tmp_path: Path) -> None:
+    requests.post(f"{os.environ['AWS_ENDPOINT_URL']}/moto-api/reset-auth", data=b"0", timeout=10).raise_for_status()
+    try:
+        with pytest.raises(StorageError, match=r"^AIR_STORAGE: s3://studio/air refuses the credentials; look at AWS_"):
+            storage.check(_machine(tmp_path))
+    finally:
+        requests.post(f"{os.environ['AWS_ENDPOINT_URL']}/moto-api/reset-auth", data=b"inf", timeout=10)
+
+
+def test_missing_credentials_are_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID", raising=False)
+    refusal = OSError("When initiating multiple part upload: AWS Error ACCESS_DENIED during CreateMultipartUpload")
+    with (
+        pytest.raises(StorageError, match=r"^AIR_STORAGE: s3://studio asks for credentials and none were found; set"),
+        storage._told("s3://studio"),
+    ):
+        raise refusal
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        (
+            "AIR_STORAGE",
+            "s3://nowhere/air",
+            "AIR_STORAGE: there is no bucket 'nowhere'; create it or name",
+        ),
+        ("AWS_ENDPOINT_URL", "http://127.0.0.1:9", "AIR_STORAGE: http://127.0.0.1:9 cannot be reached; look at"),
+        ("AIR_STORAGE", "what://is/this", "AIR_STORAGE: what://is/this cannot be used: "),
+        ("MLFLOW_TRACKING_URI", "http://127.0.0.1:9", "MLFLOW_TRACKING_URI: no MLflow server answers at http://127"),
+    ],
+)
+def test_what_is_wrong_is_one_sentence_at_start(s3: Any, tmp_path: Path, name: str, value: str, sentence: str) -> None:
+    assert _said_by("app.py", tmp_path, {name: value}).startswith(f"error: {sentence}")
+
+
+def test_training_says_what_is_wrong_before_it_trains(s3: Any, tmp_path: Path) -> None:
+    said = _said_by("-m training.breast_cancer", tmp_path, {"AIR_STORAGE": "s3://nowhere/air"})
+    assert said.startswith("error: AIR_STORAGE: there is no bucket 'nowhere'")
+
+
+def _said_by(program: str, home: Path, environment: dict[str, str]) -> str:
+    """The one line that a program says before it gives up."""
+    given = {"AIR_STORAGE": f"s3://{BUCKET}/air", "AIR_HOME": str(home), "AIR_PORT": str(free_port()), **environment}
+    command = [sys.executable, *program.split()]
+    ended = subprocess.run(command, cwd=ROOT, env={**os.environ, **given}, capture_output=True, text=True, timeout=300)
+    assert ended.returncode in (1, 2)
+    assert len(ended.stderr.strip().splitlines()) == 1, ended.stderr
+    return ended.stderr
+
+
+def test_server_that_is_no_mlflow_is_said_so(s3: Any, tmp_path: Path) -> None:
+    url = os.environ["AWS_ENDPOINT_URL"]
+    with pytest.raises(RegistryError, match=f"MLFLOW_TRACKING_URI: {url} answers with status 404, not as MLflow does."):
+        Registry(Settings(air_home=tmp_path, mlflow_tracking_uri=url))
