@@ -27,13 +27,16 @@ import urllib.request
 from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 from ray import serve
 
 from settings import MODEL_NAMES, Settings, SettingsError, get_settings
 from training.ray_session import ON_HEAD
+
+if TYPE_CHECKING:
+    import httpx
 
 BEGAN = psutil.Process().create_time()
 MIN_FREE_BYTES = 512 * 1024**2
@@ -48,9 +51,12 @@ class CannotStart(Exception):
     """Something on this machine is in the way; str() says what and what to do."""
 
 
-def build_page() -> Any:
-    """The page as an ASGI application; called in the one replica that serves it."""
-    settings = get_settings()
+def build_page(settings: Settings | None = None, transport: httpx.AsyncBaseTransport | None = None) -> Any:
+    """The page as an ASGI application, for these settings or those of the environment.
+
+    Called in the one replica that serves it. ``transport`` is how it reaches the API, if not by a socket.
+    """
+    settings = settings or get_settings()
     files = settings.tmp / "uploads"
     os.environ["GRADIO_TEMP_DIR"] = str(files)  # of this app alone, and readable for its user only
     import gradio as gr
@@ -58,11 +64,12 @@ def build_page() -> Any:
 
     from serve_deployments.access import PageGuard
     from ui.blocks import PAGE_OPTIONS, build
+    from ui.client import Client
 
     server = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, root_path=settings.air_root_path)
-    server.add_middleware(PageGuard, folder=files)
+    server.add_middleware(PageGuard, settings=settings, folder=files)
     own_path = {"root_path": settings.air_root_path} if settings.air_root_path else {}
-    return gr.mount_gradio_app(server, build(settings.api_url), path="/", **own_path, **PAGE_OPTIONS)
+    return gr.mount_gradio_app(server, build(Client(settings.api_url, transport)), path="/", **own_path, **PAGE_OPTIONS)
 
 
 @serve.deployment(

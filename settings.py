@@ -53,6 +53,7 @@ class Settings(BaseSettings):
     air_engine: Literal["auto", "openvino", "torch"] = Field("auto", description="what runs the image network")
     air_precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="what it calculates in")
     air_deadline_s: float = Field(30, gt=0, le=3600, description="a prediction that takes longer is given up")
+    air_refresh_s: float = Field(2, ge=0.1, le=60, description="how often an open page looks for what has changed")
     air_admin_token: SecretStr | None = Field(None, description="AIR_MODE=public: who sends it may change things")
     air_predictions_per_minute: int = Field(
         300, ge=0, description="AIR_MODE=public: what a client may ask for; 0 is no limit"

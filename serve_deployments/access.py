@@ -18,7 +18,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serve_deployments.errors import ApiError, Forbidden, Unauthorized, Unavailable, error_response, request_id_of
-from settings import LOOPBACK_NAMES, MAX_UPLOAD_BYTES, Settings, get_settings
+from settings import LOOPBACK_NAMES, MAX_UPLOAD_BYTES, Settings
 
 FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via")
 MAX_KEPT_BYTES = 4 * MAX_UPLOAD_BYTES
@@ -83,9 +83,9 @@ def _check_origin(headers: Mapping[str, str]) -> None:
 class HostGuard:
     """ASGI middleware that applies ``check_host`` to a whole application."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
-        self.settings = get_settings()
+        self.settings = settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -105,8 +105,8 @@ class HostGuard:
 class PageGuard(HostGuard):
     """``HostGuard`` for the page, which takes files from anybody: no more of them while too much lies in ``folder``."""
 
-    def __init__(self, app: ASGIApp, folder: Path) -> None:
-        super().__init__(app)
+    def __init__(self, app: ASGIApp, settings: Settings, folder: Path) -> None:
+        super().__init__(app, settings)
         self._folder = folder
 
     def check(self, scope: Scope, headers: Headers) -> None:
@@ -123,8 +123,8 @@ def _bytes_in(folder: Path) -> int:
 class ChangeGuard(HostGuard):
     """``HostGuard`` that applies ``check_change`` too, to whatever is no GET, other than on ``harmless`` paths."""
 
-    def __init__(self, app: ASGIApp, harmless: tuple[str, ...] = ()) -> None:
-        super().__init__(app)
+    def __init__(self, app: ASGIApp, settings: Settings, harmless: tuple[str, ...] = ()) -> None:
+        super().__init__(app, settings)
         self._harmless = harmless
 
     def check(self, scope: Scope, headers: Headers) -> None:

@@ -16,7 +16,15 @@ from starlette.requests import Request
 
 from serve_deployments import scaling
 from serve_deployments.errors import Invalid
-from serve_deployments.model_app import HEALTH_CHECK_S, QUIET, REPLICA_CPUS, SERVE_MAX_ONGOING, ModelApp, VersionShelf
+from serve_deployments.model_app import (
+    HEALTH_CHECK_S,
+    QUIET,
+    REPLICA_CPUS,
+    SERVE_MAX_ONGOING,
+    AppContext,
+    ModelApp,
+    shelf_deployment,
+)
 from serve_deployments.requests import Options, read_json_request, read_options
 from settings import LARGEST_NUMBER, MAX_ROWS, get_settings
 
@@ -89,22 +97,11 @@ def encode(model: Any, rows: np.ndarray, probabilities: np.ndarray, options: Opt
     return predictions
 
 
-@serve.deployment(
-    name="breast-cancer",
-    max_ongoing_requests=SERVE_MAX_ONGOING,
-    logging_config=QUIET,
-    health_check_period_s=HEALTH_CHECK_S,
-    ray_actor_options={"num_cpus": REPLICA_CPUS},
-)
 class TableApp(ModelApp):
-    """Root of the table model's graph; each replica holds the champion."""
+    """The table model's application; it holds the champion."""
 
     name = "breast-cancer"
     max_batch, max_waiting = MAX_BATCH, MAX_WAITING
-
-    async def __init__(self, shelf: DeploymentHandle) -> None:
-        super().__init__(shelf)
-        await self.start()
 
     async def read(self, request: Request) -> tuple[Any, Options]:
         """Parsed JSON and options."""
@@ -120,7 +117,22 @@ class TableApp(ModelApp):
         return encode(model, inputs, answers, options)
 
 
+@serve.deployment(
+    name="breast-cancer",
+    max_ongoing_requests=SERVE_MAX_ONGOING,
+    logging_config=QUIET,
+    health_check_period_s=HEALTH_CHECK_S,
+    ray_actor_options={"num_cpus": REPLICA_CPUS},
+)
+class TableReplica(TableApp):
+    """Root of the table model's graph: the application as a replica of Serve."""
+
+    async def __init__(self, shelf: DeploymentHandle) -> None:
+        super().__init__(AppContext.of_replica(shelf))
+        await self.start()
+
+
 _settings = get_settings()
-app = TableApp.options(**scaling.replicas(_settings.air_table_replicas, _settings.air_table_replicas_max)).bind(
-    VersionShelf.options(name="breast-cancer-versions").bind("serve_deployments.breast_cancer")
+app = TableReplica.options(**scaling.replicas(_settings.air_table_replicas, _settings.air_table_replicas_max)).bind(
+    shelf_deployment.options(name="breast-cancer-versions").bind("serve_deployments.breast_cancer")
 )

@@ -23,7 +23,15 @@ from starlette.requests import Request
 from models.images import ImageError, ImageTooLarge, encode_base64_png, open_header, pixels
 from serve_deployments import scaling
 from serve_deployments.errors import Invalid, TooLarge
-from serve_deployments.model_app import HEALTH_CHECK_S, QUIET, REPLICA_CPUS, SERVE_MAX_ONGOING, ModelApp, VersionShelf
+from serve_deployments.model_app import (
+    HEALTH_CHECK_S,
+    QUIET,
+    REPLICA_CPUS,
+    SERVE_MAX_ONGOING,
+    AppContext,
+    ModelApp,
+    shelf_deployment,
+)
 from serve_deployments.requests import ImageOptions, read_images, read_options
 from settings import get_settings
 
@@ -74,27 +82,19 @@ def encode(model: Any, images: np.ndarray, probabilities: np.ndarray, options: I
     return predictions
 
 
-@serve.deployment(
-    name="cifar10",
-    max_ongoing_requests=SERVE_MAX_ONGOING,
-    logging_config=QUIET,
-    health_check_period_s=HEALTH_CHECK_S,
-    ray_actor_options={"num_cpus": REPLICA_CPUS},
-)
 class ImageApp(ModelApp):
-    """Root of the image model's graph; each replica holds the champion and one torch thread."""
+    """The image model's application; it holds the champion and one torch thread."""
 
     name = "cifar10"
     max_batch, max_waiting = MAX_BATCH, MAX_WAITING
 
-    async def __init__(self, shelf: DeploymentHandle) -> None:
+    def __init__(self, context: AppContext) -> None:
         import torch
 
         # Two replicas of one thread answer more than one of two, which collapses under contention.
         torch.set_num_threads(1)
-        super().__init__(shelf)
+        super().__init__(context)
         self._decoders = ThreadPoolExecutor(DECODE_THREADS, thread_name_prefix="decode")
-        await self.start()
 
     async def read(self, request: Request) -> tuple[list[bytes], ImageOptions]:
         """Encoded pictures and options."""
@@ -123,7 +123,22 @@ class ImageApp(ModelApp):
         return encode(model, inputs, answers, options)
 
 
+@serve.deployment(
+    name="cifar10",
+    max_ongoing_requests=SERVE_MAX_ONGOING,
+    logging_config=QUIET,
+    health_check_period_s=HEALTH_CHECK_S,
+    ray_actor_options={"num_cpus": REPLICA_CPUS},
+)
+class ImageReplica(ImageApp):
+    """Root of the image model's graph: the application as a replica of Serve."""
+
+    async def __init__(self, shelf: DeploymentHandle) -> None:
+        super().__init__(AppContext.of_replica(shelf))
+        await self.start()
+
+
 _settings = get_settings()
-app = ImageApp.options(**scaling.replicas(_settings.air_image_replicas, _settings.air_image_replicas_max)).bind(
-    VersionShelf.options(name="cifar10-versions").bind("serve_deployments.cifar10")
+app = ImageReplica.options(**scaling.replicas(_settings.air_image_replicas, _settings.air_image_replicas_max)).bind(
+    shelf_deployment.options(name="cifar10-versions").bind("serve_deployments.cifar10")
 )

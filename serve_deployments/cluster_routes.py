@@ -5,23 +5,24 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict
+from typing import Annotated
 
 import grpc
 import psutil
-import ray
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends, Request
 from ray.exceptions import RayError
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from serve_deployments import cluster_schemas, ray_state, replicas, schemas
+from serve_deployments import cluster_schemas, ray_state, schemas
+from serve_deployments import services as parts
 from serve_deployments.cluster_schemas import Cluster, Killed, KillRequest
 from serve_deployments.errors import Conflict, NotFound, Unavailable
-from serve_deployments.replicas import GONE
+from serve_deployments.remote import GONE
+from serve_deployments.services import AllReplicas, Jobs
 from serve_deployments.workloads import TRAINING_WORKERS, replica_class, role
 from settings import MODEL_NAMES
 from training.jobs import Job
-from training.supervisor import supervisor
 
 log = logging.getLogger("ray.serve")
 FRESH_S = 0.8
@@ -36,59 +37,62 @@ CHANGE_ERRORS = {status: {"model": schemas.ErrorReply} for status in (401, 409, 
 router = APIRouter(prefix="/cluster", tags=["cluster"])
 
 
-class _Last:
-    """The last look at the cluster: many who watch cost no more than one."""
+class Looks:
+    """Looks at the cluster: many who watch cost no more than one."""
 
     def __init__(self) -> None:
         self._lock = asyncio.Lock()
-        self._cluster: Cluster | None = None
+        self._last: Cluster | None = None
         self._at = 0.0
 
-    async def get(self) -> Cluster:
+    async def last(self, look: Callable[[], Awaitable[Cluster]]) -> Cluster:
         """The cluster as it was less than ``FRESH_S`` ago."""
         async with self._lock:
-            if self._cluster is None or time.monotonic() - self._at > FRESH_S:
-                self._cluster = await _look()
+            if self._last is None or time.monotonic() - self._at > FRESH_S:
+                self._last = await look()
                 self._at = time.monotonic()
-            return self._cluster
+            return self._last
 
 
-LAST = _Last()
+async def _looks(request: Request) -> Looks:
+    return request.app.state.looks
 
 
 @router.get("", responses={503: {"model": schemas.ErrorReply}})
-async def cluster() -> Cluster:
+async def cluster(
+    looks: Annotated[Looks, Depends(_looks)], ray: parts.Cluster, queue: Jobs, all_replicas: AllReplicas
+) -> Cluster:
     """Nodes, processes, replicas and jobs as they are now; at most a second old."""
-    return await LAST.get()
+    return await looks.last(lambda: _look(ray, queue, all_replicas))
 
 
 @router.post("/kill", responses=CHANGE_ERRORS)
-async def kill(wanted: KillRequest) -> Killed:
+async def kill(wanted: KillRequest, ray: parts.Cluster, all_replicas: AllReplicas) -> Killed:
     """Kill a process, as a crash would, and return when another stands in its place, with the seconds that took.
 
     A replica's requests go to the other replicas meanwhile; a training goes on from its last checkpoint. 404 when
     no process of that kind has the pid, 409 when none of that kind runs.
     """
     if wanted.kind == "replica":
-        return await _kill_replica(wanted.pid)
-    return await _kill_training_worker(wanted.pid)
+        return await _kill_replica(ray, all_replicas, wanted.pid)
+    return await _kill_training_worker(ray, wanted.pid)
 
 
-async def _look() -> Cluster:
+async def _look(ray: parts.Cluster, queue: Jobs, all_replicas: AllReplicas) -> Cluster:
     state, jobs, *figures = await asyncio.gather(
-        _state(),
-        _jobs(),
-        *(replicas.ask_all(model, "figures") for model in MODEL_NAMES),
+        _state(ray),
+        queue.jobs(),
+        *(all_replicas.ask_all(model, "figures") for model in MODEL_NAMES),
         return_exceptions=True,
     )
     if isinstance(state, BaseException):
         raise state
-    # What looks after the jobs, or a model, may be away for a moment: the rest can be shown all the same.
+    # The job service, or a model, may be away for a moment: the rest can still be shown.
     jobs = [] if isinstance(jobs, BaseException) else jobs
     running = [job for job in jobs if job.state in RUNNING]
     answered = [replica for answers in figures if not isinstance(answers, BaseException) for replica in answers]
     return Cluster(
-        nodes=[_node(node) for node in state.nodes],
+        nodes=[_node(node, here=node.id == state.here) for node in state.nodes],
         processes=[_process(process, state, running) for process in state.processes],
         actors=state.actors,
         tasks=state.tasks,
@@ -102,19 +106,14 @@ async def _look() -> Cluster:
     )
 
 
-async def _state() -> ray_state.State:
+async def _state(ray: parts.Cluster) -> ray_state.State:
     try:
-        return await asyncio.to_thread(ray_state.look)
+        return await asyncio.to_thread(ray.look)
     except grpc.RpcError as error:
         raise Unavailable("Ray does not say what runs now; try again.") from error
 
 
-async def _jobs() -> list[Job]:
-    return await supervisor().jobs.remote()
-
-
-def _node(node: ray_state.Node) -> cluster_schemas.Node:
-    here = node.id == ray.get_runtime_context().get_node_id()
+def _node(node: ray_state.Node, here: bool) -> cluster_schemas.Node:
     memory = psutil.virtual_memory()
     return cluster_schemas.Node(
         node=node.id,
@@ -148,42 +147,42 @@ def _placement(placement: ray_state.Placement) -> cluster_schemas.Placement:
     )
 
 
-async def _kill_replica(pid: int | None) -> Killed:
+async def _kill_replica(ray: parts.Cluster, all_replicas: AllReplicas, pid: int | None) -> Killed:
     """Without ``pid``, a replica of the model that has the most of them, so that others answer meanwhile."""
-    by_model = {model: await _processes(replica_class(model)) for model in MODEL_NAMES}
+    by_model = {model: await _processes(ray, replica_class(model)) for model in MODEL_NAMES}
     most_first = sorted(by_model.values(), key=len, reverse=True)
     victim = _chosen([replica for replicas_of in most_first for replica in replicas_of], pid, "replica")
     model, known = next((name, {one.pid for one in found}) for name, found in by_model.items() if victim in found)
-    began = await _kill(victim)
+    began = await _kill(ray, victim)
     while True:
-        answering = await _answering(model)
+        answering = await _answering(all_replicas, model)
         new = [one for one in answering if one not in known]
         if new and len(answering) >= len(known):
             return _killed("replica", victim, new[0], began)
         await _wait(began, victim)
 
 
-async def _kill_training_worker(pid: int | None) -> Killed:
-    workers = await _processes(*TRAINING_WORKERS)
+async def _kill_training_worker(ray: parts.Cluster, pid: int | None) -> Killed:
+    workers = await _processes(ray, *TRAINING_WORKERS)
     if not workers:
         raise Conflict(NO_TRAINING)
     victim = _chosen(workers, pid, "training worker")
-    began = await _kill(victim)
+    began = await _kill(ray, victim)
     known = {one.actor for one in workers}
     lost = sum(one.owner == victim.owner for one in workers)
     while True:
         # All workers of a training start anew when one is gone.
-        found = await _processes(*TRAINING_WORKERS)
+        found = await _processes(ray, *TRAINING_WORKERS)
         new = [one.pid for one in found if one.owner == victim.owner and one.actor not in known]
         if len(new) >= lost:
             return _killed("training_worker", victim, new[0], began)
-        if not await asyncio.to_thread(ray_state.is_driven, victim.owner):
+        if not await asyncio.to_thread(ray.is_driven, victim.owner):
             return _killed("training_worker", victim, None, began)
         await _wait(began, victim)
 
 
-async def _processes(*class_names: str) -> list[ray_state.Process]:
-    found = await asyncio.to_thread(ray_state.processes_of, *class_names)
+async def _processes(ray: parts.Cluster, *class_names: str) -> list[ray_state.Process]:
+    found = await asyncio.to_thread(ray.processes_of, *class_names)
     return sorted(found, key=lambda process: process.pid)
 
 
@@ -197,32 +196,22 @@ def _chosen(found: list[ray_state.Process], pid: int | None, what: str) -> ray_s
     return chosen
 
 
-async def _answering(model: str) -> list[int]:
+async def _answering(all_replicas: AllReplicas, model: str) -> list[int]:
     """Pids of the replicas of a model that answer; none while one of them is gone."""
     try:
-        return [replica["pid"] for replica in await replicas.ask_all(model, "figures")]
+        return [replica["pid"] for replica in await all_replicas.ask_all(model, "figures")]
     except GONE:
         return []
 
 
-async def _kill(victim: ray_state.Process) -> float:
-    """Kill a process on its own node; returns the time by this machine's clock. Raises Unavailable."""
-    there = NodeAffinitySchedulingStrategy(victim.node, soft=False)
+async def _kill(ray: parts.Cluster, victim: ray_state.Process) -> float:
+    """Kill a process; returns the time by this machine's clock. Raises Unavailable."""
     try:
-        await _kill_here.options(scheduling_strategy=there).remote(victim.pid, victim.name)
+        await ray.kill(victim)
     except (RayError, psutil.Error) as error:
         raise Unavailable(f"Process {victim.pid} could not be killed; look again.") from error
     log.warning("killed %s, pid %s, because somebody asked for it", victim.name, victim.pid)
     return time.monotonic()
-
-
-@ray.remote(num_cpus=0, max_retries=0)
-def _kill_here(pid: int, class_name: str) -> None:
-    process = psutil.Process(pid)
-    # A pid may have gone to another program since.
-    if not process.cmdline()[0].startswith(f"ray::{class_name}"):
-        raise psutil.NoSuchProcess(pid)
-    process.kill()
 
 
 async def _wait(began: float, victim: ray_state.Process) -> None:

@@ -8,10 +8,9 @@ It answers from the registry, the checkpoint folders and the replicas themselves
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
-from fastapi import Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi_offline import FastAPIOffline
 from ray import serve
@@ -27,7 +26,6 @@ from serve_deployments import (
     metrics,
     model_routes,
     protocol_v2,
-    replicas,
     schemas,
     tuning_routes,
     upload_routes,
@@ -43,44 +41,68 @@ from serve_deployments.errors import (
 )
 from serve_deployments.model_app import REPLICA_CPUS
 from serve_deployments.root_path import RootPath
-from settings import MODEL_NAMES, get_settings
+from serve_deployments.services import AllReplicas, CurrentSettings
+from settings import MODEL_NAMES, Settings, get_settings
 from training.datasets import breast_cancer as table_data
 from training.ray_session import ON_HEAD
 
 ERRORS = {status: {"model": schemas.ErrorReply} for status in (403, 404, 405, 422, 500)}
-
-api = FastAPIOffline(
-    title="AIR Studio",
-    description="Predict with both models, and look after their versions.",
-    version="1",
-    responses=ERRORS,
+ROUTERS = (
+    model_routes,
+    difference_routes,
+    job_routes,
+    upload_routes,
+    correction_routes,
+    tuning_routes,
+    cluster_routes,
+    protocol_v2,
 )
-api.add_middleware(ChangeGuard, harmless=(protocol_v2.PREFIX,))
-api.add_middleware(RootPath)
-api.include_router(model_routes.router)
-api.include_router(difference_routes.router)
-api.include_router(job_routes.router)
-api.include_router(upload_routes.router)
-api.include_router(correction_routes.router)
-api.include_router(tuning_routes.router)
-api.include_router(cluster_routes.router)
-api.include_router(protocol_v2.router)
+
+router = APIRouter(tags=["health"])
 
 
-@api.exception_handler(ApiError)
-@api.exception_handler(Exception)
+def build_api(settings: Settings | None = None) -> FastAPI:
+    """The control API as an ASGI application, for these settings or those of the environment.
+
+    Its parts are dependencies; see ``serve_deployments.services``.
+    """
+    settings = settings or get_settings()
+    api = FastAPIOffline(
+        title="AIR Studio",
+        description="Predict with both models, and look after their versions.",
+        version="1",
+        responses=ERRORS,
+        servers=[{"url": f"{settings.air_root_path}/api"}],
+    )
+    api.state.looks = cluster_routes.Looks()
+    api.add_middleware(ChangeGuard, settings=settings, harmless=(protocol_v2.PREFIX,))
+    api.add_middleware(RootPath, prefix=settings.air_root_path)
+    for part in ROUTERS:
+        api.include_router(part.router)
+    api.include_router(router)
+    for error, handler in HANDLERS.items():
+        api.add_exception_handler(error, handler)
+    describe = api.openapi
+
+    def openapi() -> dict[str, Any]:
+        if api.openapi_schema is None:
+            api.openapi_schema = contract.add_model_routes(describe(), table_data.read_shipped().features)
+        return api.openapi_schema
+
+    api.openapi = openapi  # type: ignore[method-assign]
+    return api
+
+
 async def _on_error(request: Request, error: Exception) -> Response:
     return error_response(error, request_id_of(request.headers))
 
 
-@api.exception_handler(RequestValidationError)
 async def _on_invalid(request: Request, error: RequestValidationError) -> Response:
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"])
     return await _on_error(request, Invalid(f"{where}: {first['msg']}, got {str(first.get('input'))[:80]!r}."))
 
 
-@api.exception_handler(HTTPException)
 async def _on_http(request: Request, error: HTTPException) -> Response:
     path = request.url.path[:200]
     if error.status_code == 405:
@@ -89,50 +111,43 @@ async def _on_http(request: Request, error: HTTPException) -> Response:
     return await _on_error(request, NotFound(f"There is no route {path}; see /api/docs."))
 
 
-@api.get("/healthz", tags=["health"])
+HANDLERS: dict[type[Exception], Any] = {
+    ApiError: _on_error,
+    Exception: _on_error,
+    RequestValidationError: _on_invalid,
+    HTTPException: _on_http,
+}
+
+
+@router.get("/healthz")
 async def healthz() -> schemas.Health:
     """The control process is alive."""
     return schemas.Health(status="alive")
 
 
-@api.get("/readyz", tags=["health"], response_model=schemas.Readiness, responses={503: {"model": schemas.Readiness}})
-async def readyz() -> JSONResponse:
+@router.get("/readyz", response_model=schemas.Readiness, responses={503: {"model": schemas.Readiness}})
+async def readyz(all_replicas: AllReplicas) -> JSONResponse:
     """200 when both models answer, else 503 with what each is doing."""
-    states = dict(zip(MODEL_NAMES, await asyncio.gather(*map(replicas.state, MODEL_NAMES)), strict=True))
+    states = dict(zip(MODEL_NAMES, await asyncio.gather(*map(all_replicas.state, MODEL_NAMES)), strict=True))
     ready = all(state == "ready" for state in states.values())
     reply = schemas.Readiness(ready=ready, models=states)
     return JSONResponse(reply.model_dump(), 200 if ready else 503, headers={} if ready else {"Retry-After": "2"})
 
 
-@api.get("/metrics", tags=["health"], response_class=PlainTextResponse)
-async def prometheus() -> Response:
+@router.get("/metrics", response_class=PlainTextResponse)
+async def prometheus(all_replicas: AllReplicas) -> Response:
     """Requests, errors, latency, batch sizes and queues of every replica, in Prometheus' text form."""
     collected = await asyncio.gather(
-        *(replicas.ask_all(name, "metrics_text") for name in MODEL_NAMES), return_exceptions=True
+        *(all_replicas.ask_all(name, "metrics_text") for name in MODEL_NAMES), return_exceptions=True
     )
     texts = [text for answers in collected if not isinstance(answers, BaseException) for text in answers]
     return Response(metrics.merge(texts), media_type=metrics.CONTENT_TYPE)
 
 
-@api.get("/access", tags=["health"])
-async def access(request: Request) -> schemas.Access:
+@router.get("/access")
+async def access(request: Request, settings: CurrentSettings) -> schemas.Access:
     """What a client like this one may change: everything (open), with the admin's token, or nothing (off)."""
-    settings = get_settings()
     return schemas.Access(mode=settings.air_mode, changes=changes_allowed(request.headers, settings))
-
-
-_fastapi_openapi: Callable[[], dict[str, Any]] = api.openapi
-
-
-def _openapi() -> dict[str, Any]:
-    if api.openapi_schema is None:
-        document = contract.add_model_routes(_fastapi_openapi(), table_data.read_shipped().features)
-        document["servers"] = [{"url": f"{get_settings().air_root_path}/api"}]
-        api.openapi_schema = document
-    return api.openapi_schema
-
-
-api.openapi = _openapi  # type: ignore[method-assign]
 
 
 @serve.deployment(
@@ -140,9 +155,9 @@ api.openapi = _openapi  # type: ignore[method-assign]
     max_ongoing_requests=100,
     ray_actor_options={"num_cpus": REPLICA_CPUS, "resources": ON_HEAD},
 )
-@serve.ingress(api)
+@serve.ingress(build_api)
 class Control:
-    """Serves ``api``; it keeps no state of its own."""
+    """Serves the control API; it keeps no state of its own."""
 
 
 app = Control.bind()

@@ -13,7 +13,8 @@ from serve_deployments import schemas
 from serve_deployments.errors import Conflict, Invalid, NotFound, TooLarge
 from serve_deployments.model_routes import resolve
 from serve_deployments.requests import read_base64
-from settings import MAX_BODY_BYTES, get_settings
+from serve_deployments.services import CurrentSettings, Registry
+from settings import MAX_BODY_BYTES
 from training.corrections import Correction, HeldOut, Store, TooMany, UnknownCorrection
 
 MODEL = "cifar10"
@@ -23,25 +24,25 @@ router = APIRouter(prefix="/corrections", tags=["corrections"], responses=ERRORS
 
 
 @router.get("")
-async def corrections() -> schemas.Corrections:
+async def corrections(settings: CurrentSettings) -> schemas.Corrections:
     """Every corrected answer of the image model, newest first."""
-    return schemas.Corrections(corrections=await asyncio.to_thread(Store(get_settings()).all))
+    return schemas.Corrections(corrections=await asyncio.to_thread(Store(settings).all))
 
 
 @router.post("", status_code=201)
-async def correct(wanted: schemas.CorrectionRequest) -> Correction:
+async def correct(wanted: schemas.CorrectionRequest, registry: Registry, settings: CurrentSettings) -> Correction:
     """Keep what a picture really shows; a training learns from it when it is asked to (`use_corrections`).
 
     The same picture again replaces its label. 409 for a picture of the validation or test images.
     """
-    champion = await resolve(MODEL, CHAMPION)
+    champion = await resolve(registry, MODEL, CHAMPION)
     labels = (await asyncio.to_thread(storage.read_metadata, champion.source)).labels
     if wanted.label not in labels:
         raise Invalid(f"label: there is no {wanted.label!r}; there are {', '.join(labels)}.")
     picture = read_base64(wanted.image, "image")
     if len(picture) > MAX_BODY_BYTES:
         raise TooLarge(f"The picture has more than {MAX_BODY_BYTES // 1024**2} MB.")
-    store = Store(get_settings())
+    store = Store(settings)
     try:
         return await asyncio.to_thread(store.add, picture, wanted.label, wanted.answered, wanted.version)
     except ImageTooLarge as error:
@@ -53,11 +54,11 @@ async def correct(wanted: schemas.CorrectionRequest) -> Correction:
 
 
 @router.delete("/{correction_id}")
-async def remove(correction_id: str = Path(max_length=64)) -> schemas.Corrections:
+async def remove(settings: CurrentSettings, correction_id: str = Path(max_length=64)) -> schemas.Corrections:
     """Forget a correction; what is left."""
-    store = Store(get_settings())
+    store = Store(settings)
     try:
         await asyncio.to_thread(store.remove, correction_id)
     except UnknownCorrection as error:
         raise NotFound(str(error)) from None
-    return await corrections()
+    return await corrections(settings)

@@ -6,20 +6,18 @@ import asyncio
 from itertools import chain, zip_longest
 
 import numpy as np
-import ray
 from fastapi import APIRouter, Path, Query
-from ray.exceptions import RayError
 
 from models.checkpoint import CheckpointError
 from models.images import encode_base64_png
 from models.registry import RegisteredVersion
 from serve_deployments import replicas, schemas
-from serve_deployments.errors import Conflict, NotFound, Unavailable
+from serve_deployments.errors import Conflict, NotFound
 from serve_deployments.model_routes import resolve
-from settings import get_settings
+from serve_deployments.services import CurrentSettings, InAside, Registry
+from settings import Settings
 from training import validation
 from training.errors import DataError
-from training.ray_session import ON_HEAD
 from training.validation import Validation
 
 MAX_EXAMPLES = 60
@@ -30,6 +28,9 @@ router = APIRouter(prefix="/models")
 
 @router.get("/{name}/versions/{version}/differences", responses=ERRORS)
 async def differences(
+    registry: Registry,
+    settings: CurrentSettings,
+    aside: InAside,
     name: str = Path(examples=["cifar10"]),
     version: str = Path(max_length=64),
     against: str = Query("champion", max_length=64, description="a version or an alias"),
@@ -40,31 +41,22 @@ async def differences(
     Examples: first those that only one of the two has right, by turns. The first call for a version takes seconds.
     """
     model = replicas.known(name)
-    first, second = await asyncio.gather(resolve(model, version), resolve(model, against))
+    first, second = await asyncio.gather(resolve(registry, model, version), resolve(registry, model, against))
     try:
-        held_out = await asyncio.to_thread(validation.load, model, get_settings())
+        held_out = await asyncio.to_thread(validation.load, model, settings)
     except DataError as error:
         raise NotFound(str(error)) from None
-    answers = await asyncio.gather(*(_answers(item) for item in (first, second)))
+    answers = await asyncio.gather(*(_answers(item, settings, aside) for item in (first, second)))
     counts, shown = await asyncio.to_thread(_compare, held_out, *answers, n)
     return schemas.Differences(name=model, version=first.version, against=second.version, examples=shown, **counts)
 
 
-async def _answers(item: RegisteredVersion) -> np.ndarray:
+async def _answers(item: RegisteredVersion, settings: Settings, aside: InAside) -> np.ndarray:
     """In a process of its own, which has torch and may take its time."""
     try:
-        # Beside the data: another node of a cluster need not have it.
-        return await _calculate.options(resources=ON_HEAD).remote(item)
-    except (RayError, CheckpointError) as error:
-        cause = getattr(error, "cause", error)
-        if isinstance(cause, CheckpointError):
-            raise Conflict(f"Version {item.version} of {item.model} cannot be loaded. {cause}") from None
-        raise Unavailable(f"Version {item.version} of {item.model} cannot be asked now; try again.") from error
-
-
-@ray.remote(num_cpus=0, max_retries=1)
-def _calculate(item: RegisteredVersion) -> np.ndarray:
-    return validation.answers(item.model, item.source, get_settings())
+        return await aside.run(validation.answers, item.model, item.source, settings)
+    except CheckpointError as error:
+        raise Conflict(f"Version {item.version} of {item.model} cannot be loaded. {error}") from None
 
 
 def _compare(

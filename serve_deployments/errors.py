@@ -122,13 +122,6 @@ class Unavailable(ApiError):
     headers = {"Retry-After": "2"}
 
 
-def raise_refusal(error: Exception) -> None:
-    """Raise the ApiError that an actor or a replica refused a call with, when that is what ``error`` wraps."""
-    cause = getattr(error, "cause", None)
-    if isinstance(cause, ApiError):
-        raise cause from None
-
-
 def request_id_of(headers: Mapping[str, str]) -> str:
     """The X-Request-ID of client or Serve, when it is a plain word of at most 64 characters, else a new id."""
     given = headers.get("x-request-id", "")

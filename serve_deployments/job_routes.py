@@ -5,22 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable
 from pathlib import Path as FilePath
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import ray
 from fastapi import APIRouter, Path, Query
-from ray.exceptions import RayError
 from starlette.responses import FileResponse
 
 from serve_deployments import schemas
-from serve_deployments.errors import Busy, Conflict, Invalid, NotFound, Unavailable
-from settings import get_settings
+from serve_deployments.errors import Busy, Conflict, Invalid, NotFound
+from serve_deployments.services import CurrentSettings, Jobs
+from settings import Settings
 from training import batch_results
 from training.batch_results import PARQUET, Show
 from training.datasets.storage import is_remote
 from training.errors import ConfigError
 from training.jobs import FILES, Job, Store, UnknownJob, validated
-from training.supervisor import NotPossible, QueueFull, supervisor
+from training.supervisor import NotPossible, QueueFull
 from training.uploads import UnknownUpload
 
 MAX_LOG_LINES = 2_000
@@ -35,7 +34,7 @@ T = TypeVar("T")
 
 
 @router.post("", status_code=202)
-async def submit(wanted: schemas.JobRequest) -> Job:
+async def submit(wanted: schemas.JobRequest, queue: Jobs) -> Job:
     """Queue a job; one runs at a time. Every option has a default, so `config` may be left out."""
     try:
         config = validated(wanted.kind, wanted.model, wanted.config)
@@ -43,41 +42,42 @@ async def submit(wanted: schemas.JobRequest) -> Job:
         raise Invalid(str(error)) from None
     if config.get("data") and not is_remote(config["data"]):
         raise Invalid("config.data: over HTTP it must be an address such as s3://bucket/file; or send it to /uploads.")
-    return await _asked(supervisor().submit.remote(wanted.kind, wanted.model, config))
+    return await _asked(queue.submit(wanted.kind, wanted.model, config))
 
 
 @router.get("")
-async def jobs() -> schemas.Jobs:
+async def jobs(queue: Jobs) -> schemas.Jobs:
     """Every job, newest first, each with its last figures."""
-    return schemas.Jobs(jobs=await _asked(supervisor().jobs.remote()))
+    return schemas.Jobs(jobs=await queue.jobs())
 
 
 @router.get("/{job_id}")
-async def job(job_id: str = ID) -> Job:
+async def job(queue: Jobs, job_id: str = ID) -> Job:
     """One job with the figures of every step."""
-    return await _asked(supervisor().job.remote(job_id))
+    return await _asked(queue.job(job_id))
 
 
 @router.get("/{job_id}/logs")
-async def logs(job_id: str = ID, lines: int = Query(200, ge=1, le=MAX_LOG_LINES)) -> schemas.JobLog:
+async def logs(queue: Jobs, job_id: str = ID, lines: int = Query(200, ge=1, le=MAX_LOG_LINES)) -> schemas.JobLog:
     """The last lines that the job printed."""
-    return schemas.JobLog(id=job_id, log=await _asked(supervisor().log_tail.remote(job_id, lines)))
+    return schemas.JobLog(id=job_id, log=await _asked(queue.log_tail(job_id, lines)))
 
 
 @router.post("/{job_id}/cancel")
-async def cancel(job_id: str = ID) -> Job:
+async def cancel(queue: Jobs, job_id: str = ID) -> Job:
     """Stop a job, whatever it is doing; one that has ended stays as it is."""
-    return await _asked(supervisor().cancel.remote(job_id))
+    return await _asked(queue.cancel(job_id))
 
 
 @router.post("/{job_id}/resume", status_code=202)
-async def resume(job_id: str = ID) -> Job:
+async def resume(queue: Jobs, job_id: str = ID) -> Job:
     """Queue a job again that was stopped, failed or was interrupted; it goes on from its last checkpoint."""
-    return await _asked(supervisor().resume.remote(job_id))
+    return await _asked(queue.resume(job_id))
 
 
 @router.get("/{job_id}/rows")
 async def rows(
+    settings: CurrentSettings,
     job_id: str = ID,
     offset: int = Query(0, ge=0, le=10**9),
     limit: int = Query(50, ge=1, le=MAX_ROWS),
@@ -85,7 +85,7 @@ async def rows(
     label: str | None = Query(None, max_length=64, description="only rows that were answered so"),
 ) -> schemas.JobRows:
     """A part of what a batch prediction answered, in the order of its input."""
-    path = _file(job_id, PARQUET)
+    path = _file(settings, job_id, PARQUET)
     try:
         total, columns, found = await asyncio.to_thread(batch_results.rows, path, offset, limit, show, label)
     except ValueError as error:
@@ -94,17 +94,17 @@ async def rows(
 
 
 @router.get("/{job_id}/files/{name}", response_class=FileResponse, responses={200: {"content": FILE_TYPES}})
-async def file(name: str = Path(max_length=64), job_id: str = ID) -> FileResponse:
+async def file(settings: CurrentSettings, name: str = Path(max_length=64), job_id: str = ID) -> FileResponse:
     """A file that the job made, to download."""
     kind = "text/csv" if name.endswith(".csv") else "application/octet-stream"
     headers = {"X-Content-Type-Options": "nosniff"}
-    return FileResponse(_file(job_id, name), media_type=kind, filename=f"{job_id}-{name}", headers=headers)
+    return FileResponse(_file(settings, job_id, name), media_type=kind, filename=f"{job_id}-{name}", headers=headers)
 
 
-def _file(job_id: str, name: str) -> FilePath:
+def _file(settings: Settings, job_id: str, name: str) -> FilePath:
     """Where a file of a job is. Raises NotFound."""
     try:
-        folder = Store(get_settings()).folder(job_id) / FILES
+        folder = Store(settings).folder(job_id) / FILES
     except UnknownJob as error:
         raise NotFound(str(error)) from None
     there = {path.name: path for path in folder.glob("[!.]*")}
@@ -114,14 +114,8 @@ def _file(job_id: str, name: str) -> FilePath:
 
 
 async def _asked(answer: Awaitable[T]) -> T:
-    """Await the supervisor; its refusals come back as the errors they are."""
+    """Await the job service; its refusals become the API's."""
     try:
         return await answer
-    except RayError as error:
-        cause: Any = getattr(error, "cause", None)
-        refusal = REFUSALS.get(type(cause))
-        if refusal is not None:
-            raise refusal(str(cause)) from None
-        if isinstance(error, ray.exceptions.RayTaskError):
-            raise
-        raise Unavailable("What looks after the jobs does not answer now; try again.") from error
+    except tuple(REFUSALS) as error:
+        raise REFUSALS[type(error)](str(error)) from None

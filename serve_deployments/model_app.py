@@ -18,6 +18,7 @@ import os
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -26,7 +27,6 @@ from typing import Any
 import numpy as np
 import ray
 from ray import serve
-from ray.exceptions import RayError
 from ray.serve.handle import DeploymentHandle
 from ray.serve.schema import LoggingConfig
 from starlette.requests import Request
@@ -38,19 +38,19 @@ from models.registry import CHALLENGER, CHAMPION, RegisteredVersion, UnknownVers
 from serve_deployments.access import check_host
 from serve_deployments.batching import GreedyBatcher
 from serve_deployments.errors import (
+    ApiError,
     Busy,
     Conflict,
     MethodNotAllowed,
     NotFound,
     TimedOut,
-    Unavailable,
     error_response,
     json_response,
-    raise_refusal,
     request_id_of,
 )
 from serve_deployments.metrics import ReplicaMetrics
-from serve_deployments.registry_actor import registry_actor
+from serve_deployments.registry_actor import RegistryService, registry_actor
+from serve_deployments.remote import Remote
 from settings import Settings, get_settings
 
 log = logging.getLogger("ray.serve")
@@ -84,6 +84,32 @@ class Loaded:
             self.users -= 1
 
 
+@dataclass(frozen=True)
+class AppContext:
+    """What a model's application is given: where versions come from, who answers for others, and its own name.
+
+    ``of_replica`` makes those of a replica of Serve.
+    """
+
+    settings: Settings
+    registry: RegistryService
+    shelf: VersionShelf
+    replica: str
+    node: str = ""
+
+    @classmethod
+    def of_replica(cls, shelf: DeploymentHandle) -> AppContext:
+        """Those of the replica that this process is."""
+        away = "Another version than the champion cannot be asked now; try again."
+        return cls(
+            settings=get_settings(),
+            registry=Remote(registry_actor, away, (UnknownVersion, ApiError)),
+            shelf=Remote(lambda: shelf, away, (CheckpointError, ApiError)),
+            replica=serve.get_replica_context().replica_id.unique_id,
+            node=ray.get_runtime_context().get_node_id(),
+        )
+
+
 class ModelApp:
     """Base of a model application's root. A subclass reads requests and encodes a model's answers."""
 
@@ -91,24 +117,25 @@ class ModelApp:
     max_batch: int
     max_waiting: int
 
-    def __init__(self, shelf: DeploymentHandle) -> None:
-        self._shelf = shelf
-        self._settings = get_settings()
-        self._registry = registry_actor()
+    def __init__(self, context: AppContext) -> None:
+        self._settings = context.settings
+        self._registry = context.registry
+        self._shelf = context.shelf
+        self._node = context.node
+        self.replica = context.replica
         self._handlers = {"/predict": self.predict, "/compare": self.compare}
         self._ongoing = 0
         self._prepared: Loaded | None = None
         self.metrics = ReplicaMetrics(self.name)
-        self.replica = serve.get_replica_context().replica_id.unique_id
 
     async def start(self) -> None:
         """Load the champion, checked against its golden answers."""
-        found: RegisteredVersion = await self._registry.resolve.remote(self.name, CHAMPION)
+        found: RegisteredVersion = await self._registry.resolve(self.name, CHAMPION)
         self.champion = await self._load(found.version, found.source)
         # What is loaded stays; the collector need not look through it again and again.
         gc.collect()
         gc.freeze()
-        now: RegisteredVersion = await self._registry.resolve.remote(self.name, CHAMPION)
+        now: RegisteredVersion = await self._registry.resolve(self.name, CHAMPION)
         if now.version != found.version:
             # Promoted while this replica was loading; it could not be told yet.
             self.champion = await self._load(now.version, now.source)
@@ -221,17 +248,13 @@ class ModelApp:
 
     async def _ask_shelf(self, version: str, inputs: Any, options: Any) -> tuple[str, list[dict[str, Any]]]:
         try:
-            found: RegisteredVersion = await self._registry.resolve.remote(self.name, version)
+            found: RegisteredVersion = await self._registry.resolve(self.name, version)
         except UnknownVersion as error:
-            raise NotFound(str(error.cause if hasattr(error, "cause") else error)) from None
+            raise NotFound(str(error)) from None
         try:
-            return found.version, await self._shelf.answer.remote(found.source, inputs, options)
-        except RayError as error:
-            raise_refusal(error)
-            cause = getattr(error, "cause", None)
-            if isinstance(cause, CheckpointError):
-                raise Conflict(f"Version {found.version} of {self.name} cannot be loaded. {cause}") from None
-            raise Unavailable(f"Version {found.version} of {self.name} cannot answer now; try again.") from error
+            return found.version, await self._shelf.answer(found.source, inputs, options)
+        except CheckpointError as error:
+            raise Conflict(f"Version {found.version} of {self.name} cannot be loaded. {error}") from None
 
     async def _load(self, version: str, source: str) -> Loaded:
         """A version from where it stands, in a thread: requests go on meanwhile. Raises CheckpointError."""
@@ -286,7 +309,7 @@ class ModelApp:
             "model": self.name,
             "version": self.champion.version,
             "pid": os.getpid(),
-            "node": ray.get_runtime_context().get_node_id(),
+            "node": self._node,
             "ongoing": self._ongoing,
             "waiting": self.champion.batcher.waiting_rows,
             **self.metrics.totals(),
@@ -302,7 +325,32 @@ def _load_to_serve(source: str, settings: Settings) -> Any:
     return catalog.load_to_serve(storage.fetch(source, settings), settings)
 
 
-@serve.deployment(
+class VersionShelf:
+    """Answers for versions other than the champion; keeps the last few it was asked for."""
+
+    def __init__(self, module: str, settings: Settings | None = None) -> None:
+        self._encode = import_module(module).encode
+        self._settings = settings or get_settings()
+        self._models: OrderedDict[str, Any] = OrderedDict()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="shelf")
+
+    async def answer(self, source: str, inputs: Any, options: Any) -> list[dict[str, Any]]:
+        """Predictions of the version at ``source``, by the same code as the champion's. Raises CheckpointError."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._answer, source, inputs, options)
+
+    def _answer(self, source: str, inputs: Any, options: Any) -> list[dict[str, Any]]:
+        if source not in self._models:
+            self._models[source] = _load_to_serve(source, self._settings)
+            if len(self._models) > SHELF_SIZE:
+                self._models.popitem(last=False)
+        self._models.move_to_end(source)
+        model = self._models[source]
+        return self._encode(model, inputs, model.predict(inputs), options)
+
+
+shelf_deployment = serve.deployment(
+    VersionShelf,
+    name="versions",
     max_ongoing_requests=16,
     max_queued_requests=64,
     ray_actor_options={"num_cpus": REPLICA_CPUS},
@@ -314,20 +362,3 @@ def _load_to_serve(source: str, settings: Settings) -> Any:
         "downscale_delay_s": 600,
     },
 )
-class VersionShelf:
-    """Answers for versions other than the champion; keeps the last few it was asked for."""
-
-    def __init__(self, module: str) -> None:
-        self._encode = import_module(module).encode
-        self._settings = get_settings()
-        self._models: OrderedDict[str, Any] = OrderedDict()
-
-    def answer(self, source: str, inputs: Any, options: Any) -> list[dict[str, Any]]:
-        """Predictions of the version that stands at ``source``, by the same code as the champion's."""
-        if source not in self._models:
-            self._models[source] = _load_to_serve(source, self._settings)
-            if len(self._models) > SHELF_SIZE:
-                self._models.popitem(last=False)
-        self._models.move_to_end(source)
-        model = self._models[source]
-        return self._encode(model, inputs, model.predict(inputs), options)

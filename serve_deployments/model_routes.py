@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Awaitable
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from fastapi import APIRouter, Path, Query
-from ray.exceptions import RayError
 
 from models import checkpoint, storage
 from models.images import encode_base64_png
 from models.registry import CHAMPION, Move, RegisteredVersion, UnknownVersion
 from serve_deployments import replicas, schemas
-from serve_deployments.errors import NotFound, Unavailable, raise_refusal
-from serve_deployments.registry_actor import registry_actor
-from settings import MODEL_NAMES, get_settings
+from serve_deployments.errors import NotFound, Unavailable
+from serve_deployments.services import AllReplicas, CurrentSettings, Registry
+from settings import MODEL_NAMES, Settings
 from training import validation
 from training.config import TrainBreastCancer, TrainCifar10
 from training.datasets import breast_cancer as table_data
 from training.errors import DataError
 
-log = logging.getLogger("ray.serve")
 MAX_EXAMPLES = 60
 NAME = Path(description="cifar10 or breast-cancer", examples=["cifar10"])
 
@@ -34,15 +30,16 @@ router = APIRouter(prefix="/models")
 
 
 @router.get("")
-async def models() -> schemas.Models:
+async def models(registry: Registry, all_replicas: AllReplicas) -> schemas.Models:
     """Both models with their versions, newest first."""
-    return schemas.Models(models=list(await asyncio.gather(*map(_model, MODEL_NAMES))))
+    found = await asyncio.gather(*(_model(name, registry, all_replicas) for name in MODEL_NAMES))
+    return schemas.Models(models=list(found))
 
 
 @router.get("/{name}")
-async def model(name: str = NAME) -> schemas.Model:
+async def model(registry: Registry, all_replicas: AllReplicas, name: str = NAME) -> schemas.Model:
     """One model with its versions, newest first, and what each replica serves."""
-    return await _model(replicas.known(name))
+    return await _model(replicas.known(name), registry, all_replicas)
 
 
 @router.get("/{name}/features")
@@ -56,22 +53,25 @@ async def features(name: str = NAME) -> schemas.Features:
 
 @router.get("/{name}/examples")
 async def examples(
+    settings: CurrentSettings,
     name: str = NAME,
     n: int = Query(12, ge=1, le=MAX_EXAMPLES),
     seed: int | None = Query(None, ge=0, lt=2**32, description="the same examples for the same seed"),
 ) -> schemas.Examples:
     """Validation images or rows with their true labels; 404 with the reason when there is no data."""
     try:
-        return await asyncio.to_thread(_examples, replicas.known(name), np.random.default_rng(seed), n)
+        return await asyncio.to_thread(_examples, replicas.known(name), settings, np.random.default_rng(seed), n)
     except DataError as error:
         raise NotFound(str(error)) from error
 
 
 @router.get("/{name}/versions/{version}/evaluation")
-async def evaluation(version: str = Path(max_length=64), name: str = NAME) -> schemas.Evaluation:
+async def evaluation(
+    registry: Registry, settings: CurrentSettings, version: str = Path(max_length=64), name: str = NAME
+) -> schemas.Evaluation:
     """Validation and test figures of a version (or an alias), thresholds with false alarms and misses."""
-    found = await resolve(replicas.known(name), version)
-    figures = await asyncio.to_thread(_figures, found)
+    found = await resolve(registry, replicas.known(name), version)
+    figures = await asyncio.to_thread(_figures, found, settings)
     wanted = ("validation", "test", "thresholds", "unsure", "history")
     return schemas.Evaluation(
         name=name, version=found.version, **{key: figures[key] for key in wanted if key in figures}
@@ -94,70 +94,56 @@ async def presets(name: str = NAME) -> schemas.TrainingPresets:
 
 
 @router.get("/{name}/history")
-async def history(name: str = NAME) -> schemas.History:
+async def history(registry: Registry, name: str = NAME) -> schemas.History:
     """Every promotion and rollback, newest first."""
-    moves: list[Move] = await _told(registry_actor().history.remote(replicas.known(name)))
+    moves: list[Move] = await registry.history(replicas.known(name))
     return schemas.History(name=name, moves=[schemas.Move(**move.model_dump()) for move in moves])
 
 
 @router.post("/{name}/promote", responses=CHANGE_ERRORS)
-async def promote(wanted: schemas.Promotion, name: str = NAME) -> schemas.Model:
+async def promote(
+    wanted: schemas.Promotion, registry: Registry, all_replicas: AllReplicas, name: str = NAME
+) -> schemas.Model:
     """Put a version into service in every replica, after each has loaded and checked it; then the new state.
 
     409 when the gate says no and `force` is not set, when a replica finds something wrong with the version, or
     when another promotion is under way. A version that is served already is 200 and changes nothing.
     """
-    await _moved(registry_actor().promote.remote(replicas.known(name), wanted.version, wanted.reason, wanted.force))
-    return await _model(name)
+    await registry.promote(replicas.known(name), wanted.version, wanted.reason, wanted.force)
+    return await _model(name, registry, all_replicas)
 
 
 @router.post("/{name}/rollback", responses=CHANGE_ERRORS)
-async def rollback(wanted: schemas.Rollback | None = None, name: str = NAME) -> schemas.Model:
+async def rollback(
+    registry: Registry, all_replicas: AllReplicas, wanted: schemas.Rollback | None = None, name: str = NAME
+) -> schemas.Model:
     """Put the version that was champion before into service again; then the new state."""
     reason = wanted.reason if wanted else ""
-    await _moved(registry_actor().rollback.remote(replicas.known(name), reason))
-    return await _model(name)
+    await registry.rollback(replicas.known(name), reason)
+    return await _model(name, registry, all_replicas)
 
 
 @router.post("/{name}/versions/{version}/discard", responses=CHANGE_ERRORS)
-async def discard(version: str = Path(max_length=64), name: str = NAME) -> schemas.Model:
+async def discard(
+    registry: Registry, all_replicas: AllReplicas, version: str = Path(max_length=64), name: str = NAME
+) -> schemas.Model:
     """Delete a version for good; then the new state. 409 for the champion and for what a rollback goes back to."""
-    await _moved(registry_actor().discard.remote(replicas.known(name), version))
-    return await _model(name)
+    await registry.discard(replicas.known(name), version)
+    return await _model(name, registry, all_replicas)
 
 
-async def _moved(move: Awaitable[None]) -> None:
-    """Await a move of the champion; its refusals come back as the errors they are."""
-    try:
-        await move
-    except RayError as error:
-        raise_refusal(error)
-        raise Unavailable("The registry does not answer now; look at the versions and try again.") from error
-
-
-async def resolve(name: str, version: str) -> RegisteredVersion:
+async def resolve(registry: Registry, name: str, version: str) -> RegisteredVersion:
     """The version of a number or an alias. Raises NotFound, Unavailable."""
     try:
-        return await _told(registry_actor().resolve.remote(name, version))
+        return await registry.resolve(name, version)
     except UnknownVersion as error:
-        raise NotFound(str(getattr(error, "cause", error))) from None
+        raise NotFound(str(error)) from None
 
 
-async def _told(answer: Awaitable[Any]) -> Any:
-    """What the registry answers. Raises UnknownVersion as it does, Unavailable where it cannot."""
+async def _model(name: str, registry: Registry, all_replicas: AllReplicas) -> schemas.Model:
+    versions: list[RegisteredVersion] = await registry.versions(name)
     try:
-        return await answer
-    except UnknownVersion:
-        raise
-    except RayError as error:
-        log.warning("the registry did not answer", exc_info=True)
-        raise Unavailable("The registry does not answer now; try again in a moment.") from error
-
-
-async def _model(name: str) -> schemas.Model:
-    versions: list[RegisteredVersion] = await _told(registry_actor().versions.remote(name))
-    try:
-        serving = await replicas.ask_all(name, "serving")
+        serving = await all_replicas.ask_all(name, "serving")
     except Exception:
         serving = []
     try:
@@ -174,9 +160,9 @@ async def _model(name: str) -> schemas.Model:
     )
 
 
-def _figures(item: RegisteredVersion) -> dict[str, Any]:
+def _figures(item: RegisteredVersion, settings: Settings) -> dict[str, Any]:
     try:
-        return checkpoint.read_evaluation(storage.fetch(item.source, get_settings()))
+        return checkpoint.read_evaluation(storage.fetch(item.source, settings))
     except checkpoint.CheckpointError as error:
         raise Unavailable(str(error)) from error
 
@@ -204,8 +190,8 @@ def _table() -> table_data.Table:
     return table_data.read_shipped()
 
 
-def _examples(name: str, random: np.random.Generator, n: int) -> schemas.Examples:
-    held_out = validation.load(name, get_settings())
+def _examples(name: str, settings: Settings, random: np.random.Generator, n: int) -> schemas.Examples:
+    held_out = validation.load(name, settings)
     chosen = random.permutation(len(held_out.truth))[:n]
     labelled = [(str(i), held_out.labels[held_out.truth[i]]) for i in chosen]
     inputs = held_out.inputs(chosen)

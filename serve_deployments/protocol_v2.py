@@ -9,12 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import orjson
 from fastapi import APIRouter, Path, Request
 from fastapi.routing import APIRoute
-from ray import serve
-from ray.exceptions import RayError
 from starlette.responses import Response
 
 from serve_deployments import replicas, schemas, tensors
@@ -24,10 +21,10 @@ from serve_deployments.errors import (
     NotFound,
     Unavailable,
     json_response,
-    raise_refusal,
     request_id_of,
 )
 from serve_deployments.requests import read_body, read_json
+from serve_deployments.services import AllReplicas
 from serve_deployments.tensors import TensorSpec
 from settings import MAX_IMAGES, MAX_ROWS, MODEL_NAMES
 
@@ -98,18 +95,18 @@ async def live() -> schemas.ProtocolLive:
 
 
 @router.get("/health/ready", response_model=schemas.ProtocolReady, responses={503: {"model": schemas.ProtocolReady}})
-async def ready() -> Response:
+async def ready(all_replicas: AllReplicas) -> Response:
     """200 when both models answer, else 503."""
-    states = [await replicas.state(name) for name in MODEL_NAMES]
+    states = [await all_replicas.state(name) for name in MODEL_NAMES]
     all_ready = all(state == "ready" for state in states)
     return json_response({"ready": all_ready}, 200 if all_ready else 503)
 
 
 @router.get("/models/{name}")
 @router.get("/models/{name}/versions/{version}")
-async def metadata(name: str = NAME, version: str | None = None) -> schemas.ProtocolModel:
+async def metadata(all_replicas: AllReplicas, name: str = NAME, version: str | None = None) -> schemas.ProtocolModel:
     """Inputs and outputs of a model."""
-    served = await _served(name, version)
+    served = await _served(all_replicas, name, version)
     return schemas.ProtocolModel(
         name=name,
         versions=[served["version"]],
@@ -121,15 +118,17 @@ async def metadata(name: str = NAME, version: str | None = None) -> schemas.Prot
 
 @router.get("/models/{name}/ready")
 @router.get("/models/{name}/versions/{version}/ready")
-async def model_ready(name: str = NAME, version: str | None = None) -> schemas.ProtocolModelReady:
+async def model_ready(
+    all_replicas: AllReplicas, name: str = NAME, version: str | None = None
+) -> schemas.ProtocolModelReady:
     """200 when the model answers, in the version that is asked for."""
-    await _served(name, version)
+    await _served(all_replicas, name, version)
     return schemas.ProtocolModelReady(name=name, ready=True)
 
 
 @router.post("/models/{name}/infer", **INFER_DOCUMENTED)
 @router.post("/models/{name}/versions/{version}/infer", **INFER_DOCUMENTED)
-async def infer(request: Request, name: str = NAME, version: str | None = None) -> Response:
+async def infer(request: Request, all_replicas: AllReplicas, name: str = NAME, version: str | None = None) -> Response:
     """The champion's answers to one input tensor; see the model's metadata for its name and shape."""
     replicas.known(name)
     body = await read_body(request)
@@ -139,7 +138,7 @@ async def infer(request: Request, name: str = NAME, version: str | None = None) 
         raise BadRequest("The body must be a JSON object with 'inputs'.")
     wanted = tensors.wanted_outputs(content, OUTPUTS[name])
     inputs = tensors.read_input(content, body[split:], INPUTS[name])
-    answered, labels, answers = await _ask(name, version, inputs)
+    answered, labels, answers = await all_replicas.ask_one(name, "infer", inputs, version)
     outputs = {OUTPUTS[name][0].name: answers, "labels": tensors.label_array(labels, answers)}
     described, binary = tensors.write_outputs(outputs, wanted, OUTPUTS[name])
     reply: dict[str, Any] = {"model_name": name, "model_version": answered, "outputs": described}
@@ -151,24 +150,16 @@ async def infer(request: Request, name: str = NAME, version: str | None = None) 
     return Response(header + binary, headers={HEADER_LENGTH: str(len(header))}, media_type="application/octet-stream")
 
 
-async def _served(name: str, version: str | None) -> dict[str, str]:
+async def _served(all_replicas: AllReplicas, name: str, version: str | None) -> dict[str, str]:
     """What a replica of the model serves. Raises NotFound, Unavailable."""
     replicas.known(name)
     try:
-        served = (await replicas.ask_all(name, "serving"))[0]
+        served = (await all_replicas.ask_all(name, "serving"))[0]
     except Exception as error:
         raise Unavailable(f"{name} does not answer now; try again.") from error
     if version not in (None, served["version"]):
         raise NotFound(f"Version {version[:64]!r} of {name} is not served; version {served['version']} is.")
     return served
-
-
-async def _ask(name: str, version: str | None, inputs: np.ndarray) -> tuple[str, list[str], np.ndarray]:
-    try:
-        return await serve.get_app_handle(name).infer.remote(inputs, version)
-    except RayError as error:
-        raise_refusal(error)
-        raise Unavailable(f"{name} does not answer now; try again.") from error
 
 
 def _header_length(request: Request, total: int) -> int:

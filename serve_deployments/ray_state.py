@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 import grpc
+import psutil
 import ray
 from ray._private import state as ray_tables
 from ray._private.grpc_utils import init_grpc_channel
@@ -25,6 +26,7 @@ from ray.core.generated import (
     node_manager_pb2_grpc,
 )
 from ray.util import placement_group_table
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 GCS_S = 5.0
 # A raylet answers when all its workers have; one that stands still must not hold up the rest.
@@ -98,8 +100,12 @@ class Placement:
 
 @dataclass(frozen=True)
 class State:
-    """The cluster at one moment. ``tasks`` are those of drivers that run, without calls of actors."""
+    """The cluster at one moment. ``tasks`` are those of drivers that run, without calls of actors.
 
+    ``here`` is the id of the node that looked.
+    """
+
+    here: str
     nodes: list[Node]
     processes: list[Process]
     commands: dict[str, str]
@@ -117,6 +123,7 @@ def look() -> State:
     own = ray.get_runtime_context().get_job_id()
     tasks = [task for job in drivers if job["JobID"] != own for task in _tasks(job["JobID"])]
     return State(
+        here=ray.get_runtime_context().get_node_id(),
         nodes=_nodes(nodes),
         processes=[
             *(_driver(job, by_address) for job in drivers),
@@ -142,6 +149,21 @@ def processes_of(*class_names: str) -> list[Process]:
 def is_driven(owner: str) -> bool:
     """Whether the driver of a job of Ray's runs."""
     return any(job["JobID"] == owner and not job["IsDead"] for job in ray_tables.jobs())
+
+
+async def kill(process: Process) -> None:
+    """Kill a process, on its own node. Raises RayError, psutil.Error when it is not there."""
+    there = NodeAffinitySchedulingStrategy(process.node, soft=False)
+    await _kill_here.options(scheduling_strategy=there).remote(process.pid, process.name)
+
+
+@ray.remote(num_cpus=0, max_retries=0)
+def _kill_here(pid: int, class_name: str) -> None:
+    process = psutil.Process(pid)
+    # A pid may have gone to another program since.
+    if not process.cmdline()[0].startswith(f"ray::{class_name}"):
+        raise psutil.NoSuchProcess(pid)
+    process.kill()
 
 
 @lru_cache(maxsize=64)

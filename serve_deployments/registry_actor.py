@@ -11,6 +11,7 @@ import os
 import ray
 
 from models.registry import Move, RegisteredVersion, Registry
+from serve_deployments.replicas import Replicas
 from serve_deployments.swap import Swap
 from settings import get_settings
 from training.ray_session import NAMESPACE, ON_HEAD
@@ -18,17 +19,12 @@ from training.ray_session import NAMESPACE, ON_HEAD
 NAME = "registry"
 
 
-@ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=3)
-class RegistryActor:
-    """``models.registry.Registry`` behind an actor, and the moves of what is served."""
+class RegistryService:
+    """``models.registry.Registry`` for many who ask at once, and the moves of what is served."""
 
-    async def __init__(self) -> None:
-        # A route waits for the answer: seconds, where MLflow would ask a server that is gone for minutes.
-        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-        self._registry = Registry(get_settings())
-        self._swap = Swap(self._registry)
-        if ray.get_runtime_context().was_current_actor_reconstructed:
-            self._following = asyncio.create_task(self._swap.follow_registry())
+    def __init__(self, registry: Registry, replicas: Replicas) -> None:
+        self._registry = registry
+        self._swap = Swap(registry, replicas)
 
     async def versions(self, model: str) -> list[RegisteredVersion]:
         """Every version of a model, newest first."""
@@ -53,6 +49,18 @@ class RegistryActor:
     async def discard(self, model: str, version: str) -> None:
         """See ``Swap.discard``."""
         await self._swap.discard(model, version)
+
+
+@ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=3)
+class RegistryActor(RegistryService):
+    """The one RegistryService of a running app."""
+
+    async def __init__(self) -> None:
+        # A route waits for the answer: seconds, where MLflow would ask a server that is gone for minutes.
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+        super().__init__(Registry(get_settings()), Replicas())
+        if ray.get_runtime_context().was_current_actor_reconstructed:
+            self._following = asyncio.create_task(self._swap.follow_registry())
 
 
 def registry_actor() -> ray.actor.ActorHandle:

@@ -7,16 +7,13 @@ import logging
 from typing import Any
 
 from ray import serve
-from ray.exceptions import RayError
-from ray.serve.exceptions import RayServeException
 
 from serve_deployments.errors import NotFound
+from serve_deployments.remote import as_raised
 from settings import MODEL_NAMES
 
 log = logging.getLogger("ray.serve")
 ASK_S = 3.0
-# What asking raises while a replica is away.
-GONE = (RayError, RayServeException, TimeoutError)
 
 
 def known(model: str) -> str:
@@ -26,32 +23,40 @@ def known(model: str) -> str:
     return model
 
 
-async def ask_all(model: str, method: str, *arguments: Any, seconds: float = ASK_S) -> list[Any]:
-    """What every running replica of a model's root returns from ``method``.
+class Replicas:
+    """The replicas of every model, as Serve runs them."""
 
-    Raises TimeoutError, and RayError or RayServeException when one is gone or the model is not deployed.
-    """
-    response = serve.get_app_handle(model).broadcast(method, *arguments)
-    return await asyncio.wait_for(response.results_async(), seconds)
+    async def ask_all(self, model: str, method: str, *arguments: Any, seconds: float = ASK_S) -> list[Any]:
+        """What every running replica of a model's root returns from ``method``.
 
+        Raises one of ``remote.GONE`` when a replica is gone or the model is not deployed.
+        """
+        response = serve.get_app_handle(model).broadcast(method, *arguments)
+        return await asyncio.wait_for(response.results_async(), seconds)
 
-def counts(model: str) -> dict[str, int]:
-    """How many replicas of a model's root are in which state; empty when it is not deployed."""
-    application = serve.status().applications.get(model)
-    deployment = application.deployments.get(model) if application else None
-    if deployment is None:
-        return {}
-    return {str(getattr(state, "value", state)): count for state, count in deployment.replica_states.items() if count}
+    async def ask_one(self, model: str, method: str, *arguments: Any) -> Any:
+        """What one of them returns from ``method``. Raises what that raises; Unavailable when none answers."""
+        handle = getattr(serve.get_app_handle(model), method)
+        return await as_raised(handle.remote(*arguments), f"{model} does not answer now; try again.")
 
+    def counts(self, model: str) -> dict[str, int]:
+        """How many replicas of a model's root are in which state; empty when it is not deployed."""
+        application = serve.status().applications.get(model)
+        deployment = application.deployments.get(model) if application else None
+        if deployment is None:
+            return {}
+        return {
+            str(getattr(state, "value", state)): count for state, count in deployment.replica_states.items() if count
+        }
 
-async def state(model: str) -> str:
-    """``ready``, or in words what a model is doing."""
-    try:
-        if await ask_all(model, "serving"):
-            return "ready"
-    except Exception:
-        log.info("%s does not answer", model, exc_info=True)
-    return await asyncio.to_thread(_state_in_words, model)
+    async def state(self, model: str) -> str:
+        """``ready``, or in words what a model is doing."""
+        try:
+            if await self.ask_all(model, "serving"):
+                return "ready"
+        except Exception:
+            log.info("%s does not answer", model, exc_info=True)
+        return await asyncio.to_thread(_state_in_words, model)
 
 
 def _state_in_words(model: str) -> str:

@@ -19,9 +19,9 @@ from models import gate, storage
 from models.checkpoint import CheckpointError
 from models.registry import CHAMPION, PREVIOUS, InUse, RegisteredVersion, Registry, UnknownVersion
 from models.storage import StorageError
-from serve_deployments import replicas
 from serve_deployments.errors import Conflict, NotFound, Unavailable
-from serve_deployments.replicas import GONE
+from serve_deployments.remote import GONE
+from serve_deployments.replicas import Replicas
 from settings import MODEL_NAMES
 
 log = logging.getLogger("ray.serve")
@@ -33,8 +33,9 @@ RETRY_S = 0.1
 class Swap:
     """Moves a model's champion in the registry and in all replicas together; one move at a time."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, replicas: Replicas) -> None:
         self._registry = registry
+        self._replicas = replicas
         self._moving = {name: asyncio.Lock() for name in MODEL_NAMES}
 
     async def promote(self, model: str, version: str, reason: str, force: bool) -> None:
@@ -95,7 +96,7 @@ class Swap:
     async def follow_registry(self) -> None:
         """Make running replicas serve the champion: whoever moved the alias may have died before they switched."""
         for model in MODEL_NAMES:
-            if await asyncio.to_thread(replicas.counts, model):
+            if await asyncio.to_thread(self._replicas.counts, model):
                 async with self._moving[model]:
                     await self._switch(await self._resolve(model, CHAMPION))
 
@@ -109,7 +110,7 @@ class Swap:
         deadline = time.monotonic() + PREPARE_S
         while True:
             try:
-                reports = await replicas.ask_all(
+                reports = await self._replicas.ask_all(
                     target.model, "prepare", target.version, target.source, seconds=PREPARE_S
                 )
                 break
@@ -120,7 +121,7 @@ class Swap:
                 await asyncio.sleep(RETRY_S)
         problems = [report for report in reports if report["problem"]]
         if problems:
-            await replicas.ask_all(target.model, "forget_prepared")
+            await self._replicas.ask_all(target.model, "forget_prepared")
             found = "; ".join(f"replica {report['replica']} found: {report['problem']}" for report in problems)
             raise Conflict(
                 f"Version {target.version} of {target.model} was not put into service, version {champion.version} "
@@ -134,9 +135,11 @@ class Swap:
         while time.monotonic() < deadline:
             try:
                 switched = set(
-                    await replicas.ask_all(target.model, "switch", target.version, target.source, seconds=SWITCH_S)
+                    await self._replicas.ask_all(
+                        target.model, "switch", target.version, target.source, seconds=SWITCH_S
+                    )
                 )
-                states = await asyncio.to_thread(replicas.counts, target.model)
+                states = await asyncio.to_thread(self._replicas.counts, target.model)
                 if set(states) == {"RUNNING"} and states["RUNNING"] == len(switched):
                     return
             except GONE:

@@ -7,15 +7,13 @@ import csv
 import io
 from typing import Any
 
-import ray
 from fastapi import APIRouter, Path
 from starlette.responses import Response
 
 from serve_deployments import replicas, schemas
 from serve_deployments.errors import NotFound
-from settings import get_settings
+from serve_deployments.services import CurrentSettings, InAside
 from training import importance
-from training.ray_session import give_way
 from training.studies import SHIPPED, Store, Study, Summary, UnknownStudy
 from training.tune_config import TUNE_SCHEMAS
 
@@ -28,25 +26,29 @@ router = APIRouter(tags=["tuning"])
 
 
 @router.get("/tuning")
-async def listed() -> schemas.Studies:
+async def listed(settings: CurrentSettings) -> schemas.Studies:
     """Every study, newest first, those that came with the program too."""
-    found = await asyncio.to_thread(Store(get_settings()).summaries)
-    return schemas.Studies(studies=[schemas.StudySummary(**_base(study), trials=study.trials) for study in found])
+    store = Store(settings)
+    found = await asyncio.to_thread(store.summaries)
+    return schemas.Studies(
+        studies=[schemas.StudySummary(**_base(study, store), trials=study.trials) for study in found]
+    )
 
 
 @router.get("/tuning/{study}")
-async def study(study: str = STUDY) -> schemas.StudyDetails:
+async def study(settings: CurrentSettings, aside: InAside, study: str = STUDY) -> schemas.StudyDetails:
     """One study with every trial, also while it runs."""
-    found = await asyncio.to_thread(_read, study)
-    shares, note = await _importance(found)
+    store = Store(settings)
+    found = await asyncio.to_thread(_read, store, study)
+    shares, note = await _importance(found, aside)
     told = schemas.Importance(method=importance.METHOD, params=shares) if shares is not None else None
-    return schemas.StudyDetails(**_base(found), trials=found.trials, importance=told, importance_note=note)
+    return schemas.StudyDetails(**_base(found, store), trials=found.trials, importance=told, importance_note=note)
 
 
 @router.get("/tuning/{study}/trials.csv", response_class=Response, responses={200: {"content": {"text/csv": {}}}})
-async def trials_csv(study: str = STUDY) -> Response:
+async def trials_csv(settings: CurrentSettings, study: str = STUDY) -> Response:
     """The trials as a table: parameters, last figures, state and time, a line each."""
-    found = await asyncio.to_thread(_read, study)
+    found = await asyncio.to_thread(_read, Store(settings), study)
     headers = {"Content-Disposition": f'attachment; filename="{found.study}-trials.csv"'}
     return Response(_csv(found), media_type="text/csv", headers=headers)
 
@@ -66,31 +68,29 @@ async def searches(name: str = Path(examples=["breast-cancer"])) -> schemas.Sear
     return schemas.Searches(name=name, searches=offered, tunable=schema.TUNABLE.widest())
 
 
-def _read(study: str) -> Study:
+def _read(store: Store, study: str) -> Study:
     try:
-        return Store(get_settings()).read(study)
+        return store.read(study)
     except UnknownStudy as error:
         raise NotFound(str(error)) from None
 
 
-def _base(found: Study | Summary) -> dict[str, Any]:
+def _base(found: Study | Summary, store: Store) -> dict[str, Any]:
     kept = found.model_dump(include=set(schemas.StudyBase.model_fields))
-    return kept | {"shipped": Store(get_settings()).folder(found.study).parent == SHIPPED}
+    return kept | {"shipped": store.folder(found.study).parent == SHIPPED}
 
 
-async def _importance(found: Study) -> tuple[dict[str, float] | None, str | None]:
+async def _importance(found: Study, aside: InAside) -> tuple[dict[str, float] | None, str | None]:
     """Calculated once for a study that has ended, in a process of its own: a random forest takes seconds."""
     if found.state == "running":
         return None, "It is calculated when the study has ended."
     key = (found.study, len(found.trials))
     if key not in KNOWN:
-        KNOWN[key] = await _calculate.remote(found)
+        KNOWN[key] = await aside.run(_calculate, found)
     return KNOWN[key]
 
 
-@ray.remote(num_cpus=0, max_retries=1)
 def _calculate(found: Study) -> tuple[dict[str, float] | None, str | None]:
-    give_way()
     config = TUNE_SCHEMAS[found.model].model_validate(found.config)
     return importance.importance(found, config.search.space)
 

@@ -7,9 +7,7 @@ import shutil
 from collections.abc import AsyncGenerator
 from pathlib import Path as FilePath
 
-import ray
 from fastapi import APIRouter, Path, Query, Request
-from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from starlette.datastructures import UploadFile
 from starlette.requests import ClientDisconnect
 
@@ -19,10 +17,10 @@ from serve_deployments import replicas, schemas
 from serve_deployments.errors import BadRequest, Invalid, NotFound, TooLarge, UnsupportedMedia
 from serve_deployments.model_routes import resolve
 from serve_deployments.requests import content_type, read_multipart
-from settings import MAX_UPLOAD_BYTES, get_settings
+from serve_deployments.services import CurrentSettings, InAside, Registry
+from settings import MAX_UPLOAD_BYTES
 from training.datasets.batch_pictures import ArchiveTooLarge
 from training.errors import DataError
-from training.ray_session import give_way
 from training.uploads import MAX_FILES, Store, UnknownUpload, Upload
 
 ID = Path(max_length=64, description="the upload's id")
@@ -44,48 +42,47 @@ router = APIRouter(prefix="/uploads", tags=["jobs"], responses=ERRORS)
 
 
 @router.post("", status_code=201, openapi_extra={"requestBody": FORM})
-async def upload(request: Request, model: str = Query(max_length=64, examples=["cifar10"])) -> Upload:
+async def upload(
+    request: Request,
+    registry: Registry,
+    settings: CurrentSettings,
+    aside: InAside,
+    model: str = Query(max_length=64, examples=["cifar10"]),
+) -> Upload:
     """Send parts named `file`: pictures or one ZIP of pictures, or one CSV with the features as columns.
 
     They are checked at once, row by row. The upload is for one `batch_predict` job and is deleted when
     that has ended, or when it was not used for an hour.
     """
-    champion = await resolve(replicas.known(model), CHAMPION)
+    champion = await resolve(registry, replicas.known(model), CHAMPION)
     features = (await asyncio.to_thread(storage.read_metadata, champion.source)).config.get("features", [])
-    store = Store(get_settings())
+    store = Store(settings)
     arrived = store.arrive()
     try:
         names = await _receive(request, arrived)
         # In a process of its own: checking many pictures would keep this one from answering.
-        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-        accepted = _accept.options(scheduling_strategy=here).remote(model, features, arrived, names)
-        return await accepted
+        return await aside.run(store.accept, model, features, arrived, names)
+    except ArchiveTooLarge as error:
+        raise TooLarge(str(error)) from None
     except DataError as error:
-        cause = getattr(error, "cause", error)
-        raise (TooLarge if isinstance(cause, ArchiveTooLarge) else Invalid)(str(cause)) from None
+        raise Invalid(str(error)) from None
     finally:
         shutil.rmtree(arrived, ignore_errors=True)
 
 
 @router.get("/{upload_id}")
-async def look(upload_id: str = ID) -> Upload:
+async def look(settings: CurrentSettings, upload_id: str = ID) -> Upload:
     """What was found in an upload; 404 once it is gone."""
     try:
-        return Store(get_settings()).read(upload_id)
+        return Store(settings).read(upload_id)
     except UnknownUpload as error:
         raise NotFound(str(error)) from None
 
 
 @router.delete("/{upload_id}", status_code=204)
-async def delete(upload_id: str = ID) -> None:
+async def delete(settings: CurrentSettings, upload_id: str = ID) -> None:
     """Delete an upload; nothing happens when it is gone."""
-    await asyncio.to_thread(Store(get_settings()).delete, upload_id)
-
-
-@ray.remote(num_cpus=0, max_retries=0)
-def _accept(model: str, features: list[str], arrived: FilePath, names: list[str]) -> Upload:
-    give_way()
-    return Store(get_settings()).accept(model, features, arrived, names)
+    await asyncio.to_thread(Store(settings).delete, upload_id)
 
 
 async def _receive(request: Request, folder: FilePath) -> list[str]:

@@ -13,14 +13,17 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import psutil
 import ray
 
-from settings import ROOT, get_settings
+from settings import ROOT, Settings, get_settings
 from training import jobs, uploads
 from training.jobs import ENDED, Job, Kind, Store
 from training.progress import REGISTERING
@@ -49,13 +52,18 @@ class NotPossible(Exception):
     """The job is not in a state for that; str() says in which it is."""
 
 
-@ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=3)
-class JobSupervisor:
-    """Queue, processes and history of all jobs."""
+class Supervisor:
+    """Queue, processes and history of all jobs.
 
-    async def __init__(self) -> None:
-        self._store = Store(get_settings())
-        self._uploads = uploads.Store(get_settings())
+    ``session`` names the Ray that jobs run in: those of another one have ended with it. ``launch`` starts
+    the process that runs the job of a folder.
+    """
+
+    def __init__(self, settings: Settings, session: str, launch: Callable[[Path], subprocess.Popen]) -> None:
+        self._store = Store(settings)
+        self._uploads = uploads.Store(settings)
+        self._session = session
+        self._launch = launch
         self._children: dict[str, subprocess.Popen] = {}
         self._stopping_since: dict[str, float] = {}
         self._gone_since: dict[str, float] = {}
@@ -65,7 +73,6 @@ class JobSupervisor:
                 self._ended(job, "interrupted", error="AIR Studio ended while the job ran; it can be resumed.")
             elif job.state not in ENDED:
                 self._open.append(job.id)
-        self._tasks = [asyncio.create_task(self._look_after()), asyncio.create_task(self._sweep_uploads())]
 
     async def submit(self, kind: Kind, model: str, config: dict[str, Any]) -> Job:
         """Queue a job with a validated configuration. Raises QueueFull, UnknownUpload."""
@@ -96,7 +103,7 @@ class JobSupervisor:
         """Stop a job; one that has ended stays as it is. Raises UnknownJob."""
         if self._store.read(job_id).state not in ENDED:
             self._store.ask_to_stop(job_id)
-            self._look()
+            self.look()
         return await self.job(job_id)
 
     async def resume(self, job_id: str) -> Job:
@@ -134,16 +141,17 @@ class JobSupervisor:
         ahead = self._open[: self._open.index(job.id)]
         return 1 + sum(self._store.read(other, all_metrics=False).state == "queued" for other in ahead)
 
-    async def _look_after(self) -> None:
+    async def look_after(self) -> None:
+        """Start, stop and write down the end of jobs, for ever."""
         while True:
             try:
-                self._look()
+                self.look()
             except Exception:
                 # A full disk, say: what cannot be written now is tried again.
                 log.exception("the jobs could not be looked after")
             await asyncio.sleep(LOOK_S)
 
-    def _look(self) -> None:
+    def look(self) -> None:
         """Start what is next, stop what shall stop, write down what has ended."""
         listed = [self._store.read(job_id, all_metrics=False) for job_id in self._open]
         for job in listed:
@@ -157,7 +165,8 @@ class JobSupervisor:
         if waiting and not busy:
             self._start(waiting[0])
 
-    async def _sweep_uploads(self) -> None:
+    async def sweep_uploads(self) -> None:
+        """Delete uploads that nobody has used for an hour, for ever."""
         while True:
             self._uploads.sweep(in_use=self._uploads_in_use())
             await asyncio.sleep(SWEEP_S)
@@ -177,12 +186,12 @@ class JobSupervisor:
                 job.error = f"The job ran longer than {TIMEOUT_S / 3600:g} hours and was stopped."
             job.state = "stopping"
             self._store.write(job)
-            self._stopping_since[job.id] = asyncio.get_running_loop().time()
+            self._stopping_since[job.id] = time.monotonic()
             _signal(process, signal.SIGTERM)
         elif job.state == "stopping":
-            since = self._stopping_since.setdefault(job.id, asyncio.get_running_loop().time())
+            since = self._stopping_since.setdefault(job.id, time.monotonic())
             grace = REGISTER_GRACE_S if job.progress.stage == REGISTERING else STOP_GRACE_S
-            if asyncio.get_running_loop().time() - since > grace:
+            if time.monotonic() - since > grace:
                 _signal(process, signal.SIGKILL)
 
     def _lost(self, job_id: str) -> bool:
@@ -190,33 +199,22 @@ class JobSupervisor:
         process = _process_of(self._store, job_id)
         if process is None:
             return True
-        if read_json(self._store.folder(job_id) / PROCESS).get("session") == _session():
+        if read_json(self._store.folder(job_id) / PROCESS).get("session") == self._session:
             return False
         _signal(process, signal.SIGKILL)
         return True
 
     def _gone_for(self, job_id: str) -> float:
         """Seconds since its process was first seen to be gone."""
-        now = asyncio.get_running_loop().time()
+        now = time.monotonic()
         return now - self._gone_since.setdefault(job_id, now)
 
     def _start(self, job: Job) -> None:
         folder = self._store.folder(job.id)
-        environment = {**os.environ, "RAY_ADDRESS": ray.get_runtime_context().gcs_address, "PYTHONUNBUFFERED": "1"}
-        with (folder / jobs.LOG).open("a") as log:
-            # In a group of its own, so that all of it can be stopped; in the app's session, whose
-            # processes the scheduler weighs against each other by their priority.
-            process = subprocess.Popen(
-                [sys.executable, "-m", "training.job_runner", str(folder)],
-                cwd=ROOT,
-                env=environment,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                process_group=0,
-            )
+        process = self._launch(folder)
         self._children[job.id] = process
         born = psutil.Process(process.pid).create_time()
-        write_json(folder / PROCESS, {"pid": process.pid, "born": born, "session": _session()})
+        write_json(folder / PROCESS, {"pid": process.pid, "born": born, "session": self._session})
         job.state, job.started = "running", datetime.now().astimezone().isoformat()
         self._store.write(job)
 
@@ -261,11 +259,6 @@ class JobSupervisor:
             self._uploads.delete(job.config["upload"])
 
 
-def _session() -> str:
-    """This Ray, as no other that runs, ran or will run is called."""
-    return ray.get_runtime_context().get_session_name()
-
-
 def _process_of(store: Store, job_id: str) -> psutil.Process | None:
     """The process that runs a job, unless it has ended."""
     told = read_json(store.folder(job_id) / PROCESS)
@@ -280,6 +273,31 @@ def _process_of(store: Store, job_id: str) -> psutil.Process | None:
 def _signal(process: psutil.Process, number: int) -> None:
     with suppress(ProcessLookupError):
         os.killpg(process.pid, number)
+
+
+@ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=3)
+class JobSupervisor(Supervisor):
+    """The one Supervisor of a running app."""
+
+    async def __init__(self) -> None:
+        super().__init__(get_settings(), ray.get_runtime_context().get_session_name(), _launch)
+        self._tasks = [asyncio.create_task(self.look_after()), asyncio.create_task(self.sweep_uploads())]
+
+
+def _launch(folder: Path) -> subprocess.Popen:
+    """Start the process that runs a job in this Ray; what it prints goes to its log."""
+    environment = {**os.environ, "RAY_ADDRESS": ray.get_runtime_context().gcs_address, "PYTHONUNBUFFERED": "1"}
+    with (folder / jobs.LOG).open("a") as log:
+        # In a group of its own, so that all of it can be stopped; in the app's session, whose
+        # processes the scheduler weighs against each other by their priority.
+        return subprocess.Popen(
+            [sys.executable, "-m", "training.job_runner", str(folder)],
+            cwd=ROOT,
+            env=environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            process_group=0,
+        )
 
 
 def supervisor() -> ray.actor.ActorHandle:

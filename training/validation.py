@@ -15,7 +15,6 @@ import numpy as np
 from models import catalog, checkpoint, storage
 from settings import Settings
 from training.datasets import breast_cancer, cifar10
-from training.ray_session import give_way
 
 AT_ONCE = 500
 
@@ -66,7 +65,6 @@ def answers(model: str, source: str, settings: Settings) -> np.ndarray:
     kept = settings.air_home / "cache" / f"validation-{version[:16]}-{validation.fingerprint()[:16]}.npy"
     if kept.exists():
         return np.load(kept)
-    give_way()
     loaded = catalog.load_to_serve(folder, settings)
     parts = [
         loaded.predict(validation.inputs(np.arange(start, min(start + AT_ONCE, len(validation.truth)))))

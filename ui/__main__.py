@@ -9,6 +9,7 @@ import argparse
 
 from settings import get_settings
 from ui.blocks import PAGE_OPTIONS, build
+from ui.client import Client
 
 
 def main() -> None:
@@ -18,7 +19,7 @@ def main() -> None:
     parser.add_argument("--api", default=settings.api_url, help="address of the API (default: %(default)s)")
     parser.add_argument("--port", type=int, default=settings.air_port + 10, help="port of the page (%(default)s)")
     options = parser.parse_args()
-    page = build(options.api, public_url=options.api)
+    page = build(Client(options.api), public_url=options.api)
     page.launch(server_name=settings.air_host, server_port=options.port, **PAGE_OPTIONS)
 
 

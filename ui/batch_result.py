@@ -13,13 +13,13 @@ from urllib.parse import quote
 
 import gradio as gr
 
+from ui import clock
 from ui.cards import html, listed, notice, percent, quiet
 from ui.client import IMAGES, ApiError, Client
 from ui.jobs_view import Job, duration, source
 from ui.updates import EVENTS, Sent, updates
 
 PAGE = 50
-RETRY_S = 3
 ALL, ERRORS, UNSURE, WRONG = "all", "errors", "unsure", "wrong"
 ANY = ""
 LOOKED_AT = ["box", "show", "label", "count", "earlier", "later", "table", "retry"]
@@ -228,7 +228,7 @@ def build() -> Fields:
             count = html(html_template='<p role="status">${value}</p>', elem_id="air-batch-count")
             later = gr.Button("Later", size="sm", interactive=False, min_width=90, elem_id="air-batch-later")
         table = html(elem_id="air-batch-table-rows")
-    return Fields(box, show, label, count, earlier, later, table, gr.Timer(RETRY_S, active=False))
+    return Fields(box, show, label, count, earlier, later, table, clock.timer(clock.RETRY, active=False))
 
 
 def wire(api: Client, fields: Fields, result: gr.State) -> None:

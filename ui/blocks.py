@@ -30,13 +30,12 @@ PAGE_OPTIONS: dict[str, Any] = {
 }
 
 
-def build(api_url: str, public_url: str | None = None) -> gr.Blocks:
+def build(api: Client, public_url: str | None = None) -> gr.Blocks:
     """The whole page.
 
-    `api_url` is where this process finds the API. `public_url` is where a person's own machine
-    finds it, shown in copied code; without one it is `/api` of the page's own origin.
+    `public_url` is where a person's own machine finds the API, shown in copied code; without one it is
+    `/api` of the page's own origin.
     """
-    api = Client(api_url)
     with gr.Blocks(
         title="AIR Studio",
         analytics_enabled=False,

@@ -47,11 +47,12 @@ class ApiError(Exception):
 class Client:
     """The routes of the API that the screens need."""
 
-    def __init__(self, api_url: str) -> None:
+    def __init__(self, api_url: str, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        """``transport`` takes the requests to an API that is not reached by a socket, such as one of this process."""
         self.url = api_url.rstrip("/")
         # A proxy from the environment must not stand between this process and the same machine.
         direct = urlsplit(self.url).hostname in LOOPBACK
-        self._http = httpx.AsyncClient(timeout=TIMEOUT, trust_env=not direct)
+        self._http = httpx.AsyncClient(timeout=TIMEOUT, trust_env=not direct, transport=transport)
         self._features: list[dict[str, Any]] = []
         self._evaluations: dict[tuple[str, str], dict[str, Any]] = {}
         self._presets: dict[str, list[dict[str, Any]]] = {}

@@ -12,7 +12,10 @@ from typing import Any
 
 import gradio as gr
 
-FAST_S, SLOW_S = 2, 6
+from settings import get_settings
+
+# In times of AIR_REFRESH_S.
+FAST, RETRY, STATE, SLOW = 1.0, 1.5, 2.5, 3.0
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,12 @@ class Clock:
 
 def build() -> Clock:
     """A clock that stands until its screen comes into sight."""
-    return Clock(gr.State(None), gr.Timer(FAST_S, active=False), gr.Timer(SLOW_S, active=False))
+    return Clock(gr.State(None), timer(FAST, active=False), timer(SLOW, active=False))
+
+
+def timer(pace: float, active: bool = True) -> gr.Timer:
+    """A timer that ticks every ``pace`` times AIR_REFRESH_S."""
+    return gr.Timer(pace * get_settings().air_refresh_s, active=active)
 
 
 def run_in_sight(tabs: gr.Tabs, clocks: dict[gr.Tab, Clock]) -> None:

@@ -10,11 +10,11 @@ from typing import Any
 
 import gradio as gr
 
+from ui import clock
 from ui.cards import LIVE, html, listed
 from ui.client import IMAGES, TABLE, ApiError, Client, Headers
 from ui.visitor import headers_of
 
-REFRESH_S = 5
 READ_ONLY = "Read-only demo: ask as much as you like, nothing can be changed"
 NAMES = {IMAGES: "Images", TABLE: "Table"}
 
@@ -71,7 +71,7 @@ def build(api: Client, page: gr.Blocks) -> None:
     with gr.Row(elem_id="air-header", equal_height=True):
         html(TITLE, elem_id="air-what")
         status = html(_lines([("waiting", "Asking the service …")]), elem_id="air-status", html_template=LIVE)
-    timer = gr.Timer(REFRESH_S)
+    timer = clock.timer(clock.STATE)
 
     gr.on(
         [page.load, timer.tick],

@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 import gradio as gr
 
+from ui import clock
 from ui.cards import answered_by, bars, card, code_box, html, listed, notice, percent, png, quiet
 from ui.client import IMAGES, ApiError, Client
 from ui.corrections import Answered, Panel
@@ -25,7 +26,6 @@ from ui.visitor import address_of
 
 EXAMPLES = 12
 SEEDS = 2**32
-RETRY_S = 3
 
 TITLE = "What is in this picture?"
 INTRO = "Give the model a picture, or try one that it has never been trained on."
@@ -198,8 +198,8 @@ def build(api: Client, page: gr.Blocks, public_url: str | None, token: gr.State)
             corrections.build_under_answer()
             code = code_box()
     question, labels = gr.State(None), gr.State([])
-    filling = gr.Timer(RETRY_S)
-    retry = gr.Timer(RETRY_S, active=False)
+    filling = clock.timer(clock.RETRY)
+    retry = clock.timer(clock.RETRY, active=False)
 
     filled = [heading, labels, examples, others, filling]
     gr.on([page.load, filling.tick, others.click], screen.fill, None, filled, **EVENTS)

@@ -12,6 +12,7 @@ from typing import Any
 
 import gradio as gr
 
+from ui import clock
 from ui.cards import answered_by, card, code_box, html, listed, notice, percent, quiet
 from ui.client import TABLE, ApiError, Client
 from ui.pushes import pushes_card
@@ -19,7 +20,6 @@ from ui.snippets import public_api, row_code
 from ui.updates import EVENTS
 from ui.visitor import address_of
 
-RETRY_S = 3
 REAL_ROWS = 2
 SEEDS = 2**32
 GROUPS = {"mean": "Mean values", "error": "Standard errors", "worst": "Worst values (mean of the three largest)"}
@@ -255,8 +255,8 @@ def build(api: Client, page: gr.Blocks, public_url: str | None) -> None:
             pushes = html(elem_id="air-pushes")
             code = code_box()
     real = gr.State(None)
-    filling = gr.Timer(RETRY_S)
-    retry = gr.Timer(RETRY_S, active=False)
+    filling = clock.timer(clock.RETRY)
+    retry = clock.timer(clock.RETRY, active=False)
     answers = [shown, glance, figures, pushes, code, retry]
 
     everything = [waiting, form, filling, *answers, *fields]

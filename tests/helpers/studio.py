@@ -1,0 +1,213 @@
+"""The whole app in this process, without Ray: the real routes, registry, models and page; no job runs by itself.
+
+    with Studio(home).client() as api:          # a Starlette TestClient
+        api.get("/models")
+    with Studio(home, page=True).served() as url:    # over a socket, for a browser or a client of others
+        ...
+
+Replicas are objects, jobs are processes that sleep while the test writes what a job would write
+(``tests.helpers.played``), and Ray's state is what the test says it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import httpx
+import uvicorn
+from starlette.requests import Request
+from starlette.testclient import TestClient
+from starlette.types import Receive, Scope, Send
+
+from models.registry import Registry
+from serve_deployments import control, ray_state, services
+from serve_deployments.breast_cancer import TableApp
+from serve_deployments.cifar10 import ImageApp
+from serve_deployments.model_app import AppContext, ModelApp, VersionShelf
+from serve_deployments.registry_actor import RegistryService
+from serve_deployments.replicas import ASK_S, Replicas
+from settings import MODEL_NAMES, Settings
+from training.supervisor import Supervisor
+
+HERE = "this-node"
+REPLICAS = {"cifar10": (ImageApp, "serve_deployments.cifar10", 2)} | {
+    "breast-cancer": (TableApp, "serve_deployments.breast_cancer", 1)
+}
+
+
+class LocalReplicas(Replicas):
+    """Applications of this process in the place of Serve's replicas; ``states`` says of a model that it is away."""
+
+    def __init__(self) -> None:
+        self.apps: dict[str, list[ModelApp]] = {name: [] for name in MODEL_NAMES}
+        self.states: dict[str, str] = {}
+        self._turn = count()
+
+    async def ask_all(self, model: str, method: str, *arguments: Any, seconds: float = ASK_S) -> list[Any]:
+        if model in self.states:
+            raise TimeoutError
+        asked = (_awaited(getattr(app, method)(*arguments)) for app in self.apps[model])
+        return list(await asyncio.wait_for(asyncio.gather(*asked), seconds))
+
+    async def ask_one(self, model: str, method: str, *arguments: Any) -> Any:
+        return await getattr(self.next(model), method)(*arguments)
+
+    def counts(self, model: str) -> dict[str, int]:
+        return {"RUNNING": len(self.apps[model])}
+
+    async def state(self, model: str) -> str:
+        return self.states.get(model, "ready")
+
+    def next(self, model: str) -> ModelApp:
+        """Each replica in turn."""
+        apps = self.apps[model]
+        return apps[next(self._turn) % len(apps)]
+
+
+def _given(part: Any) -> Any:
+    return part
+
+
+async def _awaited(answer: Any) -> Any:
+    return await answer if inspect.isawaitable(answer) else answer
+
+
+class RayAsSet:
+    """What ``serve_deployments.ray_state`` tells, as a test sets it; ``killed`` are the pids that were killed."""
+
+    def __init__(self) -> None:
+        store = ray_state.ObjectStore(total=1024 * 1024**2, used=5 * 1024**2, spilled=0, restored=0)
+        self.nodes = [ray_state.Node(HERE, "127.0.0.1", "here", True, 8.0, 0.5, store)]
+        self.processes: list[ray_state.Process] = []
+        self.placements: list[ray_state.Placement] = []
+        self.commands: dict[str, str] = {}
+        self.tasks: dict[str, int] = {}
+        self.killed: list[int] = []
+        self.on_kill: Callable[[ray_state.Process], None] = lambda process: None
+
+    def look(self) -> ray_state.State:
+        actors = {"alive": sum(process.kind == "actor" for process in self.processes)}
+        return ray_state.State(
+            HERE, self.nodes, list(self.processes), self.commands, actors, self.tasks, self.placements
+        )
+
+    def processes_of(self, *class_names: str) -> list[ray_state.Process]:
+        return [process for process in self.processes if process.name in class_names]
+
+    def is_driven(self, owner: str) -> bool:
+        return owner in self.commands
+
+    async def kill(self, process: ray_state.Process) -> None:
+        self.processes.remove(process)
+        self.killed.append(process.pid)
+        self.on_kill(process)
+
+
+class InThread:
+    """Runs in a thread of this process what a running app gives a process of its own."""
+
+    async def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        return await asyncio.to_thread(function, *arguments)
+
+
+class Studio:
+    """An ASGI application with the whole app of an AIR_HOME; further settings by name."""
+
+    def __init__(self, home: Path, page: bool = False, **settings: Any) -> None:
+        self.settings = Settings(air_home=home, air_tmp=home / "tmp", **settings)
+        self.home = self.settings.air_home
+        self.replicas, self.ray = LocalReplicas(), RayAsSet()
+        self.registry = RegistryService(Registry(self.settings), self.replicas)
+        self.launched: list[subprocess.Popen] = []
+        self.jobs = Supervisor(self.settings, "this session", self._launch)
+        self.api = control.build_api(self.settings)
+        for part, own in {
+            services.current_settings: self.settings,
+            services.registry: self.registry,
+            services.jobs: self.jobs,
+            services.replicas: self.replicas,
+            services.cluster: self.ray,
+            services.aside: InThread(),
+        }.items():
+            self.api.dependency_overrides[part] = partial(_given, own)
+        self._page = self._build_page() if page else None
+        self._tasks: list[asyncio.Task] = []
+
+    def _build_page(self) -> Any:
+        from app import build_page
+
+        return build_page(self.settings, httpx.ASGITransport(self))
+
+    async def _start(self) -> None:
+        for name, (kind, module, number) in REPLICAS.items():
+            shelf = VersionShelf(module, self.settings)
+            for i in range(number):
+                context = AppContext(self.settings, self.registry, shelf, f"{name}-{i}", HERE)
+                app = kind(context)
+                await app.start()
+                self.replicas.apps[name].append(app)
+        self._tasks = [asyncio.create_task(self.jobs.look_after())]
+
+    async def _stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        for process in self.launched:
+            process.kill()
+            process.wait()
+
+    def _launch(self, _: Path) -> subprocess.Popen:
+        """In the place of a job's process: it does nothing until it is ended."""
+        self.launched.append(subprocess.Popen(["sleep", "3600"], process_group=0))
+        return self.launched[-1]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+            return
+        path: str = scope["path"]
+        model = next((name for name in MODEL_NAMES if path.startswith(f"/api/{name}")), None)
+        if model is not None:
+            response = await self.replicas.next(model)(Request(scope, receive))
+            await response(scope, receive, send)
+        elif path.startswith("/api") or self._page is None:
+            await self.api(scope | {"root_path": "/api"}, receive, send)
+        else:
+            await self._page(scope, receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        """As long as somebody serves this application."""
+        await receive()
+        await self._start()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self._stop()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    def client(self) -> TestClient:
+        """A client of the API, without a socket; use it as a context."""
+        return TestClient(self, base_url="http://localhost:7860/api", raise_server_exceptions=False)
+
+    @contextmanager
+    def served(self) -> Iterator[str]:
+        """On a free port of loopback; yields the address."""
+        server = uvicorn.Server(uvicorn.Config(self, host="127.0.0.1", port=0, log_level="warning", lifespan="on"))
+        thread = threading.Thread(target=server.run, daemon=True)
+        thread.start()
+        while not server.started:
+            assert thread.is_alive(), "the studio did not start"
+            time.sleep(0.02)
+        try:
+            yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
