@@ -1,50 +1,45 @@
-"""What the tests share: one running app, one Ray, one browser, one small data set."""
+"""What the tests of several rooms share: markers by folder, one small data set, Chromium.
+
+unit/      nothing                                contract/  the API in the test's process
+ui/        the page on that API, in Chromium      ray/       one Ray
+app/       one running app                        proof/     kills, floods, clouds, minutes
+"""
 
 from __future__ import annotations
 
-import base64
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-import httpx
 import numpy as np
 import pytest
-import requests
 from PIL import Image
-from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from settings import Settings
-from tests.helpers import versions
 from tests.helpers.install_browser import system_browser
-from tests.helpers.running_app import RunningApp
+from tests.helpers.screens import BROWSER_FLAGS, DESKTOP, WAIT_MS, Complaints
 from training.datasets.cifar10 import LABELS
 
-ADMIN_TOKEN = "a-token-for-tests"
-DESKTOP = {"width": 1280, "height": 900}
-WAIT_MS = 40_000
-BROWSER_FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+HERE = Path(__file__).parent
+ROOMS = ("unit", "contract", "ui", "ray", "app", "proof")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A marker a room: ``-m "unit or contract"``."""
+    for room in ROOMS:
+        config.addinivalue_line("markers", f"{room}: tests in tests/{room}")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that need an app run last, and each app's together: training has the machine for itself until then."""
+    """The cheapest room first; each test is marked with its own."""
 
-    def when(item: pytest.Item) -> int:
-        names = set(getattr(item, "fixturenames", ()))
-        return 2 if "public_app" in names else 1 if {"app", "app_url"} & names else 0
+    def room(item: pytest.Item) -> str:
+        return item.path.relative_to(HERE).parts[0]
 
-    items.sort(key=when)
+    items.sort(key=lambda item: ROOMS.index(room(item)))
+    for item in items:
+        item.add_marker(room(item))
 
 
 @pytest.fixture(scope="session")
@@ -64,89 +59,11 @@ def small_cifar10(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def real_cifar10() -> Path:
-    """The real CIFAR-10; a test that needs it is skipped where there is none."""
+    """The real CIFAR-10; only the proofs ask for it."""
     folder = os.environ.get("CIFAR10_DIR")
     if not folder:
         pytest.skip("CIFAR10_DIR is not set: the real CIFAR-10 images are not on this machine")
     return Path(folder)
-
-
-@pytest.fixture(scope="module")
-def training_settings(tmp_path_factory: pytest.TempPathFactory, small_cifar10: Path) -> Iterator[Settings]:
-    """Settings of an AIR_HOME of its own, with a Ray of its own that ends with the module."""
-    import ray
-
-    from training import ray_session
-
-    settings = Settings(air_home=tmp_path_factory.mktemp("home"), cifar10_dir=small_cifar10)
-    ray_session.connect(settings)
-    yield settings
-    ray.shutdown()
-
-
-@pytest.fixture(scope="session")
-def start_app() -> Iterator[Callable[[RunningApp], RunningApp]]:
-    """Starts an app that tests share, after the one before has ended: beside each other both would be slow."""
-    with ExitStack() as running:
-
-        def start(app: RunningApp) -> RunningApp:
-            running.close()
-            running.callback(app.stop)
-            return app.start()
-
-        yield start
-
-
-@pytest.fixture(scope="session")
-def app(
-    tmp_path_factory: pytest.TempPathFactory, small_cifar10: Path, start_app: Callable[[RunningApp], RunningApp]
-) -> RunningApp:
-    """The real app with both shipped models, until ``public_app`` is asked for."""
-    home = tmp_path_factory.mktemp("app") / "home"
-    return start_app(RunningApp(home, CIFAR10_DIR=os.environ.get("CIFAR10_DIR") or str(small_cifar10)))
-
-
-@pytest.fixture(scope="session")
-def public_app(
-    tmp_path_factory: pytest.TempPathFactory, small_cifar10: Path, start_app: Callable[[RunningApp], RunningApp]
-) -> RunningApp:
-    """A second app, in public mode with an admin, for tests that change what is served or break something.
-
-    Version 2 of its image model says the next class for each picture.
-    """
-    home = tmp_path_factory.mktemp("public") / "home"
-    versions.add_shifted(home)
-    return start_app(RunningApp(home, AIR_MODE="public", AIR_ADMIN_TOKEN=ADMIN_TOKEN, CIFAR10_DIR=str(small_cifar10)))
-
-
-@pytest.fixture(scope="session")
-def admin(public_app: RunningApp) -> requests.Session:
-    """A client of ``public_app`` that shows the admin's token."""
-    session = requests.Session()
-    session.headers["Authorization"] = f"Bearer {ADMIN_TOKEN}"
-    return session
-
-
-@pytest.fixture
-def jobs(public_app: RunningApp, admin: requests.Session) -> Iterator[str]:
-    """The job routes of ``public_app``; whatever a test leaves running is stopped."""
-    url = f"{public_app.url}/api/jobs"
-    yield url
-    for job in admin.get(url).json()["jobs"]:
-        if job["state"] in ("queued", "running"):
-            admin.post(f"{url}/{job['id']}/cancel")
-
-
-@pytest.fixture(scope="session")
-def app_url(app: RunningApp) -> str:
-    """Where the running app answers."""
-    return app.url
-
-
-@pytest.fixture(scope="session")
-def api(app_url: str) -> str:
-    """Where the running app's API answers."""
-    return f"{app_url}/api"
 
 
 @pytest.fixture(scope="session")
@@ -161,7 +78,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
-    """Opens pages, each in a browser session of its own; at the end tells of console errors and of foreign requests.
+    """Opens pages, each in a browser session of its own; at the end fails on console errors and foreign requests.
 
     Without motion: drawn without a GPU, it takes half a machine, and axe finds colours that are on their way.
     """
@@ -181,65 +98,4 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
     yield open_
     for context in contexts:
         context.close()
-    assert complaints.told == []
-
-
-class Complaints:
-    """What pages complained of, and requests that they sent to another host than their own.
-
-    A page that is being left has its requests cut off, by the browser or, just before, by Gradio itself
-    (`Client.close`), which it complains of; that is not told.
-    """
-
-    def __init__(self) -> None:
-        self.told: list[str] = []
-        self._left: set[Page] = set()
-
-    def watch(self, page: Page, url: str) -> None:
-        """Listen to a page that belongs to ``url``."""
-        page.on("console", lambda line: self._add(page, line.text) if line.type == "error" else None)
-        page.on("pageerror", lambda error: self._add(page, str(error)))
-        page.on("request", lambda request: self._sent(page, request, url))
-        page.on("framenavigated", lambda frame: self._left.discard(page) if frame == page.main_frame else None)
-
-    def _add(self, page: Page, text: str) -> None:
-        if text.startswith("AbortError") and ".close " in text:
-            self._left.add(page)
-        if page not in self._left:
-            self.told.append(text)
-
-    def _sent(self, page: Page, request: Request, url: str) -> None:
-        if request.is_navigation_request() and request.frame == page.main_frame:
-            self._left.add(page)
-        parts = urlsplit(request.url)
-        if parts.scheme in ("http", "https", "ws", "wss") and parts.netloc != urlsplit(url).netloc:
-            self.told.append(f"request to another host: {request.url}")
-
-
-@pytest.fixture(scope="module")
-def http(app_url: str) -> Iterator[httpx.Client]:
-    """A client of the running app's API."""
-    with httpx.Client(base_url=f"{app_url}/api", timeout=60, trust_env=False) as client:
-        yield client
-
-
-@pytest.fixture
-def images(open_page: Callable[..., Page], app_url: str) -> Page:
-    """The Images screen with its examples."""
-    page = open_page(app_url)
-    page.locator(".air-gallery button").first.wait_for()
-    return page
-
-
-@pytest.fixture
-def example(http: httpx.Client) -> dict[str, Any]:
-    """A validation picture with its true label."""
-    return http.get("/models/cifar10/examples", params={"n": 1}).json()["examples"][0]
-
-
-@pytest.fixture
-def picture(example: dict[str, Any], tmp_path: Path) -> Path:
-    """The same as a file with an awkward name."""
-    path = tmp_path / 'Émile\'s "cat" {0} 😀.png'
-    path.write_bytes(base64.b64decode(example["image"]))
-    return path
+    assert complaints.found == []

@@ -1,18 +1,19 @@
-"""``POST /api/breast-cancer/predict`` over real HTTP: exact answers, every refusal."""
+"""``POST /api/breast-cancer/predict`` in this process: exact answers, every refusal."""
 
 from __future__ import annotations
 
 import math
 
+import httpx
 import numpy as np
 import pytest
-import requests
 from sklearn.metrics import roc_auc_score
 
 from models import catalog
 from settings import ROOT
 from training.datasets import breast_cancer as dataset
 
+URL = "/breast-cancer/predict"
 JSON = {"Content-Type": "application/json"}
 TABLE = dataset.read_shipped()
 
@@ -28,14 +29,9 @@ def _changed(**changes: object) -> dict[str, object]:
     return row
 
 
-@pytest.fixture(scope="module")
-def url(api: str) -> str:
-    return f"{api}/breast-cancer/predict"
-
-
-def test_all_rows_get_the_models_own_answers(url: str) -> None:
+def test_all_rows_get_the_models_own_answers(api: httpx.Client) -> None:
     rows = [_row(i) for i in range(len(TABLE.matrix))]
-    body = requests.post(url, json=rows).json()
+    body = api.post(URL, json=rows).json()
     expected = catalog.load(ROOT / "models" / "pretrained" / "breast-cancer").predict(TABLE.matrix)
     answers = np.array([p["probability_malignant"] for p in body["predictions"]])
     assert np.abs(answers - expected).max() < 1e-6
@@ -43,38 +39,38 @@ def test_all_rows_get_the_models_own_answers(url: str) -> None:
     assert roc_auc_score(TABLE.malignant, answers) >= 0.99
 
 
-def test_noisy_rows_are_still_told_apart(url: str) -> None:
+def test_noisy_rows_are_still_told_apart(api: httpx.Client) -> None:
     noise = np.random.default_rng(5).normal(1, 0.05, TABLE.matrix.shape)
     rows = [dict(zip(TABLE.features, map(float, values), strict=True)) for values in TABLE.matrix * noise]
-    answers = [p["probability_malignant"] for p in requests.post(url, json=rows).json()["predictions"]]
+    answers = [p["probability_malignant"] for p in api.post(URL, json=rows).json()["predictions"]]
     assert roc_auc_score(TABLE.malignant, answers) >= 0.99
 
 
-def test_one_object_is_one_row_whatever_the_order_of_keys(url: str) -> None:
-    straight = requests.post(url, json=_row()).json()
-    backwards = requests.post(url, json=dict(reversed(_row().items()))).json()
+def test_one_object_is_one_row_whatever_the_order_of_keys(api: httpx.Client) -> None:
+    straight = api.post(URL, json=_row()).json()
+    backwards = api.post(URL, json=dict(reversed(_row().items()))).json()
     assert len(straight["predictions"]) == 1
     assert straight["predictions"] == backwards["predictions"]
     assert straight["model"] == {"name": "breast-cancer", "version": "1"}
     assert straight["predictions"][0]["label"] == "malignant"
 
 
-def test_contributions_sum_to_the_logit_of_the_probability(url: str) -> None:
+def test_contributions_sum_to_the_logit_of_the_probability(api: httpx.Client) -> None:
     rows = [_row(i) for i in range(0, 569, 10)]
-    for prediction in requests.post(f"{url}?explain=true", json=rows).json()["predictions"]:
+    for prediction in api.post(f"{URL}?explain=true", json=rows).json()["predictions"]:
         assert set(prediction["contributions"]) == {*TABLE.features, "bias"}
         p = prediction["probability_malignant"]
         assert sum(prediction["contributions"].values()) == pytest.approx(math.log(p / (1 - p)), abs=1e-5)
 
 
-def test_value_outside_the_training_range_is_named(url: str) -> None:
-    prediction = requests.post(url, json=_changed(**{"mean radius": 99.0, "worst area": 1.0})).json()["predictions"][0]
+def test_value_outside_the_training_range_is_named(api: httpx.Client) -> None:
+    prediction = api.post(URL, json=_changed(**{"mean radius": 99.0, "worst area": 1.0})).json()["predictions"][0]
     assert prediction["out_of_range"] == ["mean radius", "worst area"]
 
 
-def test_ten_thousand_rows_are_taken(url: str) -> None:
+def test_ten_thousand_rows_are_taken(api: httpx.Client) -> None:
     rows = [_row(i % 569) for i in range(10_000)]
-    predictions = requests.post(url, json=rows).json()["predictions"]
+    predictions = api.post(URL, json=rows).json()["predictions"]
     assert len(predictions) == 10_000
     assert predictions[569] == predictions[0]
 
@@ -97,8 +93,8 @@ def test_ten_thousand_rows_are_taken(url: str) -> None:
         ({}, 422, "is missing"),
     ],
 )
-def test_wrong_row_is_named(url: str, content: object, status: int, sentence: str) -> None:
-    reply = requests.post(url, json=content)
+def test_wrong_row_is_named(api: httpx.Client, content: object, status: int, sentence: str) -> None:
+    reply = api.post(URL, json=content)
     assert reply.status_code == status
     assert sentence in reply.json()["error"]["message"]
 
@@ -117,13 +113,13 @@ def test_wrong_row_is_named(url: str, content: object, status: int, sentence: st
     ],
     ids=["empty", "cut", "nan", "infinity", "csv", "deep", "large", "many rows"],
 )
-def test_wrong_body_is_named(url: str, body: bytes, headers: dict, status: int, sentence: str) -> None:
-    reply = requests.post(url, data=body, headers=headers)
+def test_wrong_body_is_named(api: httpx.Client, body: bytes, headers: dict, status: int, sentence: str) -> None:
+    reply = api.post(URL, content=body, headers=headers)
     assert reply.status_code == status
     assert sentence in reply.json()["error"]["message"]
 
 
-def test_image_options_are_not_options_of_rows(url: str) -> None:
-    reply = requests.post(f"{url}?top_k=3", json=_row())
+def test_image_options_are_not_options_of_rows(api: httpx.Client) -> None:
+    reply = api.post(f"{URL}?top_k=3", json=_row())
     assert reply.status_code == 422
     assert "'top_k'" in reply.json()["error"]["message"]

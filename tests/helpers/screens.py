@@ -6,13 +6,24 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Request, expect
 
-from tests.conftest import ADMIN_TOKEN
-
+ADMIN_TOKEN = "a-token-for-tests"
+DESKTOP = {"width": 1280, "height": 900}
+WAIT_MS = 40_000
+BROWSER_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 PHONE = {"width": 390, "height": 844}
 DONE_MS = 120_000
 IMAGE_ANSWER, TABLE_ANSWER = "#air-image-answer", "#air-table-answer"
@@ -116,3 +127,35 @@ def assert_fits(page: Page) -> None:
         }).map(element => element.outerHTML.slice(0, 120))"""
     )
     assert outside == []
+
+
+class Complaints:
+    """What pages complained of, and requests that they sent to another host than their own.
+
+    A page that is being left has its requests cut off, by the browser or, just before, by Gradio itself
+    (`Client.close`), which it complains of; that does not count.
+    """
+
+    def __init__(self) -> None:
+        self.found: list[str] = []
+        self._left: set[Page] = set()
+
+    def watch(self, page: Page, url: str) -> None:
+        """Listen to a page that belongs to ``url``."""
+        page.on("console", lambda line: self._add(page, line.text) if line.type == "error" else None)
+        page.on("pageerror", lambda error: self._add(page, str(error)))
+        page.on("request", lambda request: self._sent(page, request, url))
+        page.on("framenavigated", lambda frame: self._left.discard(page) if frame == page.main_frame else None)
+
+    def _add(self, page: Page, text: str) -> None:
+        if text.startswith("AbortError") and ".close " in text:
+            self._left.add(page)
+        if page not in self._left:
+            self.found.append(text)
+
+    def _sent(self, page: Page, request: Request, url: str) -> None:
+        if request.is_navigation_request() and request.frame == page.main_frame:
+            self._left.add(page)
+        parts = urlsplit(request.url)
+        if parts.scheme in ("http", "https", "ws", "wss") and parts.netloc != urlsplit(url).netloc:
+            self.found.append(f"request to another host: {request.url}")

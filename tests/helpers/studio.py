@@ -1,9 +1,8 @@
 """The whole app in this process, without Ray: the real routes, registry, models and page; no job runs by itself.
 
-    with Studio(home).client() as api:          # a Starlette TestClient
-        api.get("/models")
-    with Studio(home, page=True).served() as url:    # over a socket, for a browser or a client of others
-        ...
+    with Studio(home, page=True) as studio:
+        studio.client().get("/models")      # without a socket
+        page.goto(studio.url)               # over one, for a browser or a client of others
 
 Replicas are objects, jobs are processes that sleep while the test writes what a job would write
 (``tests.helpers.played``), and Ray's state is what the test says it is.
@@ -16,8 +15,7 @@ import inspect
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -26,7 +24,6 @@ from typing import Any
 import httpx
 import uvicorn
 from starlette.requests import Request
-from starlette.testclient import TestClient
 from starlette.types import Receive, Scope, Send
 
 from models.registry import Registry
@@ -141,29 +138,41 @@ class Studio:
         }.items():
             self.api.dependency_overrides[part] = partial(_given, own)
         self._page = self._build_page() if page else None
-        self._tasks: list[asyncio.Task] = []
+        config = uvicorn.Config(self, host="127.0.0.1", port=0, log_level="warning", lifespan="off")
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._live()), daemon=True)
+
+    def __enter__(self) -> Studio:
+        self._thread.start()
+        while not self._server.started:
+            assert self._thread.is_alive(), "the studio did not start"
+            time.sleep(0.01)
+        self.url = f"http://127.0.0.1:{self._server.servers[0].sockets[0].getsockname()[1]}"
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.should_exit = True
+        self._thread.join()
+        for process in self.launched:
+            process.kill()
+            process.wait()
+
+    async def _live(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        for name, (kind, module, number) in REPLICAS.items():
+            shelf = VersionShelf(module, self.settings)
+            for i in range(number):
+                app = kind(AppContext(self.settings, self.registry, shelf, f"{name}-{i}", HERE))
+                await app.start()
+                self.replicas.apps[name].append(app)
+        looking = asyncio.create_task(self.jobs.look_after())
+        await self._server.serve()
+        looking.cancel()
 
     def _build_page(self) -> Any:
         from app import build_page
 
         return build_page(self.settings, httpx.ASGITransport(self))
-
-    async def _start(self) -> None:
-        for name, (kind, module, number) in REPLICAS.items():
-            shelf = VersionShelf(module, self.settings)
-            for i in range(number):
-                context = AppContext(self.settings, self.registry, shelf, f"{name}-{i}", HERE)
-                app = kind(context)
-                await app.start()
-                self.replicas.apps[name].append(app)
-        self._tasks = [asyncio.create_task(self.jobs.look_after())]
-
-    async def _stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        for process in self.launched:
-            process.kill()
-            process.wait()
 
     def _launch(self, _: Path) -> subprocess.Popen:
         """In the place of a job's process: it does nothing until it is ended."""
@@ -171,9 +180,6 @@ class Studio:
         return self.launched[-1]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await self._live(receive, send)
-            return
         path: str = scope["path"]
         model = next((name for name in MODEL_NAMES if path.startswith(f"/api/{name}")), None)
         if model is not None:
@@ -184,30 +190,23 @@ class Studio:
         else:
             await self._page(scope, receive, send)
 
-    async def _live(self, receive: Receive, send: Send) -> None:
-        """As long as somebody serves this application."""
-        await receive()
-        await self._start()
-        await send({"type": "lifespan.startup.complete"})
-        await receive()
-        await self._stop()
-        await send({"type": "lifespan.shutdown.complete"})
+    def client(self, token: str = "") -> httpx.Client:
+        """A client of the API without a socket; with a token it shows that."""
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        return httpx.Client(base_url="http://localhost:7860/api", transport=_Bridge(self), headers=headers)
 
-    def client(self) -> TestClient:
-        """A client of the API, without a socket; use it as a context."""
-        return TestClient(self, base_url="http://localhost:7860/api", raise_server_exceptions=False)
 
-    @contextmanager
-    def served(self) -> Iterator[str]:
-        """On a free port of loopback; yields the address."""
-        server = uvicorn.Server(uvicorn.Config(self, host="127.0.0.1", port=0, log_level="warning", lifespan="on"))
-        thread = threading.Thread(target=server.run, daemon=True)
-        thread.start()
-        while not server.started:
-            assert thread.is_alive(), "the studio did not start"
-            time.sleep(0.02)
-        try:
-            yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-        finally:
-            server.should_exit = True
-            thread.join()
+class _Bridge(httpx.BaseTransport):
+    """Takes requests of any thread to a studio's event loop."""
+
+    def __init__(self, studio: Studio) -> None:
+        self._studio = studio
+        self._asgi = httpx.ASGITransport(studio, raise_app_exceptions=False)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        request.read()
+        return asyncio.run_coroutine_threadsafe(self._ask(request), self._studio.loop).result()
+
+    async def _ask(self, request: httpx.Request) -> httpx.Response:
+        reply = await self._asgi.handle_async_request(request)
+        return httpx.Response(reply.status_code, headers=reply.headers, content=await reply.aread())

@@ -1,0 +1,52 @@
+"""Jobs of a studio that a test plays: it writes what the job's own process would have written."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from tests.helpers.studio import Studio
+from training import jobs
+from training.job_runner import Files
+from training.records import read_json, write_json
+from training.supervisor import PROCESS
+
+WAIT_S = 20
+
+
+class Played(Files):
+    """A job that runs; ``stage``, ``step`` and ``epoch`` are those of ``training.progress.Listener``."""
+
+    def __init__(self, studio: Studio, job_id: str) -> None:
+        """Waits until it is this job's turn."""
+        self.job_id = job_id
+        self._studio = studio
+        folder = studio.home / "jobs" / job_id
+        self._wait(folder, lambda: (folder / PROCESS).exists())
+        super().__init__(folder)
+
+    def succeed(self, result: dict[str, Any]) -> None:
+        """End as a job that has done its work."""
+        self._end({"result": result})
+
+    def fail(self, sentence: str) -> None:
+        """End as a job that could not be done."""
+        self._end({"error": sentence})
+
+    def _end(self, outcome: dict[str, Any]) -> None:
+        write_json(self._folder / jobs.OUTCOME, outcome)
+        self.die()
+
+    def die(self) -> None:
+        """End as a process that was killed, and wait until that is written down."""
+        pid = read_json(self._folder / PROCESS)["pid"]
+        next(process for process in self._studio.launched if process.pid == pid).kill()
+        self._wait(self._folder, lambda: read_json(self._folder / jobs.JOB)["state"] in jobs.ENDED)
+
+    @staticmethod
+    def _wait(folder: Path, true: Any) -> None:
+        deadline = time.monotonic() + WAIT_S
+        while not true():
+            assert time.monotonic() < deadline, list(folder.iterdir())
+            time.sleep(0.02)
