@@ -157,7 +157,8 @@ class Store:
     def log_tail(self, job_id: str, lines: int) -> str:
         """The last lines that the job printed; a progress bar's redrawings count as one line."""
         try:
-            text = (self.folder(job_id) / LOG).read_text(errors="replace")
+            # As bytes: read as text, each redrawing would be a line.
+            text = (self.folder(job_id) / LOG).read_bytes().decode(errors="replace")
         except FileNotFoundError:
             return ""
         drawn = (line.rpartition("\r")[2] for line in text.rstrip("\n").split("\n"))
