@@ -6,9 +6,9 @@ Answers are calculated once for a version and kept in AIR_HOME/cache.
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import dataclass
 from functools import lru_cache
+from uuid import uuid4
 
 import numpy as np
 
@@ -74,7 +74,7 @@ def answers(model: str, source: str, settings: Settings) -> np.ndarray:
     if calculated.ndim == 1:  # the table model says one number, the probability of its first label
         calculated = np.stack([calculated, 1 - calculated], axis=1)
     kept.parent.mkdir(parents=True, exist_ok=True)
-    half = kept.with_suffix(f".{os.getpid()}.npy")
+    half = kept.with_suffix(f".{uuid4().hex}.npy")
     np.save(half, calculated)
     half.replace(kept)
     return calculated
