@@ -125,7 +125,11 @@ def claim(settings: Settings) -> IO[str]:
     settings.tmp.mkdir(parents=True, exist_ok=True)
     settings.tmp.chmod(0o700)
     lock = (settings.tmp / "app.lock").open("w")
-    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        raise
     return lock
 
 
