@@ -13,6 +13,7 @@ from typing import Any
 import gradio as gr
 
 from settings import get_settings
+from ui.updates import UNSEEN
 
 # In times of AIR_REFRESH_S.
 FAST, RETRY, STATE, SLOW = 1.0, 1.5, 2.5, 3.0
@@ -56,7 +57,6 @@ def run_in_sight(tabs: gr.Tabs, clocks: dict[gr.Tab, Clock]) -> None:
     def opened(event: gr.SelectData) -> list[Any]:
         return [gr.update(active=event.value == tab.label) for tab in clocks for _ in range(2)]
 
-    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     for tab, clock in clocks.items():
-        tab.select(lambda: time.time_ns(), None, clock.arrived, **quiet)
-    tabs.select(opened, None, [timer for clock in clocks.values() for timer in (clock.fast, clock.slow)], **quiet)
+        tab.select(lambda: time.time_ns(), None, clock.arrived, **UNSEEN)
+    tabs.select(opened, None, [timer for clock in clocks.values() for timer in (clock.fast, clock.slow)], **UNSEEN)

@@ -13,6 +13,7 @@ import gradio as gr
 from ui import clock
 from ui.cards import LIVE, html, listed
 from ui.client import IMAGES, TABLE, ApiError, Client, Headers
+from ui.updates import UNSEEN
 from ui.visitor import headers_of
 
 READ_ONLY = "Read-only demo: ask as much as you like, nothing can be changed"
@@ -78,7 +79,6 @@ def build(api: Client, page: gr.Blocks) -> None:
         refresh,
         inputs=status,
         outputs=status,
-        show_progress="hidden",
         concurrency_limit=None,
-        api_visibility="private",
+        **UNSEEN,
     )

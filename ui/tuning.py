@@ -31,9 +31,12 @@ trainings (trials), gives up early on those that fall behind, and shows what wor
 is held back from training; the test set is never looked at.</p></div>"""
 WAITING = quiet("The studies appear as soon as the service is up.")
 NONE = {"id": "", "number": 1, "base": 0, "trials": []}
+# The first value may have come before the screen was in sight, and with that this script.
 ON_DRAWING = """\
+const take = () => airStudy.take(props.value && JSON.parse(props.value));
 airStudy.start((name, told) => trigger(name === 'select' ? 'select' : 'input', told));
-watch('value', () => airStudy.take(props.value && JSON.parse(props.value)));"""
+watch('value', take);
+take();"""
 # A mark of the charts as SVG, and what it stands for.
 SHAPES = {
     "dot": ("M4,8a4,4 0 1,0 8,0a4,4 0 1,0 -8,0", "finished"),
