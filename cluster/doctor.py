@@ -20,6 +20,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 MB, GB = 1024**2, 1024**3
 MIN_MEMORY, GOOD_MEMORY = 3 * GB, 6 * GB
 MIN_DISK, PACKAGES = 512 * MB, 9 * GB
+ANSWER_S = 3
 OK, NOTE, WRONG = "ok", "note", "WRONG"
 
 
@@ -126,7 +127,7 @@ def is_free(host, port):
 def answers(port):
     """Whether AIR Studio itself is what listens there."""
     try:
-        with urllib.request.urlopen("http://127.0.0.1:%d/api/access" % port, timeout=3) as reply:
+        with urllib.request.urlopen("http://127.0.0.1:%d/api/access" % port, timeout=ANSWER_S) as reply:
             return "changes" in json.loads(reply.read().decode())
     except (OSError, ValueError, http.client.HTTPException):
         return False

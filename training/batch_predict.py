@@ -30,7 +30,7 @@ from settings import MODEL_NAMES, Settings, SettingsError, get_settings
 from training import publishing, ray_session
 from training.batch_results import CSV, PARQUET
 from training.batch_sources import Source, open_source
-from training.batch_worker import BEGAN, PicturePredictor, RowPredictor
+from training.batch_worker import BEGAN, PicturePredictor, Predictor, RowPredictor
 from training.config import BatchPredict, BatchPredictCommand, from_command_line
 from training.errors import ConfigError, TrainingError, innermost
 from training.progress import Listener
@@ -56,11 +56,18 @@ def predict(
     features = storage.read_metadata(version.source).config.get("features", [])
     with open_source(model, config, features, settings) as source:
         listener.stage("starting the workers")
-        began = time.time()
-        tally = _Tally(source, began, listener)
         batches = _answers(source, version.source, features, config.num_workers)
-        _write(output, (tally.count(batch) for batch in batches))
-        return {"version": version.version, "source": source.name, **tally.result(), "files": [CSV, PARQUET]}
+        return {"version": version.version, **keep(source, batches, output, listener)}
+
+
+def keep(source: Source, batches: Iterator[pa.Table], output: Path, listener: Listener) -> dict[str, Any]:
+    """Write the answers to a source into the folder ``output`` as they come; returns counts, seconds and file names.
+
+    Raises TrainingError; then nothing half-written is left.
+    """
+    tally = _Tally(source, time.time(), listener)
+    _write(output, (tally.count(batch) for batch in batches))
+    return {"source": source.name, **tally.result(), "files": [CSV, PARQUET]}
 
 
 def _version(model: str, wanted: str, settings: Settings) -> RegisteredVersion:
@@ -82,21 +89,22 @@ def _in_small_blocks_in_order(settings: Settings) -> None:
     context.target_max_block_size = settings.air_block_mb * 1024**2
 
 
+def predictor_of(source: Source, model: str, features: list[str]) -> tuple[type[Predictor], tuple[Any, ...], int]:
+    """What answers the inputs of a source: a class, what it is made with, and how many inputs it takes at once."""
+    if features:
+        return RowPredictor, (model,), ROWS_AT_ONCE
+    return PicturePredictor, (model, source.raw, source.root), PICTURES_AT_ONCE
+
+
 def _answers(source: Source, model: str, features: list[str], workers: int) -> Iterator[pa.Table]:
     """The answers to all inputs, in their order. Raises TrainingError."""
     import ray
 
-    arguments: dict[str, Any] = (
-        {"fn": RowPredictor, "fn_constructor_args": (model,), "batch_size": ROWS_AT_ONCE}
-        if features
-        else {
-            "fn": PicturePredictor,
-            "fn_constructor_args": (model, source.raw, source.root),
-            "batch_size": PICTURES_AT_ONCE,
-        }
-    )
+    predictor, arguments, at_once = predictor_of(source, model, features)
     answers = source.data.map_batches(
-        **arguments,
+        predictor,
+        fn_constructor_args=arguments,
+        batch_size=at_once,
         batch_format="pyarrow",
         zero_copy_batch=True,
         compute=ray.data.ActorPoolStrategy(size=workers),

@@ -69,29 +69,39 @@ def open_source(model: str, config: BatchPredict, features: list[str], settings:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _test_rows() -> Source:
-    import ray
-
+def rows_of_test_set() -> pa.Table:
+    """Features and truth of the table model's test set."""
     table = breast_cancer.read_shipped()
     matrix, malignant = table.part("test")
     truth = np.where(malignant, "malignant", "benign")
-    columns = dict(zip(table.features, matrix.T, strict=True))
-    return Source(TEST_SET, ray.data.from_arrow(pa.table({**columns, "truth": truth})), len(matrix))
+    return pa.table({**dict(zip(table.features, matrix.T, strict=True)), "truth": truth})
 
 
-def _test_pictures(settings: Settings) -> Source:
-    import ray
-
+def pictures_of_test_set(settings: Settings) -> tuple[pa.Table, bool]:
+    """Names, bytes and truth of the image model's test set, and whether they are raw. Raises DataError."""
     from training.datasets import cifar10
 
     splits = cifar10.load(settings)
     pictures = splits.test
     truth = np.array(splits.labels)[pictures.labels]
     names = [f"test {number}" for number in range(1, len(pictures) + 1)]
-    table = pa.table({"name": names, "bytes": pictures.stored, "truth": truth})
+    return pa.table({"name": names, "bytes": pictures.stored, "truth": truth}), pictures.raw
+
+
+def _test_rows() -> Source:
+    import ray
+
+    table = rows_of_test_set()
+    return Source(TEST_SET, ray.data.from_arrow(table), len(table))
+
+
+def _test_pictures(settings: Settings) -> Source:
+    import ray
+
+    table, raw = pictures_of_test_set(settings)
     # A block is the work of one actor, and this table would be one.
     blocks = [table.slice(start, BLOCK_ROWS) for start in range(0, len(table), BLOCK_ROWS)]
-    return Source(TEST_SET, ray.data.from_arrow(blocks), len(pictures), pictures.raw)
+    return Source(TEST_SET, ray.data.from_arrow(blocks), len(table), raw)
 
 
 def _rows(source: str, features: list[str], scratch: Path) -> Source:

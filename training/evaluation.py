@@ -1,7 +1,8 @@
 """Figures about a model's answers: accuracy, log loss, AUC, confusion, thresholds, calibration.
 
 Pure functions of probabilities and true labels. Choices are made on validation answers; the
-test figures are computed once for a version and decide nothing.
+test figures are computed once for a version and decide nothing. scikit-learn and SciPy are imported
+late: a training worker, which needs neither, would start a second later.
 """
 
 from __future__ import annotations
@@ -9,8 +10,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize_scalar
-from sklearn.metrics import confusion_matrix, log_loss, roc_auc_score
 
 UNSURE_SHARE = 0.08
 CALIBRATION_BINS = 10
@@ -21,6 +20,8 @@ def multiclass_figures(probabilities: np.ndarray, labels: np.ndarray, names: lis
 
     ``probabilities`` float (n, classes), ``labels`` int (n,).
     """
+    from sklearn.metrics import confusion_matrix
+
     classes = len(names)
     predicted = probabilities.argmax(1)
     confusion = confusion_matrix(labels, predicted, labels=range(classes))
@@ -73,6 +74,8 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
 
     Guo et al., "On Calibration of Modern Neural Networks", arXiv:1706.04599.
     """
+    from scipy.optimize import minimize_scalar
+
     rows = np.arange(len(labels))
 
     def negative_log_likelihood(log_temperature: float) -> float:
@@ -93,6 +96,8 @@ def binary_figures(probability: np.ndarray, positive: np.ndarray, labels: tuple[
 
     ``positive`` bool (n,); ``labels`` names the positive and the negative class, in that order.
     """
+    from sklearn.metrics import confusion_matrix, log_loss, roc_auc_score
+
     called = probability >= 0.5
     matrix = confusion_matrix(~positive, ~called, labels=[False, True])
     return {

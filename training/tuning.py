@@ -42,37 +42,43 @@ def tune(
     listener = listener or Listener()
     listener.stage("reading the data")
     config = config.written_out()
-    now = datetime.now().astimezone()
-    header = Header(
-        study=run_name or new_id(now),
-        model=config.MODEL,
-        state="running",
-        metric=config.search.metric,
-        mode=config.search.mode,
-        step=config.search.step,
-        config=config.model_dump(mode="json"),
-        num_samples=config.search.num_samples,
-        created=now.isoformat(timespec="seconds"),
-    )
+    header = header_of(config, run_name or new_id(datetime.now().astimezone()))
     store = studies.Store(settings)
     begun = _begun(store, header)
     if begun is not None and begun.state == "succeeded":
-        return _outcome(begun)
+        return outcome(begun)
     with recording(store.root, header) as recorder:
         try:
             _run(config, settings, listener, recorder)
         except Exception as error:
             said = str(error) if isinstance(error, TrainingError) else f"The study failed ({type(error).__name__})."
-            _end(recorder, "failed", said)
+            end(recorder, "failed", said)
             raise
         except BaseException:
-            _end(recorder, "stopped")
+            end(recorder, "stopped")
             raise
-        _end(recorder, "succeeded")
-        return _outcome(recorder.study)
+        end(recorder, "succeeded")
+        return outcome(recorder.study)
 
 
-def _outcome(study: studies.Study) -> dict[str, Any]:
+def header_of(config: TuneJob, study: str) -> Header:
+    """What is written down of a study of this id before its first trial; ``config`` is written out."""
+    search = config.search
+    return Header(
+        study=study,
+        model=config.MODEL,
+        state="running",
+        metric=search.metric,
+        mode=search.mode,
+        step=search.step,
+        config=config.model_dump(mode="json"),
+        num_samples=search.num_samples,
+        created=datetime.now().astimezone().isoformat(timespec="seconds"),
+    )
+
+
+def outcome(study: studies.Study) -> dict[str, Any]:
+    """What a study that succeeded has found."""
     return {
         "study": study.study,
         "trials": len(study.trials),
@@ -91,7 +97,8 @@ def _begun(store: studies.Store, header: Header) -> studies.Study | None:
     return known
 
 
-def _end(recorder: Recorder, state: studies.StudyState, error: str | None = None) -> None:
+def end(recorder: Recorder, state: studies.StudyState, error: str | None = None) -> None:
+    """Write down how a study ended; its trials that still run are cut off."""
     for trial in recorder.running():
         recorder.ended(trial, "interrupted", studies.CUT_OFF if error else "the study was stopped")
     recorder.save(state=state, error=error, ended=datetime.now().astimezone().isoformat(timespec="seconds"))
@@ -114,7 +121,7 @@ def _run(config: TuneJob, settings: Settings, listener: Listener, recorder: Reco
             run.tags({"study": study.study, "command": publishing.command_line()})
         listener.stage("tuning")
         with StudyRuns(registry.client, run.run_id, study) as runs:
-            told = _Told(config, recorder, runs, listener)
+            told = Told(config, recorder, runs, listener)
             in_time = searching.search(plan, recorder, told, fitting.run_storage(settings))
         best = recorder.study.best
         if best is None:
@@ -134,7 +141,7 @@ def _why_no_best(recorder: Recorder, config: TuneJob, in_time: bool) -> str:
     return "No trial came to its end."
 
 
-class _Told:
+class Told:
     """Tells the listener, the terminal and MLflow of each trial, and keeps the best so far."""
 
     def __init__(self, config: TuneJob, recorder: Recorder, runs: Any, listener: Listener) -> None:
@@ -259,11 +266,11 @@ def _from_command_line(arguments: list[str]) -> tuple[TuneJob, str | None]:
     raise ConfigError(f"Name a model, {' or '.join(MODEL_NAMES)}, or a study with --resume STUDY; see --help.")
 
 
-def main() -> int:
+def main(arguments: list[str]) -> int:
     """Command line; returns the exit status."""
     study_id = None
     try:
-        config, study_id = _from_command_line(sys.argv[1:])
+        config, study_id = _from_command_line(arguments)
         settings = get_settings()
         study_id = study_id or new_id(datetime.now())
         ray_session.connect(settings)
@@ -286,4 +293,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
