@@ -1,5 +1,7 @@
 # make run    set up, start and open the demo at http://localhost:7860
-# make test   set up and run every test
+# make test   set up and run the tests, some 10 minutes; ARGS go to pytest: make test ARGS="tests/contract -k predict"
+# make proof      what takes longer or breaks things: kills, floods, clouds, the real CIFAR-10
+# make test-all   both
 # make doctor say what is wrong with this machine, and the way out
 # make proof-container   the Dockerfile's steps without a container engine; root, Debian, some 12 GB of disk
 # make proof-cluster     ray up on three machines of namespaces; root, sshd, rsync; some 12 GB of memory
@@ -12,7 +14,7 @@
 PYTHON ?= python3
 VENV_PYTHON := .venv/bin/python
 
-.PHONY: run test doctor lint bench bench-serving bench-batch bench-training bench-gpu bench-tuning mlflow proof-container proof-cluster clean
+.PHONY: run test proof test-all doctor lint bench bench-serving bench-batch bench-training bench-gpu bench-tuning mlflow proof-container proof-cluster clean
 
 run:
 	@$(PYTHON) bootstrap.py
@@ -21,8 +23,17 @@ run:
 test:
 	@$(PYTHON) bootstrap.py --dev
 	@$(VENV_PYTHON) -m tests.helpers.install_browser
+	$(VENV_PYTHON) -m pytest -n 2 $(ARGS)
+
+proof:
+	@$(PYTHON) bootstrap.py --dev
+	@$(VENV_PYTHON) -m tests.helpers.install_browser
 	@$(VENV_PYTHON) -m tests.helpers.install_nginx
-	$(VENV_PYTHON) -m pytest
+	$(VENV_PYTHON) -m pytest $(or $(ARGS),tests/proof)
+
+test-all:
+	@$(MAKE) --no-print-directory test
+	@$(MAKE) --no-print-directory proof
 
 doctor:
 	@$(PYTHON) cluster/doctor.py

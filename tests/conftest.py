@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.helpers.install_browser import system_browser
 from tests.helpers.screens import BROWSER_FLAGS, DESKTOP, WAIT_MS, Complaints
@@ -40,6 +41,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: ROOMS.index(room(item)))
     for item in items:
         item.add_marker(room(item))
+
+
+class RoomScheduling(LoadScopeScheduling):
+    """A room goes to one process: what its tests share is made once."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return nodeid.split("/")[1]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """With ``-n 2``, two rooms at a time."""
+    return RoomScheduling(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,1 @@
+"""Tests of one app that runs as a person starts it."""

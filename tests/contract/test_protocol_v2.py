@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
-import requests
 import tritonclient.http as triton
 from tritonclient.utils import InferenceServerException
 
 from models import catalog, checkpoint
+from tests.helpers.studio import Studio
 from tests.helpers.versions import SHIPPED
 from training.datasets import breast_cancer as table_data
 
 
 @pytest.fixture(scope="module")
-def client(app_url: str) -> Iterator[triton.InferenceServerClient]:
-    client = triton.InferenceServerClient(f"{app_url.removeprefix('http://')}/api")
+def client(studio: Studio) -> Iterator[triton.InferenceServerClient]:
+    """It speaks HTTP of its own, so it asks the studio over a socket."""
+    client = triton.InferenceServerClient(f"{studio.url.removeprefix('http://')}/api")
     yield client
     client.close()
 
@@ -120,15 +122,15 @@ TENSOR = {"name": "rows", "datatype": "FP64", "shape": [1, 30], "data": ROW}
         ([], 400, "JSON object"),
     ],
 )
-def test_wrong_tensor_is_told_what_is_wrong(app_url: str, body: Any, status: int, sentence: str) -> None:
-    reply = requests.post(f"{app_url}/api/v2/models/breast-cancer/infer", json=body)
+def test_wrong_tensor_is_told_what_is_wrong(api: httpx.Client, body: Any, status: int, sentence: str) -> None:
+    reply = api.post("/v2/models/breast-cancer/infer", json=body)
     assert reply.status_code == status, reply.text
     assert sentence in reply.json()["error"]
 
 
 @pytest.mark.parametrize("length", ["-1", "x", "99999999"])
-def test_wrong_header_length_is_told(app_url: str, length: str) -> None:
-    url = f"{app_url}/api/v2/models/breast-cancer/infer"
-    reply = requests.post(url, json={"inputs": [TENSOR]}, headers={"Inference-Header-Content-Length": length})
+def test_wrong_header_length_is_told(api: httpx.Client, length: str) -> None:
+    url = "/v2/models/breast-cancer/infer"
+    reply = api.post(url, json={"inputs": [TENSOR]}, headers={"Inference-Header-Content-Length": length})
     assert reply.status_code == 400
     assert "length in bytes" in reply.json()["error"]

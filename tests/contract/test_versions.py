@@ -2,46 +2,48 @@
 
 from __future__ import annotations
 
-import requests
+import httpx
 
 from settings import ROOT
 from tests.helpers import versions
-from tests.helpers.running_app import RunningApp
+from tests.helpers.studio import Studio
 
 PICTURE = (ROOT / "docs" / "example.png").read_bytes()
 
 
-def test_discarded_version_is_gone_and_what_is_needed_is_kept(public_app: RunningApp, admin: requests.Session) -> None:
-    url = f"{public_app.url}/api/models/cifar10"
-    version = versions.add_shifted(public_app.home, "to-discard")
-    folder = public_app.home / "checkpoints" / "cifar10" / "to-discard"
-    listed = requests.get(url).json()["versions"]
+def test_discarded_version_is_gone_and_what_is_needed_is_kept(
+    public: Studio, anyone: httpx.Client, admin: httpx.Client
+) -> None:
+    url = "/models/cifar10"
+    version = versions.add_shifted(public.home, "to-discard")
+    folder = public.home / "checkpoints" / "cifar10" / "to-discard"
+    listed = anyone.get(url).json()["versions"]
     assert listed[0]["version"] == version
-    assert requests.post(f"{url}/versions/{version}/discard").status_code == 401
+    assert anyone.post(f"{url}/versions/{version}/discard").status_code == 401
     left = admin.post(f"{url}/versions/{version}/discard")
     assert left.status_code == 200, left.text
     assert [item["version"] for item in left.json()["versions"]] == [item["version"] for item in listed[1:]]
     assert not folder.exists()
     assert admin.post(f"{url}/versions/{version}/discard").status_code == 404
     assert admin.post(f"{url}/promote", json={"version": version}).status_code == 404
-    assert requests.post(f"{public_app.url}/api/cifar10/predict?version={version}", data=PICTURE).status_code >= 400
+    assert anyone.post(f"/cifar10/predict?version={version}", content=PICTURE).status_code >= 400
     for alias in ("champion", "previous"):
         named = next((item["version"] for item in listed if alias in item["aliases"]), None)
         if named is not None:
             reply = admin.post(f"{url}/versions/{named}/discard")
             assert reply.status_code == 409, reply.text
-    assert int(versions.add_shifted(public_app.home, "after")) > int(version), "a number was given twice"
+    assert int(versions.add_shifted(public.home, "after")) > int(version), "a number was given twice"
 
 
-def test_differences_are_counted_and_shown_with_their_pictures(public_app: RunningApp) -> None:
+def test_differences_are_counted_and_shown_with_their_pictures(anyone: httpx.Client) -> None:
     """Version 2 says the next class for each picture, so no answer is the same."""
-    url = f"{public_app.url}/api/models/cifar10/versions"
-    found = requests.get(f"{url}/2/differences?against=1&n=10").json()
-    back = requests.get(f"{url}/1/differences?against=2&n=10").json()
+    url = "/models/cifar10/versions"
+    found = anyone.get(f"{url}/2/differences?against=1&n=10").json()
+    back = anyone.get(f"{url}/1/differences?against=2&n=10").json()
     assert (found["version"], found["against"], found["rows"], found["differing"]) == ("2", "1", 40, 40)
     assert (found["better"], found["worse"]) == (back["worse"], back["better"])
     assert len(found["examples"]) == 10
-    labels = requests.get(f"{public_app.url}/api/models/cifar10").json()["labels"]
+    labels = anyone.get("/models/cifar10").json()["labels"]
     for example in found["examples"]:
         ours, theirs = example["answers"]["version"]["label"], example["answers"]["against"]["label"]
         assert labels.index(ours) == (labels.index(theirs) + 1) % 10
@@ -50,20 +52,20 @@ def test_differences_are_counted_and_shown_with_their_pictures(public_app: Runni
         example["label"] in {answer["label"] for answer in example["answers"].values()} for example in found["examples"]
     ]
     assert right == sorted(right, reverse=True), "those that one has right come first"
-    same = requests.get(f"{url}/1/differences?against=1").json()
+    same = anyone.get(f"{url}/1/differences?against=1").json()
     assert (same["differing"], same["examples"]) == (0, [])
-    assert requests.get(f"{url}/99/differences").status_code == 404
+    assert anyone.get(f"{url}/99/differences").status_code == 404
 
 
-def test_rows_of_one_version_do_not_differ_from_themselves(public_app: RunningApp) -> None:
-    found = requests.get(f"{public_app.url}/api/models/breast-cancer/versions/1/differences?against=1").json()
+def test_rows_of_one_version_do_not_differ_from_themselves(anyone: httpx.Client) -> None:
+    found = anyone.get("/models/breast-cancer/versions/1/differences?against=1").json()
     assert (found["rows"], found["differing"]) == (115, 0)
 
 
-def test_comparison_asks_the_version_that_is_named(public_app: RunningApp) -> None:
-    url = f"{public_app.url}/api/cifar10/compare"
+def test_comparison_asks_the_version_that_is_named(anyone: httpx.Client) -> None:
+    url = "/cifar10/compare"
     headers = {"Content-Type": "image/png"}
     for version in ("1", "2"):
-        reply = requests.post(f"{url}?version={version}", data=PICTURE, headers=headers).json()
+        reply = anyone.post(f"{url}?version={version}", content=PICTURE, headers=headers).json()
         assert reply["challenger"]["model"]["version"] == version
-    assert requests.post(f"{url}?version=99", data=PICTURE, headers=headers).status_code == 404
+    assert anyone.post(f"{url}?version=99", content=PICTURE, headers=headers).status_code == 404

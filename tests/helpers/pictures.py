@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import io
+import random
 import struct
 import zlib
 from functools import cache
 
 import numpy as np
+import pyarrow as pa
 from PIL import Image
+
+from training.datasets.cifar10 import Pictures
 
 
 def photo(width: int = 64, height: int = 48, seed: int = 0) -> Image.Image:
@@ -91,3 +95,47 @@ def refused() -> dict[str, bytes]:
         "zeros": b"\0" * 5000,
         "zip": b"PK\x03\x04" + b"\0" * 200,
     }
+
+
+def broken(seed: int) -> bytes:
+    """A picture cut off, with flipped bits, with bytes put in or of mixed parts; or a bomb."""
+    chance = random.Random(seed)
+    whole = list(accepted().values())
+    data = bytearray(chance.choice(whole))
+    manner = seed % 6
+    if manner == 0:
+        return bytes(data[: chance.randrange(len(data))])
+    if manner == 1:
+        for _ in range(chance.randint(1, 40)):
+            data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
+    elif manner == 2:
+        at = chance.randrange(len(data))
+        data[at:at] = chance.randbytes(chance.randint(1, 2_000))
+    elif manner == 3:
+        other = chance.choice(whole)
+        data = data[: chance.randrange(len(data))] + other[chance.randrange(len(other)) :]
+    elif manner == 4:
+        # Sizes stand in the first bytes of every format.
+        for _ in range(8):
+            data[chance.randrange(min(64, len(data)))] = chance.randrange(256)
+    else:
+        return bomb(chance.randint(1, 60_000), chance.randint(1, 60_000))
+    return bytes(data)
+
+
+def striped(seed: int = 0) -> bytes:
+    """A picture unlike any class of the small data set: broad stripes."""
+    pixels = np.zeros((32, 32, 3), dtype=np.uint8)
+    pixels[:, :: 2 + seed % 3] = (250, 250, 30)
+    return encoded(Image.fromarray(pixels), "PNG")
+
+
+def coloured(count: int, distinct: int = 500) -> Pictures:
+    """Stored pictures of one colour and noise each, of which ``distinct`` are different; label i has colour 25 i."""
+    chance = np.random.default_rng(0)
+    stored, labels = [], np.arange(distinct) % 10
+    for label in labels:
+        pixels = np.clip(25 * label + chance.normal(0, 9, (32, 32, 3)), 0, 255).astype(np.uint8)
+        stored.append(encoded(Image.fromarray(pixels), "JPEG"))
+    index = np.arange(count) % distinct
+    return Pictures(pa.array(stored, type=pa.binary()).take(pa.array(index)), labels[index], raw=False)

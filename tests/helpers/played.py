@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 from tests.helpers.studio import Studio
@@ -23,7 +23,7 @@ class Played(Files):
         self.job_id = job_id
         self._studio = studio
         folder = studio.home / "jobs" / job_id
-        self._wait(folder, lambda: (folder / PROCESS).exists())
+        wait_for(lambda: read_json(folder / jobs.JOB)["state"] == "running")
         super().__init__(folder)
 
     def succeed(self, result: dict[str, Any]) -> None:
@@ -42,11 +42,16 @@ class Played(Files):
         """End as a process that was killed, and wait until that is written down."""
         pid = read_json(self._folder / PROCESS)["pid"]
         next(process for process in self._studio.launched if process.pid == pid).kill()
-        self._wait(self._folder, lambda: read_json(self._folder / jobs.JOB)["state"] in jobs.ENDED)
+        self.wait_until_ended()
 
-    @staticmethod
-    def _wait(folder: Path, true: Any) -> None:
-        deadline = time.monotonic() + WAIT_S
-        while not true():
-            assert time.monotonic() < deadline, list(folder.iterdir())
-            time.sleep(0.02)
+    def wait_until_ended(self) -> None:
+        """Return when its end is written down."""
+        wait_for(lambda: read_json(self._folder / jobs.JOB)["state"] in jobs.ENDED)
+
+
+def wait_for(true: Callable[[], bool]) -> None:
+    """Return when something is true."""
+    deadline = time.monotonic() + WAIT_S
+    while not true():
+        assert time.monotonic() < deadline, "it did not come true"
+        time.sleep(0.02)

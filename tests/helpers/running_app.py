@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -11,6 +12,7 @@ import time
 from pathlib import Path
 
 import psutil
+import requests
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 START_TIMEOUT_S = 180
@@ -19,7 +21,8 @@ STOP_TIMEOUT_S = 60
 
 def free_port() -> int:
     """A port with five free ones behind it."""
-    for port in range(17860, 20000, 10):
+    # By chance, for another run of tests may look for one at the same time; Ray's own workers have those below.
+    for port in random.sample(range(20000, 29000, 10), 100):
         try:
             for offset in range(6):
                 with socket.socket() as probe:
@@ -45,6 +48,7 @@ class RunningApp:
             **environment,
         }
         self.process: subprocess.Popen | None = None
+        self.early: requests.Response | None = None
 
     def start(self, wait: bool = True) -> RunningApp:
         """Start it, and wait until it says that it is ready."""
@@ -89,3 +93,20 @@ class RunningApp:
         if self.process.poll() is None:
             self.process.send_signal(number)
         return self.process.wait(STOP_TIMEOUT_S)
+
+
+def first_page(app: RunningApp) -> requests.Response:
+    """The first thing that a browser gets, opened as early as can be."""
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        try:
+            return requests.get(app.url, timeout=5)
+        except requests.ConnectionError:
+            time.sleep(0.05)
+    raise AssertionError(app.output())
+
+
+def wait_until_gone(processes: list[psutil.Process], seconds: float) -> list[psutil.Process]:
+    """Those of the processes that still run after so many seconds."""
+    _, alive = psutil.wait_procs(processes, timeout=seconds)
+    return [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import httpx
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Locator, Page, Request, expect
+from playwright.sync_api import ConsoleMessage, Locator, Page, Request, expect
 
 ADMIN_TOKEN = "a-token-for-tests"
 DESKTOP = {"width": 1280, "height": 900}
@@ -26,7 +26,15 @@ BROWSER_FLAGS = [
 ]
 PHONE = {"width": 390, "height": 844}
 DONE_MS = 120_000
+REFRESH_S = 5
+TICKS_MS = 3 * 1000 * REFRESH_S  # the slowest of ui/clock.py
 IMAGE_ANSWER, TABLE_ANSWER = "#air-image-answer", "#air-table-answer"
+
+
+def later(*pages: Page) -> None:
+    """Let each clock of the pages tick now, those of them whose time the test sets (``page.clock.install``)."""
+    for page in pages:
+        page.clock.fast_forward(TICKS_MS)
 
 
 def button(page: Page, name: str) -> Locator:
@@ -40,6 +48,29 @@ def to_retrain(page: Page) -> Page:
     page.locator("#air-comparison table").first.wait_for()
     page.locator("#air-preset input").first.wait_for()
     expect(page.locator("#air-job")).not_to_contain_text("as soon as the service is up")
+    return page
+
+
+def to_tuning(page: Page) -> Page:
+    """The Tuning screen, when it knows the studies and what may be searched."""
+    page.get_by_role("tab", name="Tuning").click()
+    page.locator("#air-studies button").first.wait_for()
+    page.locator("#air-tune-preset input").first.wait_for()
+    return page
+
+
+def to_batch(page: Page) -> Page:
+    """The Batch screen, when it knows the batch predictions."""
+    page.get_by_role("tab", name="Batch").click()
+    expect(page.locator("#air-batch-job")).not_to_contain_text("as soon as the service is up")
+    expect(page.locator("#air-batch-jobs")).not_to_contain_text("as soon as the service is up")
+    return page
+
+
+def to_cluster(page: Page) -> Page:
+    """The Cluster screen, when it knows what runs."""
+    page.get_by_role("tab", name="Cluster").click()
+    page.locator("#air-workload-serving li").first.wait_for()
     return page
 
 
@@ -57,7 +88,7 @@ def unfold(page: Page, accordion: str, field: Locator) -> None:
 
 
 def compare_version(page: Page, version: str) -> None:
-    """Choose the version that stands beside the champion."""
+    """Choose the version that is shown beside the champion."""
     page.get_by_label("Version to compare").click()
     page.get_by_role("option", name=f"Version {version},").click()
     expect(button(page, f"Discard version {version}")).to_be_visible()
@@ -116,6 +147,14 @@ def violations(page: Page) -> list[str]:
     ]
 
 
+def assert_accessible(page: Page) -> None:
+    """Axe finds nothing serious, in dark colours and in light ones."""
+    for scheme in ("dark", "light"):
+        page.emulate_media(color_scheme=scheme)
+        page.wait_for_function("dark => document.body.classList.contains('dark') === dark", arg=scheme == "dark")
+        assert violations(page) == [], scheme
+
+
 def assert_fits(page: Page) -> None:
     """Nothing is wider than the window but what scrolls, and nothing is cut off by what hides that it sticks out."""
     assert page.evaluate("document.documentElement.scrollWidth") == page.viewport_size["width"]
@@ -127,6 +166,11 @@ def assert_fits(page: Page) -> None:
         }).map(element => element.outerHTML.slice(0, 120))"""
     )
     assert outside == []
+
+
+def _said(line: ConsoleMessage) -> str:
+    """What a line of the console says, and about which address."""
+    return f"{line.text} {line.location['url']}"
 
 
 class Complaints:
@@ -142,7 +186,7 @@ class Complaints:
 
     def watch(self, page: Page, url: str) -> None:
         """Listen to a page that belongs to ``url``."""
-        page.on("console", lambda line: self._add(page, line.text) if line.type == "error" else None)
+        page.on("console", lambda line: self._add(page, _said(line)) if line.type == "error" else None)
         page.on("pageerror", lambda error: self._add(page, str(error)))
         page.on("request", lambda request: self._sent(page, request, url))
         page.on("framenavigated", lambda frame: self._left.discard(page) if frame == page.main_frame else None)

@@ -19,12 +19,12 @@ from collections.abc import Callable
 from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 import uvicorn
 from starlette.requests import Request
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from models.registry import Registry
 from serve_deployments import control, ray_state, services
@@ -80,7 +80,7 @@ async def _awaited(answer: Any) -> Any:
 
 
 class RayAsSet:
-    """What ``serve_deployments.ray_state`` tells, as a test sets it; ``killed`` are the pids that were killed."""
+    """What ``serve_deployments.ray_state`` says, as a test sets it; ``killed`` are the pids that were killed."""
 
     def __init__(self) -> None:
         store = ray_state.ObjectStore(total=1024 * 1024**2, used=5 * 1024**2, spilled=0, restored=0)
@@ -117,11 +117,37 @@ class InThread:
         return await asyncio.to_thread(function, *arguments)
 
 
-class Studio:
+class Served:
+    """An ASGI application on a port of this process, in a thread with a loop of its own; it answers at ``url``."""
+
+    def __init__(self, application: ASGIApp, lifespan: bool = True) -> None:
+        config = uvicorn.Config(
+            application, host="127.0.0.1", port=0, log_level="warning", lifespan="on" if lifespan else "off"
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._live()), daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        while not self._server.started:
+            assert self._thread.is_alive(), "it did not start"
+            time.sleep(0.01)
+        self.url = f"http://127.0.0.1:{self._server.servers[0].sockets[0].getsockname()[1]}"
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.should_exit = True
+        self._thread.join()
+
+    async def _live(self) -> None:
+        await self._server.serve()
+
+
+class Studio(Served):
     """An ASGI application with the whole app of an AIR_HOME; further settings by name."""
 
     def __init__(self, home: Path, page: bool = False, **settings: Any) -> None:
-        self.settings = Settings(air_home=home, air_tmp=home / "tmp", **settings)
+        self.settings = Settings(air_home=home, **{"air_tmp": home / "tmp"} | settings)
         self.home = self.settings.air_home
         self.replicas, self.ray = LocalReplicas(), RayAsSet()
         self.registry = RegistryService(Registry(self.settings), self.replicas)
@@ -138,21 +164,10 @@ class Studio:
         }.items():
             self.api.dependency_overrides[part] = partial(_given, own)
         self._page = self._build_page() if page else None
-        config = uvicorn.Config(self, host="127.0.0.1", port=0, log_level="warning", lifespan="off")
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._live()), daemon=True)
-
-    def __enter__(self) -> Studio:
-        self._thread.start()
-        while not self._server.started:
-            assert self._thread.is_alive(), "the studio did not start"
-            time.sleep(0.01)
-        self.url = f"http://127.0.0.1:{self._server.servers[0].sockets[0].getsockname()[1]}"
-        return self
+        super().__init__(self, lifespan=page)
 
     def __exit__(self, *_: object) -> None:
-        self._server.should_exit = True
-        self._thread.join()
+        super().__exit__()
         for process in self.launched:
             process.kill()
             process.wait()
@@ -180,6 +195,9 @@ class Studio:
         return self.launched[-1]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._page(scope, receive, send)
+            return
         path: str = scope["path"]
         model = next((name for name in MODEL_NAMES if path.startswith(f"/api/{name}")), None)
         if model is not None:

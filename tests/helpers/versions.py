@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from models import checkpoint
+from models.breast_cancer import BreastCancerModel
 from models.cifar10 import WEIGHTS, Cifar10Model
 from models.registry import Registry
 from settings import ROOT, Settings
@@ -29,6 +30,20 @@ def add_shifted(home: Path, name: str = "shifted", metrics: dict[str, float] | N
     folder = home / "checkpoints" / "cifar10" / name
     with checkpoint.writing(folder) as made:
         shutil.copyfile(SHIPPED / "cifar10" / checkpoint.EVALUATION, made / checkpoint.EVALUATION)
+        model.save(made)
+        checkpoint.write_golden(made, inputs, model.predict(inputs))
+        (made / checkpoint.METADATA).write_text(model.metadata.model_dump_json())
+    return Registry(Settings(air_home=home)).register(str(folder))
+
+
+def add_cut(home: Path, trees: int, name: str) -> str:
+    """Register a table model of the first trees of the shipped one, with that one's figures; returns its version."""
+    shipped = BreastCancerModel.load(SHIPPED / "breast-cancer")
+    model = BreastCancerModel(shipped.booster[:trees], shipped.metadata)
+    inputs = np.load(SHIPPED / "breast-cancer" / checkpoint.GOLDEN)["inputs"]
+    folder = home / "checkpoints" / "breast-cancer" / name
+    with checkpoint.writing(folder) as made:
+        shutil.copyfile(SHIPPED / "breast-cancer" / checkpoint.EVALUATION, made / checkpoint.EVALUATION)
         model.save(made)
         checkpoint.write_golden(made, inputs, model.predict(inputs))
         (made / checkpoint.METADATA).write_text(model.metadata.model_dump_json())

@@ -17,10 +17,10 @@ from PIL import Image
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from settings import ROOT
-from tests.conftest import ADMIN_TOKEN
 from tests.helpers.certificates import AUTHORITY, make_certificate
 from tests.helpers.install_nginx import nginx
 from tests.helpers.running_app import RunningApp, free_port
+from tests.helpers.screens import ADMIN_TOKEN
 
 MAIN = """
 {user}

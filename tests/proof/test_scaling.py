@@ -6,10 +6,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 import requests
 
-from settings import ROOT, Settings
+from settings import ROOT
 from tests.helpers.load import Load
 from tests.helpers.running_app import RunningApp
 
@@ -42,8 +41,3 @@ def test_replicas_follow_the_load_up_and_down(tmp_path: Path) -> None:
         assert requests.post(f"{app.url}/api/cifar10/predict", files={"file": picture}).status_code == 200
     finally:
         app.stop()
-
-
-def test_fewer_replicas_at_most_than_at_least_are_refused() -> None:
-    with pytest.raises(ValueError, match="it must be at least AIR_IMAGE_REPLICAS, 3"):
-        Settings(air_image_replicas=3, air_image_replicas_max=2)

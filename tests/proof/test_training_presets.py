@@ -10,6 +10,7 @@ import pytest
 
 from models import checkpoint
 from settings import Settings
+from tests.helpers.own_ray import own_ray
 from training import cifar10 as stage
 from training import cifar10_data
 from training.config import TrainCifar10
@@ -18,14 +19,8 @@ from training.config import TrainCifar10
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory, real_cifar10: Path) -> Iterator[Settings]:
     """A Ray and an AIR_HOME of their own."""
-    import ray
-
-    from training import ray_session
-
-    settings = Settings(air_home=tmp_path_factory.mktemp("home"), cifar10_dir=real_cifar10)
-    ray_session.connect(settings)
-    yield settings
-    ray.shutdown()
+    with own_ray(Settings(air_home=tmp_path_factory.mktemp("home"), cifar10_dir=real_cifar10)) as settings:
+        yield settings
 
 
 @pytest.fixture(scope="module")

@@ -1,63 +1,138 @@
-"""Training the image networks for real on a small data set."""
+"""Training the image networks for real on a small data set.
+
+Each start of a training takes seconds, so there are two: the default network's, which learns from a corrected answer
+too and whose worker is killed on the way, and the chapter's, on two workers and as the chapter loads.
+"""
 
 from __future__ import annotations
 
+import io
 import json
-import math
+from contextlib import redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from models import catalog, checkpoint
-from models.networks import build
-from models.preprocessing import normalise
 from models.registry import Registry
 from settings import Settings
+from tests.helpers import pictures
+from tests.helpers.killed_worker import train_loop_killed_at
 from training import cifar10 as stage
-from training import cifar10_loaders as loaders
-from training import cifar10_recipe as recipe
-from training import evaluation, outliers
+from training import cifar10_data
+from training.cifar10_learner import Learner, logits_of
+from training.cifar10_loaders import MemoryLoader
 from training.config import TrainCifar10
+from training.corrections import Store
 from training.datasets import cifar10 as dataset
-from training.errors import DivergedError
+from training.errors import DataError
+from training.progress import Epoch
+
+EPOCHS, KILLED_AT = 3, 2
+RUN = TrainCifar10(preset="quick", epochs=EPOCHS, batch_size=50, num_workers=1)
+CORRECTED = RUN.model_copy(update={"use_corrections": True})
+CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True)
+class Correction:
+    """A picture that a network was wrong about, and what it is."""
+
+    pixels: np.ndarray
+    truth: str
+
+
+@dataclass(frozen=True)
+class Undisturbed:
+    """The run of the default network as it is when it is left alone: it learns in this process.
+
+    ``kept`` is its state after ``KILLED_AT`` epochs, as a file holds it.
+    """
+
+    loaded: cifar10_data.Loaded
+    weights: dict[str, torch.Tensor]
+    history: dict[int, Epoch]
+    kept: bytes
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The folders of both runs, and what the first one printed."""
+
+    airnet: Path
+    lenet: Path
+    said: str
+
+
+def _learner(loaded: cifar10_data.Loaded) -> Learner:
+    loader = MemoryLoader(*loaded.train, RUN.batch_size, RUN.seed, 0, 1, CPU)
+    return Learner(loaded.recipe(RUN), loader, loaded.sample, loaded.validation, CPU)
 
 
 @pytest.fixture(scope="module")
-def trained(training_settings: Settings) -> dict[str, Path]:
-    """Folders of two runs: the default network on one worker, the chapter's on two, as the chapter loads."""
-    runs = {
-        "airnet": TrainCifar10(preset="quick", epochs=6, batch_size=60),
-        "lenet": TrainCifar10(net="lenet", loader="torch", epochs=8, batch_size=10, num_workers=2),
-    }
-    return {name: stage.train(config, training_settings)[1] for name, config in runs.items()}
+def correction(training_settings: Settings) -> Correction:
+    """A correction of what a network answers that was trained without it; it is kept where trainings find it."""
+    loaded = cifar10_data.load(training_settings, RUN)
+    learner = _learner(loaded)
+    for epoch in range(EPOCHS):
+        learner.epoch(epoch)
+    picture, labels = pictures.striped(), loaded.splits.labels
+    pixels = np.asarray(Image.open(io.BytesIO(picture)))
+    answered = labels[logits_of(learner.network, pixels[None], loaded.preprocessor, CPU)[0].argmax()]
+    truth = next(label for label in reversed(labels) if label != answered)
+    Store(training_settings).add(picture, truth, answered, "1")
+    return Correction(pixels, truth)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(training_settings: Settings, correction: Correction) -> Undisturbed:
+    loaded = cifar10_data.load(training_settings, CORRECTED)
+    learner, history, kept = _learner(loaded), {}, io.BytesIO()
+    for epoch in range(EPOCHS):
+        if epoch == KILLED_AT:
+            torch.save(learner.state(), kept)
+        history[epoch] = learner.epoch(epoch) | learner.validate()
+    return Undisturbed(loaded, learner.network.state_dict(), history, kept.getvalue())
+
+
+@pytest.fixture(scope="module")
+def trained(training_settings: Settings, correction: Correction, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    killed = tmp_path_factory.mktemp("killed") / "worker"
+    chapters = TrainCifar10(net="lenet", loader="torch", epochs=3, batch_size=10, num_workers=2)
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(io.StringIO()) as said:
+        patch.setattr(stage, "train_loop", train_loop_killed_at(KILLED_AT, killed))
+        airnet = stage.train(CORRECTED, training_settings)[1]
+    assert killed.exists()
+    return Trained(airnet, stage.train(chapters, training_settings)[1], said.getvalue())
 
 
 @pytest.mark.parametrize("net", ["airnet", "lenet"])
-def test_network_learns(trained: dict[str, Path], net: str) -> None:
-    metadata = checkpoint.read_metadata(trained[net])
+def test_network_learns(trained: Trained, net: str) -> None:
+    metadata = checkpoint.read_metadata(getattr(trained, net))
     assert metadata.config["net"] == net
     assert metadata.metrics["test_accuracy"] >= 0.6
     assert metadata.metrics["validation_accuracy"] >= 0.6
 
 
-def test_reported_test_accuracy_is_what_the_folder_gives(trained: dict[str, Path], training_settings: Settings) -> None:
+def test_reported_test_accuracy_is_what_the_folder_gives(trained: Trained, training_settings: Settings) -> None:
     splits = dataset.load(training_settings)
     images = dataset.decode_stored([item.as_py() for item in splits.test.stored], splits.test.raw)
-    model = catalog.load(trained["airnet"])
+    model = catalog.load(trained.airnet)
     accuracy = (model.predict(images).argmax(1) == splits.test.labels).mean()
     assert accuracy == pytest.approx(model.metadata.metrics["test_accuracy"])
     assert model.labels == splits.labels
 
 
-def test_every_epoch_is_in_the_run(trained: dict[str, Path], training_settings: Settings) -> None:
+def test_every_epoch_is_in_the_run(trained: Trained, training_settings: Settings) -> None:
     registry = Registry(training_settings)
     versions = {Path(item.source): item for item in registry.versions("cifar10")}
-    run_id = versions[trained["airnet"]].run_id
+    run_id = versions[trained.airnet].run_id
     steps = {metric.step for metric in registry.client.get_metric_history(run_id, "train_loss")}
-    assert steps == set(range(6))
+    assert steps == set(range(EPOCHS))
     assert (
         registry.client.get_run(run_id).data.tags["data.fingerprint"] == dataset.load(training_settings).fingerprint()
     )
@@ -71,11 +146,11 @@ def test_finished_run_leaves_only_its_version(training_settings: Settings) -> No
 
 
 def test_run_shows_curves_confusion_calibration_classes_and_its_surest_mistakes(
-    trained: dict[str, Path], training_settings: Settings
+    trained: Trained, training_settings: Settings
 ) -> None:
     registry = Registry(training_settings)
     versions = {Path(item.source): item for item in registry.versions("cifar10")}
-    for folder in trained.values():
+    for folder in (trained.airnet, trained.lenet):
         run_id = versions[folder].run_id
         shown = {Path(item.path).stem for item in registry.client.list_artifacts(run_id, "figures")}
         assert shown == {"curves", "confusion", "calibration", "accuracy_by_class", "surest_mistakes"}
@@ -89,113 +164,54 @@ def test_run_shows_curves_confusion_calibration_classes_and_its_surest_mistakes(
         assert sure == sorted(sure, reverse=True)
 
 
-def test_first_version_of_a_fresh_home_is_the_shipped_one(
-    training_settings: Settings, trained: dict[str, Path]
-) -> None:
+def test_first_version_of_a_fresh_home_is_the_shipped_one(training_settings: Settings, trained: Trained) -> None:
     champion = Registry(training_settings).resolve("cifar10")
     assert (champion.version, Path(champion.source).name) == ("1", "pretrained")
 
 
-@pytest.mark.parametrize(
-    ("asked", "on_gpu", "on_cpu"),
-    [
-        ({}, 2_000, 250),
-        ({"preset": "best"}, 250, 250),
-        ({"net": "lenet"}, 250, 250),
-        ({"batch_size": 60}, 60, 60),
-    ],
-)
-def test_batch_suits_where_it_is_learned_from_unless_one_was_asked_for(
-    asked: dict[str, Any], on_gpu: int, on_cpu: int
+def test_run_whose_worker_is_killed_ends_as_one_that_was_left_alone(trained: Trained, undisturbed: Undisturbed) -> None:
+    assert trained.said.count("going on from the last epoch") == 1
+    model, history = catalog.load(trained.airnet), undisturbed.history
+    after = {int(epoch): told for epoch, told in checkpoint.read_evaluation(trained.airnet)["history"].items()}
+    assert sorted(after) == sorted(history) == list(range(EPOCHS))
+    for epoch in range(EPOCHS):
+        assert after[epoch]["train_loss"] == pytest.approx(history[epoch]["train_loss"], rel=1e-4), epoch
+    last = EPOCHS - 1
+    assert after[last]["validation_accuracy"] == pytest.approx(history[last]["validation_accuracy"], abs=0.026)
+    state = model.network.state_dict()
+    assert all(torch.allclose(state[name], value, atol=1e-3) for name, value in undisturbed.weights.items())
+
+
+def test_run_that_goes_on_from_a_kept_state_ends_with_the_same_weights(undisturbed: Undisturbed) -> None:
+    second = _learner(undisturbed.loaded)
+    second.restore(torch.load(io.BytesIO(undisturbed.kept), weights_only=True))
+    for epoch in range(KILLED_AT, EPOCHS):
+        second.epoch(epoch)
+    weights = undisturbed.weights
+    assert all(torch.equal(value, weights[name]) for name, value in second.network.state_dict().items())
+
+
+def test_training_is_wrong_before_the_correction_and_right_after(
+    trained: Trained, correction: Correction, training_settings: Settings
 ) -> None:
-    config = TrainCifar10(**asked)
-    assert (config.placed(gpu=True).batch_size, config.placed(gpu=False).batch_size) == (on_gpu, on_cpu)
+    learned = catalog.load(trained.airnet)
+    assert learned.labels[learned.predict(correction.pixels[None])[0].argmax()] == correction.truth
+    assert learned.metadata.data["corrections"] == 1
+    without = checkpoint.read_metadata(trained.lenet).data
+    assert without["corrections"] == 0
+    assert learned.metadata.data["fingerprint"] == without["fingerprint"], "the gate could not compare"
+    Store(training_settings).remove(Store(training_settings).all()[0].id)
+    with pytest.raises(DataError, match="no corrections to learn from"):
+        stage.train(CORRECTED, training_settings)
 
 
-def test_diverging_loss_names_step_and_rate() -> None:
-    network = build({"net": "lenet", "num_classes": 10})
-    chosen = recipe.optimisers(network, 10, 1.0)
-    before = [p.clone() for p in network.parameters()]
-    diverging, targets = torch.full((4, 3, 32, 32), torch.nan), torch.full((4, 10), 0.1)
-    with pytest.raises(DivergedError, match=r"step 3 with learning rate 0\.02"):
-        recipe.train_step(network, chosen, diverging, targets, False, recipe.Losses(3, on_gpu=False))
-    assert all(torch.equal(p, q) for p, q in zip(network.parameters(), before, strict=True))
-
-
-def test_losses_that_are_fetched_together_tell_of_the_first_that_is_not_finite() -> None:
-    chosen = recipe.optimisers(build({"net": "lenet", "num_classes": 10}), 10, 1.0)
-    losses = recipe.Losses(100, on_gpu=True)
-    for step, value in enumerate([0.5, 0.25, math.inf, math.nan]):
-        recipe.set_learning_rate(chosen, step / 10)
-        losses.add(torch.tensor(value), chosen)
-    assert losses.fetched == []
-    with pytest.raises(DivergedError, match=r"became inf at step 102 with learning rate 0\.016;"):
-        losses.fetch()
-    assert losses.fetched == [0.5, 0.25]
-
-
-def test_training_and_serving_see_the_same_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recipe, "NOISY_SHARE", 0)
-    images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3), dtype=np.uint8))
-    preprocessor = {"size": 32, "mean": [0.5, 0.4, 0.3], "std": [0.2, 0.2, 0.2]}
-    augment = recipe.Augmenter(preprocessor, 10, seed=0, outliers=0, device=torch.device("cpu"), translate=0)
-    trained_on, _ = augment(images, torch.arange(5), torch.zeros(5, dtype=torch.bool))
-    served = normalise(images, preprocessor)
-    assert torch.equal(trained_on, served)
-    assert served[0, 0, 3, 4].item() == pytest.approx((images[0, 3, 4, 0].item() / 255 - 0.5) / 0.2, abs=1e-5)
-
-
-def test_workers_share_an_epoch_without_overlap() -> None:
-    shares = [np.concatenate(list(loaders.batches(1000, 100, 3, 0, rank, 2))) for rank in (0, 1)]
-    assert len(shares[0]) == len(shares[1]) == 500
-    assert not set(shares[0]) & set(shares[1])
-
-
-def test_flip_alternates_between_epochs() -> None:
-    index = np.arange(1000)
-    first, second = recipe.flips(index, 0, 0), recipe.flips(index, 1, 0)
-    assert (first != second).all()
-    assert 400 < int(first.sum()) < 600
-
-
-def test_outlier_pictures_repeat_by_seed() -> None:
-    assert np.array_equal(outliers.draw(16, 1), outliers.draw(16, 1))
-    assert not np.array_equal(outliers.draw(16, 1), outliers.draw(16, 2))
-
-
-def test_surest_mistakes_are_the_wrong_answers_of_highest_probability() -> None:
-    answers = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8], [0.3, 0.7]])
-    told = evaluation.surest_mistakes(answers, np.array([0, 1, 0, 0]), ["cat", "dog"], most=2)
-    assert told == {"row": [2, 3], "truth": ["cat", "cat"], "answer": ["dog", "dog"], "probability": [0.8, 0.7]}
-
-
-def test_augmented_image_is_the_image_moved_by_up_to_two_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recipe, "NOISY_SHARE", 0)
-    preprocessor = {"size": 32, "mean": [0.0] * 3, "std": [1.0] * 3}
-    image = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
-    images = torch.from_numpy(np.stack([image] * 200))
-    augment = recipe.Augmenter(preprocessor, 10, seed=0, outliers=0, device=torch.device("cpu"))
-    pixels, _ = augment(images, torch.zeros(200, dtype=torch.int64), torch.zeros(200, dtype=torch.bool))
-    padded = np.pad(image, ((2, 2), (2, 2), (0, 0)), mode="reflect")
-    moved = {padded[y : y + 32, x : x + 32].tobytes() for y in range(5) for x in range(5)}
-    seen = {np.rint(one.permute(1, 2, 0).numpy() * 255).astype(np.uint8).tobytes() for one in pixels}
-    assert seen == moved
-    augment.begin(0)
-    again, _ = augment(images, torch.zeros(200, dtype=torch.int64), torch.zeros(200, dtype=torch.bool))
-    assert torch.equal(pixels, again), "an epoch draws from the seed and its number alone"
-
-
-def test_cutout_blots_out_one_square_of_each_image_and_of_no_outlier(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recipe, "NOISY_SHARE", 0)
-    preprocessor = {"size": 32, "mean": [0.5] * 3, "std": [0.25] * 3}
-    images = torch.full((300, 32, 32, 3), 255, dtype=torch.uint8)
-    augment = recipe.Augmenter(preprocessor, 10, seed=0, outliers=1_000, device=torch.device("cpu"), cutout=10)
-    pixels, targets = augment(images, torch.zeros(300, dtype=torch.int64), torch.zeros(300, dtype=torch.bool))
-    assert len(pixels) == len(targets) == 306
-    blotted = pixels[:300] == 0
-    assert (blotted.any(2).sum(2) == 10).all(), "as wide as it should be"
-    assert (blotted.any(3).sum(2) == 10).all(), "as high"
-    assert (blotted.sum((2, 3)) == 100).all(), "and all of it, in every channel"
-    places = {tuple(one[0].nonzero()[0].tolist()) for one in blotted}
-    assert len(places) > 200, "anywhere"
-    assert (pixels[300:] == 0).float().mean() < 0.1
+def test_test_picture_kept_where_there_was_no_data_is_not_learned_from(
+    training_settings: Settings, capfd: pytest.CaptureFixture[str]
+) -> None:
+    without = training_settings.model_copy(update={"cifar10_dir": None})
+    test = dataset.load(training_settings).test
+    Store(without).add(test.stored[3].as_py(), "cat", None, None)
+    with pytest.raises(DataError, match="no corrections"):
+        stage.train(CORRECTED, training_settings)
+    assert "is left out" in capfd.readouterr().out
+    Store(without).remove(Store(without).all()[0].id)

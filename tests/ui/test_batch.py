@@ -1,56 +1,47 @@
 """The Batch screen in real Chromium: give files, see what is wrong with them, predict, search the result, keep it.
 
-`public_app`, `admin`, `app` and `browser` come from conftest.py.
+No job runs: the test answers the rows and pictures with the studio's own model (``tests.helpers.played_batches``).
 """
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
+import os
 import re
 import subprocess
 import sys
 import tempfile
-import time
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import psutil
+import httpx
 import pytest
-import requests
-from gradio.utils import get_upload_folder
-from PIL import Image
 from playwright.sync_api import Page, expect
 
-from tests.conftest import WAIT_MS
-from tests.helpers.screens import DONE_MS, PHONE, assert_fits, button, sign_in, violations
+from tests.helpers.played import Played, wait_for
+from tests.helpers.played_batches import predict
+from tests.helpers.screens import PHONE, assert_accessible, assert_fits, button, copied_code, later, sign_in, to_batch
+from tests.helpers.studio import Studio
 from training.datasets.breast_cancer import read_shipped
-from ui import uploads
-from ui.client import ApiError
 
 IMAGES, TABLE = "Images: what a picture shows", "Table: malignant or benign"
 SIGN_IN_FIRST = "Sign in first: only who has the admin's token may change things here."
 
 
 @pytest.fixture
-def open_screen(open_page):
+def open_screen(open_page: Callable[..., Page]) -> Callable[..., Page]:
     """Opens the Batch screen."""
-    return lambda url, **options: _to_screen(open_page(url, **options))
+    return lambda url, **options: to_batch(open_page(url, **options))
 
 
 @pytest.fixture
-def rows():
-    """Eight real rows of the table model."""
+def two_bad_lines(tmp_path: Path) -> Path:
+    """A CSV file of eight real rows, two of which cannot be read."""
     table = read_shipped()
-    return [dict(zip(table.features, row, strict=True)) for row in table.part("validation")[0][:8].tolist()]
-
-
-@pytest.fixture
-def two_bad_lines(rows, tmp_path):
-    """A CSV file of those rows, two of which cannot be read."""
+    rows = [dict(zip(table.features, row, strict=True)) for row in table.part("validation")[0][:8].tolist()]
     rows[2]["mean radius"] = "<b id='injected'>"
     rows[5]["worst area"] = ""
     path = tmp_path / "two bad <b id='injected'> lines.csv"
@@ -59,29 +50,6 @@ def two_bad_lines(rows, tmp_path):
         writer.writeheader()
         writer.writerows(rows)
     return path
-
-
-@pytest.fixture
-def held_training(public_app, admin, jobs):
-    """A training that has begun and stands still: the queue waits for it, and the browsers have the machine."""
-    admin.post(jobs, json={"kind": "train", "model": "cifar10", "config": {"epochs": 500}}).raise_for_status()
-    deadline = time.monotonic() + DONE_MS / 1000
-    while not (workers := public_app.processes("RayTrainWorker")):
-        assert time.monotonic() < deadline, requests.get(jobs).json()["jobs"][0]
-        time.sleep(0.2)
-    for worker in workers:
-        worker.suspend()
-    yield
-    for worker in workers:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            worker.resume()
-
-
-def _to_screen(page: Page) -> Page:
-    page.get_by_role("tab", name="Batch").click()
-    expect(page.locator("#air-batch-job")).not_to_contain_text("as soon as the service is up")
-    expect(page.locator("#air-batch-jobs")).not_to_contain_text("as soon as the service is up")
-    return page
 
 
 def _choose(page: Page, *names: str) -> None:
@@ -93,12 +61,19 @@ def _give(page: Page, field: str, path: Path) -> None:
     page.locator(f"#air-batch-{field} input[type=file]").set_input_files(path)
 
 
+def _press(page: Page, name: str, api: httpx.Client) -> str:
+    """Press the button that asks for a prediction; the job's id."""
+    button(page, name).click()
+    expect(page.locator("#air-batch-note")).to_contain_text("Asked for.")
+    return _newest(api)["id"]
+
+
+def _newest(api: httpx.Client) -> dict[str, Any]:
+    return next(job for job in api.get("/jobs").json()["jobs"] if job["kind"] == "batch_predict")
+
+
 def _state(page: Page, text: str | re.Pattern[str]) -> None:
-    expect(page.locator("#air-batch-job .air-notice")).to_have_text(text, timeout=DONE_MS)
-
-
-def _newest(jobs: str) -> dict[str, Any]:
-    return next(job for job in requests.get(jobs).json()["jobs"] if job["kind"] == "batch_predict")
+    expect(page.locator("#air-batch-job .air-notice")).to_have_text(text)
 
 
 def _download(page: Page, name: str) -> Path:
@@ -111,9 +86,11 @@ def _counts(page: Page, text: str) -> None:
     expect(page.locator("#air-batch-count")).to_contain_text(text)
 
 
-def test_from_a_csv_with_two_bad_lines_to_the_downloaded_file(open_screen, public_app, jobs, two_bad_lines):
-    before = len(requests.get(jobs).json()["jobs"])
-    page = open_screen(public_app.url)
+def test_from_a_csv_with_two_bad_lines_to_the_downloaded_file(
+    open_screen: Callable[..., Page], public: Studio, admin: httpx.Client, jobs: str, two_bad_lines: Path
+) -> None:
+    before = len(admin.get(jobs).json()["jobs"])
+    page = open_screen(public.url)
     sign_in(page)
     _choose(page, TABLE, "My own files")
     expect(page.locator("#air-batch-own")).to_contain_text("Whoever can open this page can see the results")
@@ -122,10 +99,13 @@ def test_from_a_csv_with_two_bad_lines_to_the_downloaded_file(open_screen, publi
     expect(page.locator(".air-problems tbody tr")).to_have_text(
         [re.compile(r"line 4\s*mean radius.*<b id='injected'>"), re.compile(r"line 7\s*worst area")]
     )
-    assert len(requests.get(jobs).json()["jobs"]) == before
-    button(page, "Go on with the 6 good ones").click()
+    assert len(admin.get(jobs).json()["jobs"]) == before
+    job = _press(page, "Go on with the 6 good ones", admin)
     expect(page.locator("#air-batch-job h2")).to_have_text(f"Table, {two_bad_lines.name}")
+    predict(public, job)
+    later(page)
     _state(page, "Done: 6 predicted, 2 could not be read.")
+    expect(page.locator("#air-batch-job h2")).to_have_text(f"Table, {two_bad_lines.name}")
     _counts(page, "1 to 8 of 8")
     _choose(page, "Errors (2)")
     _counts(page, "1 to 2 of 2")
@@ -134,21 +114,25 @@ def test_from_a_csv_with_two_bad_lines_to_the_downloaded_file(open_screen, publi
     expect(page.locator("#injected")).to_have_count(0)
     written = list(csv.DictReader(io.StringIO(_download(page, "predictions.csv").read_text())))
     assert [bool(row["error"]) for row in written] == [False, False, True, False, False, True, False, False]
-    told = requests.get(f"{jobs}/{_newest(jobs)['id']}/rows").json()["rows"]
-    assert [row["label"] or None for row in written] == [row["label"] for row in told]
+    answered = admin.get(f"{jobs}/{job}/rows").json()["rows"]
+    assert [row["label"] or None for row in written] == [row["label"] for row in answered]
     assert _download(page, "predictions.parquet").read_bytes()[:4] == b"PAR1"
-    assert not list(Path(tempfile.gettempdir(), "gradio").rglob("two bad*"))
+    for folder in (os.environ["GRADIO_TEMP_DIR"], Path(tempfile.gettempdir(), "gradio")):
+        assert not list(Path(folder).rglob("two bad*"))
 
 
-def test_result_of_the_test_set_is_searched_page_by_page(open_screen, public_app, jobs):
-    page = open_screen(public_app.url)
+def test_result_of_the_test_set_is_searched_page_by_page(
+    open_screen: Callable[..., Page], public: Studio, admin: httpx.Client, jobs: str
+) -> None:
+    page = open_screen(public.url)
     sign_in(page)
     _choose(page, TABLE)
-    button(page, "Predict the test set").click()
+    result = predict(public, _press(page, "Predict the test set", admin))
+    later(page)
     _state(page, re.compile(r"^Done: \d+ predicted\.$"))
-    job = _newest(jobs)
-    result, url = job["result"], f"{jobs}/{job['id']}/rows"
-    assert (job["model"], job["config"]["upload"]) == ("breast-cancer", None)
+    job = _newest(admin)
+    url = f"{jobs}/{job['id']}/rows"
+    assert (job["model"], job["config"]["upload"], job["result"]) == ("breast-cancer", None, result)
     summary = page.locator("#air-batch-summary")
     expect(summary).to_contain_text(f"Version {result['version']} answered {result['rows']} of {result['rows']} rows")
     expect(summary).to_contain_text(f"{result['right']} of {result['rows']} as the truth says")
@@ -162,72 +146,85 @@ def test_result_of_the_test_set_is_searched_page_by_page(open_screen, public_app
         button(page, "Later").click()
         _counts(page, shown)
     expect(button(page, "Later")).to_be_disabled()
-    told = requests.get(url, params={"offset": 100}).json()["rows"]
-    expect(page.locator(".air-rows tbody th + td")).to_have_text([row["label"] for row in told])
+    answered = admin.get(url, params={"offset": 100}).json()["rows"]
+    expect(page.locator(".air-rows tbody th + td")).to_have_text([row["label"] for row in answered])
     button(page, "Earlier").click()
     _counts(page, f"51 to 100 of {rows}")
     page.get_by_label("Answered", exact=True).click()
     page.get_by_role("option", name=re.compile("^malignant")).click()
     malignant = result["labels"]["malignant"]
     _counts(page, f"1 to {min(malignant, 50)} of {malignant}")
-    wrong = requests.get(url, params={"show": "wrong", "label": "malignant"}).json()["total"]
+    wrong = admin.get(url, params={"show": "wrong", "label": "malignant"}).json()["total"]
     _choose(page, f"Wrong ({rows - result['right']})")
     _counts(page, f"1 to {wrong} of {wrong}" if wrong else "0 of 0")
     expect(page.locator(".air-rows tbody tr").filter(has_text="wrong")).to_have_count(wrong)
 
 
-def test_zip_of_pictures_with_one_that_is_none(open_screen, public_app, jobs, small_cifar10, tmp_path):
+def test_zip_of_pictures_with_one_that_is_none(
+    open_screen: Callable[..., Page],
+    public: Studio,
+    admin: httpx.Client,
+    jobs: str,
+    small_cifar10: Path,
+    tmp_path: Path,
+) -> None:
     given = tmp_path / "holiday.zip"
     with zipfile.ZipFile(given, "w") as archive:
         for path in sorted((small_cifar10 / "test" / "cat").glob("*.png"))[:5]:
             archive.write(path, f"cats/{path.name}")
         archive.writestr("cats/torn.png", b"this is no picture")
-    page = open_screen(public_app.url)
+    page = open_screen(public.url)
     sign_in(page)
     _choose(page, IMAGES, "My own files")
     _give(page, "pictures", given)
     expect(page.locator("#air-batch-check .air-notice")).to_contain_text("5 of 6 pictures can be read")
     expect(page.locator(".air-problems tbody td").first).to_have_text("cats/torn.png")
-    button(page, "Go on with the 5 good ones").click()
+    unsure = predict(public, _press(page, "Go on with the 5 good ones", admin))["unsure"]
+    later(page)
     _state(page, "Done: 5 predicted, 1 could not be read.")
-    unsure = _newest(jobs)["result"]["unsure"]
     _choose(page, f"Unsure ({unsure})")
     _counts(page, f"1 to {unsure} of {unsure}" if unsure else "0 of 0")
     _choose(page, "Errors (1)")
     expect(page.locator(".air-rows tbody th")).to_have_text(["cats/torn.png"])
 
 
-@pytest.mark.usefixtures("held_training")
-def test_two_browsers_and_a_reload_see_one_prediction_wait_for_a_training(open_screen, public_app):
-    page = open_screen(public_app.url)
+def test_two_browsers_and_a_reload_see_one_prediction_wait_for_a_training(
+    open_screen: Callable[..., Page], public: Studio, admin: httpx.Client, jobs: str
+) -> None:
+    training = admin.post(jobs, json={"kind": "train", "model": "cifar10", "config": {"epochs": 500}}).json()["id"]
+    Played(public, training)
+    page = open_screen(public.url)
     sign_in(page)
     button(page, "Predict the test set").click()
     waiting = re.compile(
         r"^Waiting, number 1 in the queue\. One job runs at a time\. Before this one: .*\(a training\)"
     )
     _state(page, waiting)
-    other = open_screen(public_app.url)
+    other = open_screen(public.url)
     _state(other, waiting)
     expect(button(other, "Cancel this prediction")).to_be_disabled()
     expect(other.locator("#air-batch-rows")).to_be_hidden()
-    again = open_screen(public_app.url)
-    sign_in(again)
-    _state(again, waiting)
-    again.get_by_role("tab", name="Retrain").click()
-    expect(again.locator("#air-jobs")).not_to_contain_text("the test set")
-    again.get_by_role("tab", name="Batch").click()
-    button(again, "Cancel this prediction").click()
-    button(again, "No, go on").click()
-    button(again, "Cancel this prediction").click()
-    button(again, "Yes, stop it").click()
-    for seen in (page, other, again):
-        _state(seen, "Stopped.")
+    page.reload()
+    to_batch(page)
+    sign_in(page)
+    _state(page, waiting)
+    page.get_by_role("tab", name="Retrain").click()
+    expect(page.locator("#air-jobs")).to_contain_text("training now")
+    expect(page.locator("#air-jobs")).not_to_contain_text("the test set")
+    page.get_by_role("tab", name="Batch").click()
+    button(page, "Cancel this prediction").click()
+    button(page, "No, go on").click()
+    button(page, "Cancel this prediction").click()
+    button(page, "Yes, stop it").click()
+    _state(page, "Stopped.")
+    later(other)
+    _state(other, "Stopped.")
     expect(button(page, "Start it again")).to_be_enabled()
     expect(button(other, "Start it again")).to_be_disabled()
 
 
-def test_signing_in_on_one_screen_holds_on_the_other(open_screen, public_app):
-    page = open_screen(public_app.url)
+def test_signing_in_on_one_screen_holds_on_the_other(open_screen: Callable[..., Page], public: Studio) -> None:
+    page = open_screen(public.url)
     expect(page.locator("#air-batch-why")).to_have_text(SIGN_IN_FIRST)
     expect(button(page, "Predict the test set")).to_be_disabled()
     _choose(page, "My own files")
@@ -243,109 +240,76 @@ def test_signing_in_on_one_screen_holds_on_the_other(open_screen, public_app):
     expect(button(page, "Train")).to_be_disabled()
 
 
-def test_visitor_through_a_proxy_may_only_look(open_screen, app):
-    page = open_screen(app.url, extra_http_headers={"X-Forwarded-For": "192.0.2.7"})
-    expect(page.locator("#air-batch-why")).to_contain_text("You came here through a proxy")
-    expect(button(page, "Predict the test set")).to_be_disabled()
-    expect(button(open_screen(app.url), "Predict the test set")).to_be_enabled()
-
-
-def test_upload_that_is_gone_is_told_and_asked_for_again(open_screen, public_app, admin, two_bad_lines):
-    page = open_screen(public_app.url)
+def test_file_that_is_no_table_or_is_gone_is_explained_in_a_sentence_and_asked_for_again(
+    open_screen: Callable[..., Page], public: Studio, admin: httpx.Client, two_bad_lines: Path, tmp_path: Path
+) -> None:
+    page = open_screen(public.url)
     sign_in(page)
     _choose(page, TABLE, "My own files")
+    # No two in a row are refused in the same words: what is read is about the last one.
+    for number, content in enumerate((b"", b"mean radius,b\n1,2\n", b"a,b\n1,2\n")):
+        path = tmp_path / f"<b id='injected'>{number}.csv"
+        path.write_bytes(content)
+        refused = admin.post("/uploads", params={"model": "breast-cancer"}, files={"file": (path.name, content)})
+        said = refused.json()["error"]["message"]
+        assert said.endswith(".")
+        _give(page, "table", path)
+        expect(page.locator("#air-batch-reading .air-problem")).to_have_text(said)
+        expect(page.locator("#air-batch-table")).to_be_visible()
+        expect(button(page, "Predict")).to_be_disabled()
+        expect(page.locator("#injected")).to_have_count(0)
+
     _give(page, "table", two_bad_lines)
     start = button(page, "Go on with the 6 good ones")
     expect(start).to_be_enabled()
-    for folder in (public_app.home / "uploads").iterdir():
-        admin.delete(f"{public_app.url}/api/uploads/{folder.name}").raise_for_status()
+    for folder in (public.home / "uploads").iterdir():
+        admin.delete(f"/uploads/{folder.name}").raise_for_status()
     start.click()
-    expect(page.locator("#air-batch-note .air-problem")).to_have_text(re.compile(r".\.$"))
+    expect(page.locator("#air-batch-note .air-problem")).to_have_text(
+        re.compile(r"^There is no upload .* Send the files again\.$")
+    )
     expect(page.locator("#air-batch-table")).to_be_visible()
     expect(button(page, "Predict")).to_be_disabled()
 
 
-@pytest.mark.parametrize("content", [b"", b"a,b\n1,2\n"])
-def test_file_that_is_no_table_is_refused_in_a_sentence(open_screen, public_app, tmp_path, content):
-    path = tmp_path / "<b id='injected'>.csv"
-    path.write_bytes(content)
-    page = open_screen(public_app.url)
-    sign_in(page)
+def test_example_file_can_be_given_and_copied_code_predicts_it(
+    open_screen: Callable[..., Page], local: Studio, http: httpx.Client, tmp_path: Path
+) -> None:
+    page = open_screen(local.url)
     _choose(page, TABLE, "My own files")
-    _give(page, "table", path)
-    expect(page.locator("#air-batch-reading .air-problem")).to_have_text(re.compile(r".\.$"))
-    expect(page.locator("#air-batch-table")).to_be_visible()
-    expect(button(page, "Predict")).to_be_disabled()
-    expect(page.locator("#injected")).to_have_count(0)
-
-
-def test_example_file_is_one_that_can_be_given(open_screen, app):
-    page = open_screen(app.url)
-    _choose(page, TABLE, "My own files")
-    example = _download(page, "Example of such a file")
-    given = example.with_name("example.csv")
-    given.write_bytes(example.read_bytes())
-    _give(page, "table", given)
+    (tmp_path / "rows.csv").write_bytes(_download(page, "Example of such a file").read_bytes())
+    code = copied_code(page)
+    _give(page, "table", tmp_path / "rows.csv")
     expect(page.locator("#air-batch-check .air-good")).to_contain_text("all 6 rows can be read")
     expect(button(page, "Predict 6 rows")).to_be_enabled()
 
-
-def test_copied_code_predicts_a_file_and_keeps_the_result(open_screen, app, tmp_path):
-    page = open_screen(app.url)
-    _choose(page, TABLE, "My own files")
-    (tmp_path / "rows.csv").write_bytes(_download(page, "Example of such a file").read_bytes())
-    screen = page.get_by_role("tabpanel").filter(visible=True)
-    screen.get_by_role("button", name="Copy this call as Python code").click()
-    page.evaluate("navigator.clipboard.writeText('')")
-    screen.get_by_role("button", name="Copy", exact=True).click()
-    code = page.wait_for_function("navigator.clipboard.readText()").json_value()
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=180)
-    assert done.returncode == 0, done.stderr
-    assert "succeeded" in done.stdout
+    known = {job["id"] for job in http.get("/jobs").json()["jobs"]}
+    with subprocess.Popen(
+        [sys.executable, "-c", code], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as program:
+        wait_for(lambda: len(http.get("/jobs").json()["jobs"]) > len(known) or program.poll() is not None)
+        if program.poll() is None:
+            predict(local, _newest(http)["id"])
+        printed, complained = program.communicate()
+    assert program.returncode == 0, complained
+    assert "succeeded" in printed
     assert len((tmp_path / "predictions.csv").read_text().splitlines()) == 7
 
 
-def test_picture_that_is_too_large_for_one_answer_is_refused_in_a_sentence(open_screen, app, tmp_path):
-    path = tmp_path / "large.png"
-    pixels = np.random.default_rng(0).integers(0, 256, (2700, 2700, 3), dtype=np.uint8)
-    Image.fromarray(pixels).save(path, compress_level=0)
-    assert path.stat().st_size > 20 * 1024**2
-    page = open_screen(app.url)
-    page.get_by_role("tab", name="Images").click()
-    page.locator("#air-picture input[type=file]").set_input_files(path)
-    expect(page.locator("#air-image-answer")).to_contain_text("more than 20 MB", timeout=WAIT_MS)
-
-
-@pytest.mark.parametrize(("scheme", "model"), [("light", TABLE), ("dark", TABLE), ("dark", IMAGES)])
-def test_screen_is_accessible_and_fits_a_phone(open_screen, app, two_bad_lines, scheme, model):
-    page = open_screen(app.url, viewport=PHONE, color_scheme=scheme)
-    _choose(page, model, "The test set")
-    button(page, "Predict the test set").click()
-    expect(page.locator("#air-batch-job h2")).to_have_text(f"{model.split(':')[0]}, the test set")
-    _state(page, re.compile("^Done"))
-    page.locator(".air-rows tbody tr").first.wait_for()
-    _choose(page, "My own files")
-    if model == TABLE:
-        _give(page, "table", two_bad_lines)
-        page.locator(".air-problems").wait_for()
-    assert violations(page) == []
-    assert_fits(page)
-
-
-def test_page_deletes_nothing_outside_its_own_uploads(tmp_path):
-    precious = tmp_path / "precious.csv"
-    precious.write_text("kept")
-    for path in (str(precious), f"{get_upload_folder()}/../{precious.relative_to('/')}"):
-        with pytest.raises(ApiError):
-            uploads.discard([{"path": path}])
-    assert precious.read_text() == "kept"
-
-
-def test_file_on_its_way_is_read_whole_and_again(tmp_path):
-    path = tmp_path / "large.bin"
-    path.write_bytes(bytes(range(256)) * 1000)
-    late = uploads.LateFile(path)
-    assert late.seek(0, io.SEEK_END) == path.stat().st_size
-    for _ in range(2):
-        late.seek(0)
-        assert b"".join(iter(lambda: late.read(10_000), b"")) == path.read_bytes()
+def test_screen_is_accessible_and_fits_a_phone(
+    open_screen: Callable[..., Page], local: Studio, http: httpx.Client, two_bad_lines: Path
+) -> None:
+    page = open_screen(local.url, viewport=PHONE)
+    for model in (TABLE, IMAGES):
+        _choose(page, model, "The test set")
+        predict(local, _press(page, "Predict the test set", http))
+        later(page)
+        expect(page.locator("#air-batch-job h2")).to_have_text(f"{model.split(':')[0]}, the test set")
+        _state(page, re.compile("^Done"))
+        page.locator(".air-rows tbody tr").first.wait_for()
+        _choose(page, "My own files")
+        if model == TABLE:
+            _give(page, "table", two_bad_lines)
+            page.locator(".air-problems").wait_for()
+        assert_accessible(page)
+        assert_fits(page)

@@ -1,38 +1,50 @@
 """The Cluster screen in real Chromium: what runs where, what is killed comes back, and who may not kill anything.
 
-`public_app`, `admin`, `app` and `browser` come from conftest.py.
+Ray's state is what the test says it is.
 """
 
 from __future__ import annotations
 
-import os
 import re
-import signal
+from collections.abc import Callable, Iterator
 
+import httpx
 import pytest
-import requests
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Request, expect
 
-from settings import ROOT
-from tests.conftest import WAIT_MS
-from tests.helpers.load import Load
-from tests.helpers.screens import DONE_MS, PHONE, assert_fits, button, sign_in, violations
+from serve_deployments import cluster_routes
+from serve_deployments.ray_state import Placement, Process
+from tests.helpers.played import Played, wait_for
+from tests.helpers.processes import actor, at_rest, replica_process
+from tests.helpers.screens import PHONE, assert_accessible, assert_fits, button, later, sign_in, to_cluster
+from tests.helpers.studio import HERE, Studio
 
-PICTURE = (ROOT / "docs" / "example.png").read_bytes()
-PNG = {"Content-Type": "image/png"}
 SIGN_IN_FIRST = "Sign in first: only who has the admin's token may change things here."
+TRAINING = "02"
+MANY, STEP_MS = 5, 50
+
+
+@pytest.fixture(autouse=True)
+def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each look at the cluster is a new one."""
+    monkeypatch.setattr(cluster_routes, "FRESH_S", 0.0)
 
 
 @pytest.fixture
-def open_screen(open_page):
+def open_screen(open_page: Callable[..., Page]) -> Callable[..., Page]:
     """Opens the Cluster screen."""
-    return lambda url, **options: _to_screen(open_page(url, **options))
+    return lambda url, **options: to_cluster(open_page(url, **options))
 
 
-def _to_screen(page: Page) -> Page:
-    page.get_by_role("tab", name="Cluster").click()
-    page.locator("#air-workload-serving li").first.wait_for()
-    return page
+@pytest.fixture
+def killed(public: Studio) -> Iterator[list[Process]]:
+    """Processes that were killed; what Ray says is as it was when the test has ended."""
+    gone: list[Process] = []
+    public.ray.on_kill = gone.append
+    yield gone
+    public.ray.on_kill = lambda process: None
+    public.ray.placements = []
+    at_rest(public)
 
 
 def _replicas(page: Page) -> list[str]:
@@ -40,13 +52,15 @@ def _replicas(page: Page) -> list[str]:
     return sorted(found.locator("code").all_inner_texts())
 
 
-def test_quiet_cluster_says_what_each_kind_of_work_would_be(open_screen, app):
-    page = open_screen(app.url)
+def test_quiet_cluster_says_what_each_kind_of_work_would_be(
+    open_screen: Callable[..., Page], app_url: str, http: httpx.Client
+) -> None:
+    page = open_screen(app_url)
     for kind in ("data", "training", "tuning"):
         expect(page.locator(f"#air-workload-{kind} li")).to_have_count(0)
         expect(page.locator(f"#air-workload-{kind}")).to_contain_text("now.")
-    told = requests.get(f"{app.url}/api/cluster").json()
-    pids = {str(one["pid"]) for one in told["processes"] if one["workload"] == "serving"}
+    seen = http.get("/cluster").json()
+    pids = {str(one["pid"]) for one in seen["processes"] if one["workload"] == "serving"}
     expect(page.locator("#air-workload-serving li")).to_have_count(len(pids))
     assert set(page.locator("#air-workload-serving code").all_inner_texts()) == pids
     expect(page.locator("#air-machines")).to_contain_text("Moved to disk because the object store was full: 0 MB")
@@ -56,54 +70,106 @@ def test_quiet_cluster_says_what_each_kind_of_work_would_be(open_screen, app):
     expect(button(page, "Kill a training worker")).to_be_disabled()
 
 
-def test_replica_that_dies_leaves_the_screen_and_a_new_one_is_marked(open_screen, public_app):
-    page = open_screen(public_app.url)
-    before = _replicas(page)
-    assert len(before) == 2
-    with Load(f"{public_app.url}/api/cifar10/predict", 2, 0.1, data=PICTURE, headers=PNG) as load:
-        os.kill(int(before[0]), signal.SIGKILL)
-        expect(page.locator(f"#air-workload-serving li[data-pid='{before[0]}']")).to_have_count(0)
-        new = page.locator("#air-workload-serving li", has_text="new").filter(has_text="replica of the image model")
-        expect(new).to_have_count(1, timeout=DONE_MS)
-    assert load.failed == []
-    assert new.locator("code").inner_text() not in before
-
-
-def test_admin_kills_a_replica_by_button_and_reads_the_seconds(open_screen, public_app):
-    page = open_screen(public_app.url)
+def test_admin_kills_by_button_reads_the_seconds_and_sees_new_processes(
+    open_screen: Callable[..., Page], public: Studio, admin: httpx.Client, jobs: str, killed: list[Process]
+) -> None:
+    page = open_screen(public.url)
     expect(page.locator("#air-cluster-why")).to_have_text(SIGN_IN_FIRST)
     expect(button(page, "Kill a replica")).to_be_disabled()
     sign_in(page)
     before = _replicas(page)
-    button(page, "Kill a replica").click()
-    note = page.locator("#air-kill-note")
-    expect(note).to_contain_text("A replica is being killed.")
+    assert len(before) == 2
+    replicas = public.replicas.apps["cifar10"]
+    lost = replicas.pop(0)  # the one that is killed first
+    try:
+        button(page, "Kill a replica").click()
+        note = page.locator("#air-kill-note")
+        expect(note).to_contain_text("A replica is being killed.")
+        wait_for(lambda: killed)
+        later(page)
+        expect(page.locator(f"#air-workload-serving li[data-pid='{before[0]}']")).to_have_count(0)
+        assert [str(process.pid) for process in killed] == [before[0]]
+        come = replica_process(lost)
+        public.ray.processes.append(come)
+    finally:
+        replicas.append(lost)
     expect(note).to_have_text(
-        re.compile(r"The replica (\d+) was killed\. \d+\.\d s later process \d+ works in its place\."), timeout=DONE_MS
+        re.compile(
+            rf"The replica {before[0]} was killed\. \d+\.\d s later process {come.pid} works in its place\. "
+            r"The other replicas answered meanwhile\."
+        )
     )
-    killed = re.search(r"replica (\d+)", note.inner_text())[1]
-    assert killed in before
-    expect(page.locator(f"#air-workload-serving li[data-pid='{killed}']")).to_have_count(0)
+    new = page.locator("#air-workload-serving li", has_text="new").filter(has_text="replica of the image model")
+    expect(new).to_have_count(1)
+    expect(new.locator("code")).to_have_text(str(come.pid))
+
+    workers = _train_with_two_workers(public, admin, jobs)
+    later(page)
+    expect(page.locator("#air-workload-training li")).to_have_text(
+        [re.compile(f"^{worker.pid}training worker: learns from its share of the data") for worker in workers]
+    )
+    expect(page.locator("#air-work")).to_contain_text("2 workers, 2 on 127.0.0.1")
+    expect(page.locator("#air-work")).to_contain_text("Images, training: running now")
+    button(page, "Kill a training worker").click()
+    wait_for(lambda: killed[1:] == [workers[0]])
+    later(page)
+    expect(page.locator("#air-workload-training li")).to_have_count(1)
+    public.ray.processes.remove(workers[1])
+    public.ray.processes += (anew := [_worker(), _worker()])
+    expect(note).to_have_text(
+        re.compile(
+            rf"The training worker {workers[0].pid} was killed\. \d+\.\d s later process {anew[0].pid} works in its "
+            r"place\. The training goes on from its last checkpoint\."
+        )
+    )
     button(page, "Sign out").click()
     expect(button(page, "Kill a replica")).to_be_disabled()
 
 
-def test_screen_out_of_sight_asks_nothing(open_screen, app):
-    page = open_screen(app.url)
+def _worker() -> Process:
+    return actor("RayTrainWorker", TRAINING)
+
+
+def _train_with_two_workers(studio: Studio, admin: httpx.Client, jobs: str) -> list[Process]:
+    job = admin.post(jobs, json={"kind": "train", "model": "cifar10", "config": {"num_workers": 2}}).json()["id"]
+    Played(studio, job)
+    ray, workers = studio.ray, [_worker(), _worker()]
+    ray.commands = ray.commands | {TRAINING: f"python -m training.job_runner {studio.home}/jobs/{job}"}
+    ray.placements = [Placement("a", "PACK", "created", [(HERE, {"CPU": 1.0})] * 2)]
+    ray.processes += workers
+    return workers
+
+
+def test_screen_out_of_sight_asks_nothing(open_screen: Callable[..., Page], app_url: str) -> None:
+    page = open_screen(app_url)
+    header = page.evaluate(
+        """() => {
+            const {components, dependencies} = window.gradio_config;
+            const status = components.find(one => one.props.elem_id === 'air-status').id;
+            return dependencies.find(one => one.outputs.includes(status)).id;
+        }"""
+    )
+    with page.expect_request(lambda request: _event(request) not in (None, header)):
+        later(page)  # in sight, it asks
     page.get_by_role("tab", name="Table").click()
     page.get_by_label("mean radius").wait_for()
-    page.wait_for_timeout(2_000)
-    asked = []
-    page.on("request", lambda request: asked.append(request.url) if request.url.endswith("/queue/join?") else None)
-    page.wait_for_timeout(10_000)
-    # The header looks every five seconds, whatever the screen.
-    assert len(asked) <= 3
+    asked: list[int] = []
+    page.on("request", lambda request: _event(request) is not None and asked.append(_event(request)))
+    while asked.count(header) < 2 * MANY:
+        later(page)
+        page.wait_for_timeout(STEP_MS)
+    # The header looks whatever the screen. What was on its way from here has been asked by now.
+    assert asked[-MANY:] == [header] * MANY
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_screen_is_accessible_and_fits_a_phone(open_screen, app, scheme):
-    page = open_screen(app.url, viewport=PHONE, color_scheme=scheme)
+def _event(request: Request) -> int | None:
+    """Which of the page's events a request is about."""
+    return request.post_data_json["fn_index"] if request.url.endswith("/queue/join?") else None
+
+
+def test_screen_is_accessible_and_fits_a_phone(open_screen: Callable[..., Page], app_url: str) -> None:
+    page = open_screen(app_url, viewport=PHONE)
     page.get_by_role("button", name="What AIR Studio and Ray need for themselves").click()
-    expect(page.locator("#air-own-processes li").first).to_be_visible(timeout=WAIT_MS)
-    assert violations(page) == []
+    expect(page.locator("#air-own-processes li").first).to_be_visible()
+    assert_accessible(page)
     assert_fits(page)

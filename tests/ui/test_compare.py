@@ -1,7 +1,6 @@
-"""Two versions side by side in real Chromium: where they differ, both asked, one discarded; learning from corrections.
+"""Two versions side by side in real Chromium: where they differ, both asked, one promoted, taken back, discarded.
 
-`public_app`, `admin`, `browser` and `open_page` come from conftest.py. Version 2 of the app's image model says
-the next class for each picture.
+Version 2 of the public studio's image model says the next class for each picture.
 """
 
 from __future__ import annotations
@@ -10,81 +9,67 @@ import base64
 import json
 import re
 import time
+from collections.abc import Callable, Iterator
+from typing import Any
 
+import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from models.gate import RULES
 from settings import ROOT
 from tests.helpers import versions
 from tests.helpers.screens import (
-    DONE_MS,
     PHONE,
+    assert_accessible,
     assert_fits,
     button,
     compare_version,
     give_picture,
     sign_in,
     to_retrain,
-    unfold,
-    violations,
 )
+from tests.helpers.studio import Studio
 from ui.cards import percent
 from ui.client import IMAGES, TABLE
-from ui.compare import GATE
 
 SHIP = ROOT / "docs" / "example.png"
 SHIFTED = "2"
 
 
 @pytest.fixture(scope="module")
-def models(public_app):
-    """The address of the models."""
-    return f"{public_app.url}/api/models"
-
-
-@pytest.fixture(scope="module")
-def other_table(public_app, admin):
+def other_table(public: Studio) -> str:
     """A small version of the table model, which answers some rows otherwise."""
-    url = f"{public_app.url}/api/jobs"
-    config = {"num_boost_round": 1, "max_depth": 1}
-    job = admin.post(url, json={"kind": "train", "model": TABLE, "config": config}).json()["id"]
-    deadline = time.monotonic() + DONE_MS / 1000
-    while (state := admin.get(f"{url}/{job}").json())["state"] in ("queued", "running"):
-        assert time.monotonic() < deadline, state
-        time.sleep(0.5)
-    assert state["state"] == "succeeded", state
-    return state["result"]["version"]
+    return versions.add_cut(public.home, 1, "one-tree")
 
 
 @pytest.fixture
-def spare(public_app, admin, models):
+def spare(public: Studio, admin: httpx.Client) -> Iterator[str]:
     """One more version of the image model, for the length of a test."""
-    version = versions.add_shifted(public_app.home, f"spare-{time.time_ns()}")
+    version = versions.add_shifted(public.home, f"spare-{time.time_ns()}")
     yield version
-    admin.post(f"{models}/{IMAGES}/versions/{version}/discard")
+    admin.post(f"/models/{IMAGES}/versions/{version}/discard")
 
 
 @pytest.fixture
-def worse(public_app, admin, models):
+def worse(public: Studio, admin: httpx.Client) -> Iterator[str]:
     """One that the gate will refuse."""
-    version = versions.add_shifted(public_app.home, f"worse-{time.time_ns()}", {"validation_accuracy": 0.4})
+    version = versions.add_shifted(public.home, f"worse-{time.time_ns()}", {"validation_accuracy": 0.4})
     yield version
-    admin.post(f"{models}/{IMAGES}/versions/{version}/discard")
+    admin.post(f"/models/{IMAGES}/versions/{version}/discard")
 
 
 @pytest.fixture
-def screen(open_page, public_app) -> Page:
+def screen(open_page: Callable[..., Page], public: Studio) -> Page:
     """The Retrain screen with version 2 of the image model beside the champion."""
-    page = to_retrain(open_page(public_app.url))
+    page = to_retrain(open_page(public.url))
     _choose(page, "Images: what a picture shows", SHIFTED)
     return page
 
 
 @pytest.fixture
-def table_screen(open_page, public_app, other_table) -> Page:
+def table_screen(open_page: Callable[..., Page], public: Studio, other_table: str) -> Page:
     """The same with a small version of the table model."""
-    page = to_retrain(open_page(public_app.url))
+    page = to_retrain(open_page(public.url))
     _choose(page, "Table: malignant or benign", other_table)
     return page
 
@@ -95,19 +80,25 @@ def _choose(page: Page, model: str, version: str) -> None:
     compare_version(page, version)
 
 
-def _differences(admin, models: str, name: str, version: str) -> dict:
-    reply = admin.get(f"{models}/{name}/versions/{version}/differences", params={"n": 24})
+def _differences(admin: httpx.Client, name: str, version: str) -> dict[str, Any]:
+    reply = admin.get(f"/models/{name}/versions/{version}/differences", params={"n": 24})
     assert reply.status_code == 200, reply.text
     return reply.json()
 
 
 def _show_differences(page: Page) -> None:
     button(page, "Show where they differ").click()
-    expect(page.locator("#air-differ-note")).to_contain_text("get different answers", timeout=DONE_MS)
+    expect(page.locator("#air-differ-note")).to_contain_text("get different answers")
 
 
-def test_pictures_answered_differently_are_counted_and_shown(screen, models, admin):
-    found = _differences(admin, models, IMAGES, SHIFTED)
+def _both(admin: httpx.Client, data: bytes) -> list[dict[str, Any]]:
+    """The API's own answers of champion and version 2 to a picture."""
+    both = admin.post(f"/{IMAGES}/compare", params={"version": SHIFTED}, files={"file": data}).json()
+    return [both[who]["predictions"][0] for who in ("champion", "challenger")]
+
+
+def test_pictures_answered_differently_are_counted_shown_and_asked(screen: Page, admin: httpx.Client) -> None:
+    found = _differences(admin, IMAGES, SHIFTED)
     assert found["differing"]
     _show_differences(screen)
     expect(screen.locator("#air-differ-note")).to_contain_text(
@@ -124,21 +115,69 @@ def test_pictures_answered_differently_are_counted_and_shown(screen, models, adm
             f"Version {SHIFTED}: {ours['label']}, {percent(ours['probability'])}"
         )
 
+    example = found["examples"][1]
+    screen.locator("ul.air-differ button").nth(1).click()
+    answers = screen.locator("#air-both-answers")
+    shown = answers.get_by_alt_text("The picture that both were asked")
+    labels = [answer["label"] for answer in _both(admin, base64.b64decode(example["image"]))]
+    expect(answers.locator(".air-verdict strong")).to_have_text(labels)
+    expect(answers).to_contain_text(f"The truth is {example['label']}:")
+    expect(shown).to_have_attribute("src", f"data:image/png;base64,{example['image']}")
 
-def test_rows_answered_differently_show_what_is_unusual_about_them(table_screen, models, other_table, admin):
-    found = _differences(admin, models, TABLE, other_table)
+    old, new = _both(admin, SHIP.read_bytes())
+    assert old["label"] != new["label"]
+    give_picture(screen, "air-both-picture", SHIP)
+    expect(answers.locator(".air-verdict strong")).to_have_text([old["label"], new["label"]])
+    expect(answers.locator(".air-verdict span")).to_have_text([percent(item["probability"]) for item in (old, new)])
+    expect(answers).to_contain_text(f"Version {SHIFTED} says {new['label']}, the champion says {old['label']}.")
+    expect(shown).to_be_visible()
+    expect(shown).not_to_have_attribute("src", f"data:image/png;base64,{example['image']}")
+
+
+def test_rows_answered_differently_show_what_is_unusual_and_both_answer_a_row(
+    table_screen: Page, other_table: str, admin: httpx.Client
+) -> None:
+    page, found = table_screen, _differences(admin, TABLE, other_table)
     assert found["examples"], "these versions answer all rows the same"
-    features = admin.get(f"{models}/{TABLE}/features").json()["features"]
-    _show_differences(table_screen)
-    rows = table_screen.locator("table.air-differ tbody tr")
+    features = admin.get(f"/models/{TABLE}/features").json()["features"]
+    _show_differences(page)
+    rows = page.locator("table.air-differ tbody tr")
     expect(rows).to_have_count(len(found["examples"]))
     row = found["examples"][0]["row"]
     farthest = max(features, key=lambda item: abs(row[item["name"]] - item["median"]) / (item["max"] - item["min"]))
     expect(rows.first).to_contain_text(f"{farthest['name']} {row[farthest['name']]:g} median {farthest['median']:g}")
     expect(rows.first).to_contain_text(f"Truth: {found['examples'][0]['label']}")
 
+    answers, field = page.locator("#air-both-answers"), page.get_by_label("Or paste a row")
+    ask = page.locator("#air-ask-row")
+    button(page, "Another row").click()
+    expect(answers).to_contain_text("The truth is")
+    row = json.loads(field.input_value())
+    url = f"/{TABLE}/compare?version={other_table}"
+    both = admin.post(url, json=row).json()
+    labels = [both[who]["predictions"][0]["label"] for who in ("champion", "challenger")]
+    expect(answers.locator(".air-verdict strong")).to_have_text(labels)
+    field.fill(json.dumps(row | {"mean radius": 99}))
+    ask.click()
+    expect(answers).to_contain_text("Outside the range of its training rows: mean radius")
+    expect(answers).not_to_contain_text("The truth is")
+    for broken in ("{", "[" * 5000, '{"mean radius": NaN}', '{"mean radius": 1e999}', '{"\\ud800": 1}', "[1]", ""):
+        field.fill(broken)
+        ask.click()
+        expect(answers).to_contain_text("This is not a row: paste one JSON object")
+        expect(answers.locator(".air-verdict")).to_have_count(0)
+        field.fill(json.dumps(row))
+        ask.click()
+        expect(answers.locator(".air-verdict")).to_have_count(2)
+    refused = admin.post(url, json={"<b id='injected'>": 1})
+    assert 400 <= refused.status_code < 500
+    field.fill("{\"<b id='injected'>\": 1}")
+    ask.click()
+    expect(answers.locator(".air-problem")).to_have_text(refused.json()["error"]["message"])
+    expect(page.locator("#injected")).to_have_count(0)
 
-def test_differences_vanish_when_another_version_or_model_is_chosen(spare, screen):
+
+def test_differences_vanish_when_another_version_or_model_is_chosen(spare: str, screen: Page) -> None:
     _show_differences(screen)
     give_picture(screen, "air-both-picture", SHIP)
     expect(screen.locator("#air-both-answers h4")).to_have_text(["Champion", f"Version {SHIFTED}"])
@@ -153,151 +192,62 @@ def test_differences_vanish_when_another_version_or_model_is_chosen(spare, scree
     expect(screen.locator("#air-both-answers h4")).to_have_count(0)
 
 
-def test_both_answer_a_picture_of_ones_own(screen, public_app, admin):
-    url = f"{public_app.url}/api/{IMAGES}/compare?version={SHIFTED}"
-    both = admin.post(url, files={"file": SHIP.read_bytes()}).json()
-    old, new = (both[who]["predictions"][0] for who in ("champion", "challenger"))
-    assert old["label"] != new["label"]
-    give_picture(screen, "air-both-picture", SHIP)
-    answers = screen.locator("#air-both-answers")
-    expect(answers.locator(".air-verdict strong")).to_have_text([old["label"], new["label"]])
-    expect(answers.locator(".air-verdict span")).to_have_text([percent(item["probability"]) for item in (old, new)])
-    expect(answers).to_contain_text(f"Version {SHIFTED} says {new['label']}, the champion says {old['label']}.")
-    expect(answers.get_by_alt_text("The picture that both were asked")).to_be_visible()
-
-
-def test_a_picture_from_the_differences_is_asked_with_its_truth(screen, public_app, models, admin):
-    example = _differences(admin, models, IMAGES, SHIFTED)["examples"][1]
-    url = f"{public_app.url}/api/{IMAGES}/compare?version={SHIFTED}"
-    both = admin.post(url, files={"file": base64.b64decode(example["image"])}).json()
-    labels = [both[who]["predictions"][0]["label"] for who in ("champion", "challenger")]
-    _show_differences(screen)
-    screen.locator("ul.air-differ button").nth(1).click()
-    answers = screen.locator("#air-both-answers")
-    expect(answers.locator(".air-verdict strong")).to_have_text(labels)
-    expect(answers).to_contain_text(f"The truth is {example['label']}:")
-    source = answers.get_by_alt_text("The picture that both were asked").get_attribute("src")
-    assert source == f"data:image/png;base64,{example['image']}"
-
-
-def test_both_answer_a_row_and_broken_ones_get_a_sentence(table_screen, public_app, other_table, admin):
-    page = table_screen
-    url = f"{public_app.url}/api/{TABLE}/compare?version={other_table}"
-    answers, field = page.locator("#air-both-answers"), page.get_by_label("Or paste a row")
-    button(page, "Another row").click()
-    expect(answers).to_contain_text("The truth is")
-    row = json.loads(field.input_value())
-    both = admin.post(url, json=row).json()
-    labels = [both[who]["predictions"][0]["label"] for who in ("champion", "challenger")]
-    expect(answers.locator(".air-verdict strong")).to_have_text(labels)
-    field.fill(json.dumps(row | {"mean radius": 99}))
-    page.locator("#air-ask-row").click()
-    expect(answers).to_contain_text("Outside the range of its training rows: mean radius")
-    expect(answers).not_to_contain_text("The truth is")
-    for broken in ("{", "[" * 5000, '{"mean radius": NaN}', '{"mean radius": 1e999}', '{"\\ud800": 1}', "[1]", ""):
-        field.fill(broken)
-        page.locator("#air-ask-row").click()
-        expect(answers).to_contain_text("This is not a row: paste one JSON object")
-        expect(answers.locator(".air-verdict")).to_have_count(0)
-        field.fill(json.dumps(row))
-        page.locator("#air-ask-row").click()
-        expect(answers.locator(".air-verdict")).to_have_count(2)
-    refused = admin.post(url, json={"<b id='injected'>": 1})
-    assert 400 <= refused.status_code < 500
-    field.fill("{\"<b id='injected'>\": 1}")
-    page.locator("#air-ask-row").click()
-    expect(answers.locator(".air-problem")).to_have_text(refused.json()["error"]["message"])
-    expect(page.locator("#injected")).to_have_count(0)
-
-
-def test_gate_of_the_page_is_the_gate_of_the_models():
-    assert {name: (rule.metric, rule.margin) for name, rule in RULES.items()} == GATE
-
-
-def test_what_the_gate_will_say_is_told_before_the_button_is_pressed(worse, screen):
-    expect(screen.locator("#air-now .air-good")).to_contain_text(
+def test_gate_is_announced_says_no_and_may_be_overruled_and_what_is_in_use_is_not_discarded(
+    spare: str, worse: str, screen: Page, admin: httpx.Client
+) -> None:
+    now, note = screen.locator("#air-now"), screen.locator("#air-move-note")
+    expect(now.locator(".air-good")).to_contain_text(
         re.compile(rf"The gate will let version {SHIFTED} pass: .* and up to 0\.5 points less is let pass\.")
     )
     compare_version(screen, worse)
-    expect(screen.locator("#air-now .air-warning")).to_contain_text(
+    expect(now.locator(".air-warning")).to_contain_text(
         re.compile(rf"The gate will refuse version {worse}: “Right answers” is 40\.0 %, the champion's .* 0\.5 points")
     )
-
-
-def test_a_version_is_discarded_only_after_a_question(spare, screen, models, admin):
-    compare_version(screen, spare)
-    expect(button(screen, f"Discard version {spare}")).to_be_disabled()
     sign_in(screen)
-    expect(button(screen, f"Discard version {spare}")).to_be_enabled()
-    button(screen, f"Discard version {spare}").click()
+    before = now.locator("strong").first.inner_text().split()[1]
+    button(screen, f"Put version {worse} into service").click()
+    expect(note).to_contain_text("worse by more than the 0.005 that is let pass")
+    button(screen, "Promote all the same").click()
+    expect(note).to_contain_text(f"Version {worse} is in service")
+    expect(button(screen, "Promote all the same")).to_have_count(0)
+
+    expect(now).to_contain_text("The champion cannot be discarded.")
+    expect(button(screen, f"Discard version {worse}")).to_be_disabled()
+    expect(button(screen, "Show where they differ")).to_have_count(0)
+    compare_version(screen, before)
+    expect(button(screen, f"Discard version {before}")).to_be_disabled()
+    expect(now).to_contain_text(f"Version {before} cannot be discarded: “Take it back” goes back to it.")
+    button(screen, "Take it back").click()
+    expect(note).to_contain_text(f"Taken back: version {before} answers again.")
+
+    compare_version(screen, spare)
+    discard = button(screen, f"Discard version {spare}")
+    expect(discard).to_be_enabled()
+    discard.click()
     expect(button(screen, "Yes, discard it")).to_be_focused()
     expect(screen.get_by_text(f"Discard version {spare}? It is deleted with its files")).to_be_visible()
     button(screen, "No, keep it").click()
     expect(button(screen, "Yes, discard it")).to_have_count(0)
-    assert spare in _versions(admin, models)
-    button(screen, f"Discard version {spare}").click()
+    assert spare in _versions(admin)
+    button(screen, "Sign out").click()
+    expect(discard).to_be_disabled()
+    sign_in(screen)
+    expect(discard).to_be_enabled()
+    discard.click()
     button(screen, "Yes, discard it").click()
-    expect(screen.locator("#air-move-note")).to_have_text(f"Version {spare} is discarded.")
-    expect(button(screen, f"Discard version {spare}")).to_have_count(0)
-    assert spare not in _versions(admin, models)
+    expect(note).to_have_text(f"Version {spare} is discarded.")
+    expect(discard).to_have_count(0)
+    assert spare not in _versions(admin)
 
 
-def _versions(admin, models: str) -> list[str]:
-    return [item["version"] for item in admin.get(f"{models}/{IMAGES}").json()["versions"]]
+def _versions(admin: httpx.Client) -> list[str]:
+    return [item["version"] for item in admin.get(f"/models/{IMAGES}").json()["versions"]]
 
 
-def test_the_champion_and_the_one_before_cannot_be_discarded(spare, screen, models, admin):
-    state = admin.get(f"{models}/{IMAGES}").json()["versions"]
-    before = next(item["version"] for item in state if "champion" in item["aliases"])
-    sign_in(screen)
-    compare_version(screen, spare)
-    expect(button(screen, f"Discard version {spare}")).to_be_enabled()
-    assert admin.post(f"{models}/{IMAGES}/promote", json={"version": spare}).status_code == 200
-    try:
-        expect(screen.locator("#air-now")).to_contain_text("The champion cannot be discarded.")
-        expect(button(screen, f"Discard version {spare}")).to_be_disabled()
-        expect(button(screen, "Show where they differ")).to_have_count(0)
-        compare_version(screen, before)
-        expect(button(screen, f"Discard version {before}")).to_be_disabled()
-        expect(screen.locator("#air-now")).to_contain_text(
-            f"Version {before} cannot be discarded: “Take it back” goes back to it."
-        )
-    finally:
-        assert admin.post(f"{models}/{IMAGES}/rollback").status_code == 200
-
-
-def test_learning_from_corrections_is_offered_when_there_are_some(screen, public_app, admin):
-    corrections, jobs = (f"{public_app.url}/api/{name}" for name in ("corrections", "jobs"))
-    for item in admin.get(corrections).json()["corrections"]:
-        admin.delete(f"{corrections}/{item['id']}")
-    tick = screen.get_by_role("checkbox", name="Learn from")
-    sign_in(screen)
-    expect(tick).to_be_disabled()
-    expect(screen.locator("#air-learn")).to_contain_text("There are none yet: correct an answer on the Images screen.")
-    wanted = {"image": base64.b64encode(SHIP.read_bytes()).decode(), "label": "ship", "answered": None, "version": None}
-    kept = admin.post(corrections, json=wanted).json()["id"]
-    try:
-        expect(screen.get_by_label("Learn from the one correction")).to_be_enabled()
-        tick.check()
-        epochs = screen.get_by_role("textbox", name="Epochs")
-        unfold(screen, "More options", epochs)
-        epochs.fill("500")
-        screen.get_by_role("textbox", name="Weight of a correction").fill("1001")
-        button(screen, "Train").click()
-        expect(screen.locator("#air-train-note")).to_contain_text("config.correction_weight: Input should be less than")
-        screen.get_by_role("textbox", name="Weight of a correction").fill("7")
-        button(screen, "Train").click()
-        expect(screen.locator("#air-job")).to_contain_text(re.compile("500 epochs.*learns from corrections"))
-        job = admin.get(jobs).json()["jobs"][0]
-        assert (job["config"]["use_corrections"], job["config"]["correction_weight"]) == (True, 7)
-        assert admin.post(f"{jobs}/{job['id']}/cancel").status_code in (200, 202)
-    finally:
-        admin.delete(f"{corrections}/{kept}")
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_comparison_is_accessible_and_fits_a_phone(spare, open_page, public_app, other_table, scheme):
-    page = to_retrain(open_page(public_app.url, viewport=PHONE, color_scheme=scheme))
+def test_comparison_is_accessible_and_fits_a_phone(
+    spare: str, open_page: Callable[..., Page], public: Studio, other_table: str
+) -> None:
+    page = to_retrain(open_page(public.url, viewport=PHONE))
     sign_in(page)
     for model, version in (("Images: what a picture shows", spare), ("Table: malignant or benign", other_table)):
         _choose(page, model, version)
@@ -307,5 +257,5 @@ def test_comparison_is_accessible_and_fits_a_phone(spare, open_page, public_app,
         expect(page.locator("#air-both-answers")).to_be_in_viewport()
         button(page, f"Discard version {version}").click()
         button(page, "Yes, discard it").wait_for()
-        assert violations(page) == []
+        assert_accessible(page)
         assert_fits(page)

@@ -1,23 +1,28 @@
-"""The Images screen in real Chromium, against the running app: what a person sees and can do.
-
-`http`, `images` and `picture` come from conftest.py.
-"""
+"""The Images screen in real Chromium: what a person sees and can do."""
 
 from __future__ import annotations
 
 import base64
 import io
 import re
+from pathlib import Path
 
+import httpx
 import numpy as np
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from settings import ROOT
 from tests.helpers.screens import IMAGE_ANSWER, ask, copied_code, give_picture, run
 from ui.cards import percent
 
+SHIP = ROOT / "docs" / "example.png"
+VERDICT = f"{IMAGE_ANSWER} .air-verdict"
 
-def test_uploaded_picture_gets_the_answer_of_the_api(images, http, picture):
+
+def test_uploaded_picture_gets_the_answer_of_the_api_and_copied_code_the_same(
+    images: Page, http: httpx.Client, picture: Path, tmp_path: Path
+) -> None:
     truth = ask(http, picture.read_bytes())
     prediction = truth["predictions"][0]
     give_picture(images, "air-picture", picture)
@@ -30,9 +35,10 @@ def test_uploaded_picture_gets_the_answer_of_the_api(images, http, picture):
     )
     expect(answer).to_contain_text(f"version {truth['model']['version']}")
     expect(answer).to_contain_text(re.compile(r"answered in \d+\.\d ms"))
+    assert run(copied_code(images), tmp_path)[0] == prediction["label"]
 
 
-def test_original_and_seen_picture_stand_side_by_side(images, http, tmp_path):
+def test_original_and_seen_picture_stand_side_by_side(images: Page, http: httpx.Client, tmp_path: Path) -> None:
     photo = tmp_path / "photo.jpg"
     Image.radial_gradient("L").resize((300, 200)).convert("RGB").save(photo)
     seen = ask(http, photo.read_bytes())["predictions"][0]["seen"]
@@ -51,35 +57,25 @@ def test_original_and_seen_picture_stand_side_by_side(images, http, tmp_path):
     assert left["x"] + left["width"] <= right["x"]
 
 
-def test_click_on_an_example_says_whether_the_answer_is_right(images, http):
-    button = images.locator(".air-gallery button").nth(3)
-    truth = button.inner_text()
-    label = ask(http, _example_bytes(images, 3))["predictions"][0]["label"]
-    button.click()
+def test_examples_are_those_of_the_api_and_a_click_asks_one(images: Page, http: httpx.Client, tmp_path: Path) -> None:
+    gallery, buttons = images.locator(".air-gallery"), images.locator(".air-gallery button")
+    shown = [_example_bytes(images, number) for number in range(12)]
+    truth = buttons.nth(3).inner_text()
+    label = ask(http, shown[3])["predictions"][0]["label"]
+    buttons.nth(3).click()
     word = "Right" if label == truth else "Wrong"
-    expect(images.locator(f"{IMAGE_ANSWER} .air-verdict strong")).to_have_text(label)
+    expect(images.locator(f"{VERDICT} strong")).to_have_text(label)
     expect(images.locator(IMAGE_ANSWER)).to_contain_text(f"{word}: the true label of this example is {truth}.")
-
-
-def test_gallery_shows_examples_of_the_api_with_their_true_labels(images, http):
-    buttons = images.locator(".air-gallery button")
-    buttons.first.click()
-    images.locator(f"{IMAGE_ANSWER} .air-verdict").wait_for()
-    seed = re.search(r'"seed": (\d+)', copied_code(images))[1]
+    code = copied_code(images)
+    seed = re.search(r'"seed": (\d+)', code)[1]
     examples = http.get("/models/cifar10/examples", params={"n": 12, "seed": seed}).json()["examples"]
     expect(buttons).to_have_text([item["label"] for item in examples])
-    assert [_example_bytes(images, number) for number in range(12)] == [
-        base64.b64decode(item["image"]) for item in examples
-    ]
-
-
-def test_other_examples_can_be_asked_for(images):
-    gallery = images.locator(".air-gallery")
-    before = [_example_bytes(images, number) for number in range(12)]
-    seed = gallery.get_attribute("data-seed")
+    assert shown == [base64.b64decode(item["image"]) for item in examples]
+    assert run(code, tmp_path)[0] == label
+    assert gallery.get_attribute("data-seed") == seed
     images.get_by_role("button", name="Other examples").click()
     expect(gallery).not_to_have_attribute("data-seed", seed)
-    assert [_example_bytes(images, number) for number in range(12)] != before
+    assert [_example_bytes(images, number) for number in range(12)] != shown
 
 
 def _example_bytes(page: Page, number: int) -> bytes:
@@ -87,22 +83,19 @@ def _example_bytes(page: Page, number: int) -> bytes:
     return base64.b64decode(source.removeprefix("data:image/png;base64,"))
 
 
-def test_unsure_answer_is_marked(images, http, tmp_path):
+def test_only_an_unsure_answer_is_marked(images: Page, http: httpx.Client, tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (8, 64, 64, 3), dtype=np.uint8)
     doubted = [data for data in map(_png, pixels) if ask(http, data)["predictions"][0]["unsure"]]
     assert doubted, "the model is sure about every picture of noise"
     (tmp_path / "noise.png").write_bytes(doubted[0])
     give_picture(images, "air-picture", tmp_path / "noise.png")
-    expect(images.get_by_text("The model is not sure.")).to_be_visible()
-
-
-def test_sure_answer_is_not_marked(real_cifar10, images, http, tmp_path):
-    pictures = [_example_bytes(images, number) for number in range(12)]
-    sure = next(data for data in pictures if not ask(http, data)["predictions"][0]["unsure"])
-    (tmp_path / "sure.png").write_bytes(sure)
-    give_picture(images, "air-picture", tmp_path / "sure.png")
-    images.locator(f"{IMAGE_ANSWER} .air-verdict").wait_for()
-    expect(images.get_by_text("The model is not sure.")).to_have_count(0)
+    marked = images.get_by_text("The model is not sure.")
+    expect(marked).to_be_visible()
+    _take_away(images)
+    assert not ask(http, SHIP.read_bytes())["predictions"][0]["unsure"]
+    give_picture(images, "air-picture", SHIP)
+    images.locator(VERDICT).wait_for()
+    expect(marked).to_have_count(0)
 
 
 def _png(pixels: np.ndarray) -> bytes:
@@ -111,30 +104,27 @@ def _png(pixels: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def test_text_named_png_gets_the_servers_sentence_and_no_old_answer(images, http, picture, tmp_path):
+def _take_away(page: Page) -> None:
+    page.get_by_label("Remove Image").click()
+    expect(page.locator(VERDICT)).to_have_count(0)
+
+
+def test_refused_file_gets_the_servers_sentence_and_no_old_answer(
+    images: Page, http: httpx.Client, picture: Path, tmp_path: Path
+) -> None:
     give_picture(images, "air-picture", picture)
-    images.locator(f"{IMAGE_ANSWER} .air-verdict").wait_for()
-    images.get_by_label("Remove Image").click()
-    expect(images.locator(f"{IMAGE_ANSWER} .air-verdict")).to_have_count(0)
+    images.locator(VERDICT).wait_for()
+    _take_away(images)
     fake = tmp_path / "notes.png"
     fake.write_text("These are notes and no picture.")
     refused = http.post("/cifar10/predict", files={"file": (fake.name, fake.read_bytes())})
     assert 400 <= refused.status_code < 500
     give_picture(images, "air-picture", fake)
     expect(images.locator(f"{IMAGE_ANSWER} .air-problem")).to_have_text(refused.json()["error"]["message"])
-    expect(images.locator(f"{IMAGE_ANSWER} .air-verdict")).to_have_count(0)
-
-
-def test_copied_code_runs_and_gives_the_same_label(images, http, picture, tmp_path):
-    label = ask(http, picture.read_bytes())["predictions"][0]["label"]
-    give_picture(images, "air-picture", picture)
-    images.locator(f"{IMAGE_ANSWER} .air-verdict").wait_for()
-    code = copied_code(images)
-    assert run(code, tmp_path)[0] == label
-
-
-def test_copied_code_of_an_example_runs(images, tmp_path):
-    images.locator(".air-gallery button").nth(5).click()
-    verdict = images.locator(f"{IMAGE_ANSWER} .air-verdict strong")
-    verdict.wait_for()
-    assert run(copied_code(images), tmp_path)[0] == verdict.text_content()
+    expect(images.locator(VERDICT)).to_have_count(0)
+    large = tmp_path / "large.png"
+    pixels = np.random.default_rng(0).integers(0, 256, (2700, 2700, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(large, compress_level=0)
+    assert large.stat().st_size > 20 * 1024**2
+    give_picture(images, "air-picture", large)
+    expect(images.locator(IMAGE_ANSWER)).to_contain_text("more than 20 MB")

@@ -1,33 +1,67 @@
-"""The page in real Chromium, whatever the screen: keyboard, phone, colours, headings, screenshots.
+"""The page in real Chromium, whatever the screen: keyboard, phone, colours, headings, screenshots, who may look only.
 
-`http`, `images`, `open_page` and `app_url` come from conftest.py.
 With AIR_SCREENSHOTS=1 the pictures of the README are written to docs/screenshots/.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import SimpleNamespace
 
+import httpx
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
 from settings import ROOT
-from tests.conftest import DESKTOP
-from tests.helpers.screens import IMAGE_ANSWER, PHONE, TABLE_ANSWER, assert_fits, to_table, violations
+from tests.helpers.screens import (
+    DESKTOP,
+    IMAGE_ANSWER,
+    PHONE,
+    TABLE_ANSWER,
+    assert_fits,
+    button,
+    give_picture,
+    to_batch,
+    to_cluster,
+    to_retrain,
+    to_table,
+    to_tuning,
+    violations,
+)
+from ui.client import ApiError, Client
+from ui.visitor import headers_for_change
+
+SHIP = ROOT / "docs" / "example.png"
+PROXY = "You came here through a proxy"
 
 
-def test_header_names_the_versions_that_are_served(images, http):
+def test_header_names_the_served_versions_and_headings_are_in_order(images: Page, http: httpx.Client) -> None:
     for model in http.get("/models").json()["models"]:
         (version,) = {replica["version"] for replica in model["serving"]}
         title = {"cifar10": "Images", "breast-cancer": "Table"}[model["name"]]
         expect(images.locator("#air-status")).to_contain_text(f"{title}: version {version}, ready")
+    assert images.evaluate("document.documentElement.lang") == "en"
+    assert images.title() == "AIR Studio"
+    expect(images.get_by_text("Built with Gradio")).to_have_count(0)
+    levels = images.evaluate(
+        "[...document.querySelectorAll('h1,h2,h3,h4,h5,h6')].filter(e => e.checkVisibility()).map(e => +e.tagName[1])"
+    )
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in zip(levels, levels[1:], strict=False))
+    # Progress that an event notes for each component is shown nowhere, and costs the browser as much as the event.
+    noting = "dependencies.filter(one => one.backend_fn && one.show_progress_on === null).map(one => one.id)"
+    assert images.evaluate(f"window.gradio_config.{noting}") == []
 
 
-def test_keyboard_alone_is_enough(open_page, app_url):
-    page = open_page(app_url)
-    page.locator(".air-gallery button").first.wait_for()
+def test_keyboard_alone_is_enough(images: Page) -> None:
+    page = images
     _tab_to(page, "button[data-example]")
     page.keyboard.press("Enter")
     page.locator(f"{IMAGE_ANSWER} .air-verdict").wait_for()
@@ -58,12 +92,13 @@ def _tab_to(page: Page, selector: str, limit: int = 60) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_both_screens_are_accessible_and_in_the_right_colours(open_page, app_url, example, tmp_path, scheme):
+def test_both_screens_are_accessible_and_in_the_right_colours(
+    open_page: Callable[..., Page], app_url: str, scheme: str
+) -> None:
     page = open_page(app_url, color_scheme=scheme)
     page.locator(".air-gallery button").first.click()
     page.locator(f"{IMAGE_ANSWER} .air-verdict").wait_for()
-    page.get_by_role("button", name="Copy this call as Python code").filter(visible=True).click()
-    page.locator(".air-code .cm-content").filter(visible=True).wait_for()
+    _show_code(page)
     brightness = page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).slice(0, 3).map(Number)")
     assert max(brightness) < 64 if scheme == "dark" else min(brightness) > 192
     assert violations(page) == []
@@ -77,26 +112,23 @@ def test_both_screens_are_accessible_and_in_the_right_colours(open_page, app_url
     assert violations(page) == []
 
 
-def test_page_has_a_language_and_headings_in_order(images):
-    assert images.evaluate("document.documentElement.lang") == "en"
-    assert images.title() == "AIR Studio"
-    expect(images.get_by_text("Built with Gradio")).to_have_count(0)
-    levels = images.evaluate(
-        "[...document.querySelectorAll('h1,h2,h3,h4,h5,h6')].filter(e => e.checkVisibility()).map(e => +e.tagName[1])"
-    )
-    assert levels[0] == 1
-    assert levels.count(1) == 1
-    assert all(after - before <= 1 for before, after in zip(levels, levels[1:], strict=False))
-
-
-def test_phone_does_not_scroll_sideways(open_page, app_url):
-    page = open_page(app_url, viewport=PHONE)
-    page.locator(".air-gallery button").first.click()
-    page.locator(f"{IMAGE_ANSWER} .air-verdict").wait_for()
+def _show_code(page: Page) -> None:
     page.get_by_role("button", name="Copy this call as Python code").filter(visible=True).click()
     page.locator(".air-code .cm-content").filter(visible=True).wait_for()
+
+
+def test_on_a_phone_nothing_scrolls_sideways_and_the_answer_comes_into_sight(
+    open_page: Callable[..., Page], app_url: str
+) -> None:
+    page = open_page(app_url, viewport=PHONE)
+    page.locator(".air-gallery button").first.click()
+    expect(page.locator(f"{IMAGE_ANSWER} .air-verdict")).to_be_in_viewport()
+    _show_code(page)
     assert_fits(page)
     to_table(page)
+    page.get_by_label("mean area").scroll_into_view_if_needed()
+    expect(page.locator("#air-glance")).to_be_in_viewport()
+    expect(page.locator("#air-glance")).to_contain_text("probability of malignant")
     page.get_by_role("button", name="Worst values").click()
     page.get_by_label("worst fractal dimension").wait_for()
     page.get_by_label("mean fractal dimension").fill("90")
@@ -104,23 +136,47 @@ def test_phone_does_not_scroll_sideways(open_page, app_url):
     assert_fits(page)
 
 
-def test_on_a_phone_the_answer_comes_into_sight(open_page, app_url):
-    page = open_page(app_url, viewport=PHONE)
-    page.locator(".air-gallery button").first.click()
-    expect(page.locator(f"{IMAGE_ANSWER} .air-verdict")).to_be_in_viewport()
-    to_table(page)
-    page.get_by_label("mean area").scroll_into_view_if_needed()
-    expect(page.locator("#air-glance")).to_be_in_viewport()
-    expect(page.locator("#air-glance")).to_contain_text("probability of malignant")
+def test_visitor_through_a_proxy_may_only_look(open_page: Callable[..., Page], app_url: str) -> None:
+    page = open_page(app_url, extra_http_headers={"X-Forwarded-For": "192.0.2.7"})
+    give_picture(page, "air-picture", SHIP)
+    page.locator(f"{IMAGE_ANSWER} .air-verdict").wait_for()
+    expect(page.locator("#air-correct")).to_contain_text(PROXY)
+    expect(page.locator("#air-correct button")).to_have_count(0)
+    changing = {
+        to_retrain: ("#air-why", "Train"),
+        to_batch: ("#air-batch-why", "Predict the test set"),
+        to_cluster: ("#air-cluster-why", "Kill a replica"),
+        to_tuning: ("#air-tune-why", "Search"),
+    }
+    for to_screen, (why, name) in changing.items():
+        to_screen(page)
+        expect(page.locator(why)).to_contain_text(PROXY)
+        expect(button(page, name)).to_be_disabled()
+    # What this screen draws has come before it was in sight.
+    expect(page.locator(".air-trials tbody tr").first).to_be_visible()
+
+    page.set_extra_http_headers({})
+    page.reload()
+    for to_screen, (_, name) in changing.items():
+        to_screen(page)
+        expect(button(page, name)).to_be_enabled()
 
 
-def test_screenshots(open_page, app_url, tmp_path):
+def test_page_changes_nothing_for_whatever_sign_of_a_proxy(app_url: str) -> None:
+    for headers in ({"via": "1.1 proxy"}, {"x-real-ip": "192.0.2.7"}, {"forwarded": "for=192.0.2.7"}):
+        asked = headers_for_change(Client(f"{app_url}/api"), SimpleNamespace(headers=headers), "")
+        # In a thread of its own: Playwright's loop runs in this one.
+        with ThreadPoolExecutor(1) as thread, pytest.raises(ApiError, match="through a proxy"):
+            thread.submit(asyncio.run, asked).result()
+
+
+def test_screenshots(open_page: Callable[..., Page], app_url: str, tmp_path: Path) -> None:
     """Of a picture of the project's own: those of the data set are not ours to publish."""
     folder = ROOT / "docs" / "screenshots" if os.environ.get("AIR_SCREENSHOTS") == "1" else tmp_path
     folder.mkdir(parents=True, exist_ok=True)
     page = open_page(app_url)
     page.locator(".air-gallery button, #air-examples .air-quiet").first.wait_for()
-    page.locator("#air-picture input[type=file]").set_input_files(ROOT / "docs" / "example.png")
+    give_picture(page, "air-picture", SHIP)
     expect(page.locator(f"{IMAGE_ANSWER} .air-verdict strong")).to_have_text(re.compile("ship", re.IGNORECASE))
     page.evaluate("document.querySelectorAll('#air-examples, .air-screen button.sm').forEach(e => e.remove())")
     page.screenshot(path=folder / "images.png", full_page=True)

@@ -1,50 +1,45 @@
 """The Retrain screen in real Chromium: train, watch, compare, put into service, take back; and who may not.
 
-`public_app`, `admin`, `app` and `browser` come from conftest.py.
+No job runs: the test writes what a training would write (``tests.helpers.played``).
 """
 
 from __future__ import annotations
 
-import asyncio
+import base64
 import re
-from concurrent.futures import ThreadPoolExecutor
-from types import SimpleNamespace
+from collections.abc import Callable
+from typing import Any
 
+import httpx
 import pytest
-import requests
 from playwright.sync_api import Page, expect
 
 from settings import ROOT
-from tests.conftest import ADMIN_TOKEN
 from tests.helpers import versions
-from tests.helpers.load import Load
-from tests.helpers.screens import DONE_MS, PHONE, assert_fits, button, sign_in, to_retrain, unfold, violations
-from ui.client import ApiError, Client
-from ui.visitor import headers_for_change
+from tests.helpers.played import Played
+from tests.helpers.screens import (
+    ADMIN_TOKEN,
+    PHONE,
+    ask_row,
+    assert_accessible,
+    assert_fits,
+    button,
+    later,
+    sign_in,
+    to_retrain,
+    unfold,
+)
+from tests.helpers.studio import Studio
 
-PICTURE = (ROOT / "docs" / "example.png").read_bytes()
-PAUSE_S = 1.0
+SHIP = ROOT / "docs" / "example.png"
 SIGN_IN_FIRST = "Sign in first: only who has the admin's token may change things here."
+IMAGES, TABLE = "Images: what a picture shows", "Table: malignant or benign"
 
 
 @pytest.fixture
-def open_screen(open_page):
+def open_screen(open_page: Callable[..., Page]) -> Callable[..., Page]:
     """Opens the Retrain screen."""
     return lambda url, **options: to_retrain(open_page(url, **options))
-
-
-@pytest.fixture
-def rows_asked(public_app):
-    """Both models are asked over 16 connections while a test runs, and no prediction fails; the rows' answers."""
-    api = f"{public_app.url}/api"
-    row = requests.get(f"{api}/models/breast-cancer/examples?n=1").json()["examples"][0]["row"]
-    picture = {"data": PICTURE, "headers": {"Content-Type": "image/png"}}
-    with (
-        Load(f"{api}/cifar10/predict", 8, PAUSE_S, **picture) as pictures,
-        Load(f"{api}/breast-cancer/predict", 8, PAUSE_S, json=row) as rows,
-    ):
-        yield rows.answers
-    assert pictures.failed + rows.failed == []
 
 
 def _train(page: Page, model: str, option: str, value: str) -> None:
@@ -55,12 +50,18 @@ def _train(page: Page, model: str, option: str, value: str) -> None:
     button(page, "Train").click()
 
 
-def _state(page: Page, text: str | re.Pattern[str], timeout: float = DONE_MS) -> None:
-    expect(page.locator("#air-job .air-notice")).to_have_text(text, timeout=timeout)
+def _asked(page: Page, api: httpx.Client) -> dict[str, Any]:
+    """The training that was just asked for."""
+    expect(page.locator("#air-train-note")).to_contain_text("Asked for.")
+    return next(job for job in api.get("/jobs").json()["jobs"] if job["kind"] == "train")
 
 
-def test_nothing_can_be_changed_before_signing_in(open_screen, public_app):
-    page = open_screen(public_app.url)
+def _state(page: Page, text: str | re.Pattern[str]) -> None:
+    expect(page.locator("#air-job .air-notice")).to_have_text(text)
+
+
+def test_nothing_can_be_changed_before_signing_in(open_screen: Callable[..., Page], public: Studio) -> None:
+    page = open_screen(public.url)
     expect(page.locator("#air-why")).to_have_text(SIGN_IN_FIRST)
     for name in ("Train", "Take it back"):
         expect(button(page, name)).to_be_disabled()
@@ -71,26 +72,34 @@ def test_nothing_can_be_changed_before_signing_in(open_screen, public_app):
     expect(button(page, "Train")).to_be_enabled()
     assert ADMIN_TOKEN not in page.content() + page.url
     assert ADMIN_TOKEN not in page.evaluate("[...document.querySelectorAll('input')].map(field => field.value).join()")
-    _train(page, "Images: what a picture shows", "Epochs", "0")
+    _train(page, IMAGES, "Epochs", "0")
     expect(page.locator("#air-train-note")).to_contain_text("config.epochs: Input should be greater than or equal to 1")
     button(page, "Sign out").click()
     expect(button(page, "Train")).to_be_disabled()
 
 
-def test_from_the_button_to_the_version_in_service_and_back(open_screen, public_app, jobs, rows_asked):
-    page = open_screen(public_app.url)
+def test_from_the_button_to_the_version_in_service_and_back(
+    open_screen: Callable[..., Page], public: Studio, admin: httpx.Client, jobs: str
+) -> None:
+    page = open_screen(public.url)
     sign_in(page)
     expect(button(page, "Train")).to_be_enabled()
-    _train(page, "Table: malignant or benign", "Trees", "20")
-    expect(page.locator("#air-train-note")).to_contain_text("Asked for.")
+    _train(page, TABLE, "Trees", "20")
+    job = _asked(page, admin)
     expect(page.locator("#air-job")).to_contain_text("20 trees")
     page.reload()
     to_retrain(page)
     expect(page.locator("#air-job")).to_contain_text("20 trees")
-    expect(page.get_by_role("radio", name="Table: malignant or benign")).to_be_checked()
-    _state(page, re.compile(r"Done: made version \d+\."))
-    version = requests.get(jobs).json()["jobs"][0]["result"]["version"]
+    expect(page.get_by_role("radio", name=TABLE)).to_be_checked()
+    running = Played(public, job["id"])
+    for number, surprise in enumerate((0.5, 0.3, 0.2)):
+        running.epoch(number, {"validation_logloss": surprise, "validation_error": surprise / 10})
+    version = versions.add_cut(public.home, 20, job["id"])
+    running.succeed({"version": version, "metrics": {}})
+    later(page)
+    _state(page, f"Done: made version {version}.")
     expect(page.locator("#air-curves svg")).to_have_count(2)
+    expect(page.locator("#air-curves .air-now")).to_have_text(["0.200", "2.0 %"])
     expect(page.locator("#air-comparison table.air-matrix")).to_have_count(2)
     expect(page.locator("#air-comparison .air-notice")).to_contain_text(f"Version {version} is")
     before = page.locator("#air-now strong").inner_text().split()[1]
@@ -100,75 +109,92 @@ def test_from_the_button_to_the_version_in_service_and_back(open_screen, public_
     page.get_by_label("Reason (may stay empty)").fill("it is <i>new</i>")
     put.click()
     expect(page.get_by_text(f"Version {version} is in service: every answer comes from it now.")).to_be_visible()
+    later(page)
     expect(page.locator("#air-status")).to_contain_text(f"Table: version {version}, ready")
-    assert rows_asked[-1].body["model"]["version"] == version
+    row = admin.get("/models/breast-cancer/examples?n=1").json()["examples"][0]["row"]
+    assert ask_row(admin, row)["model"]["version"] == version
     newest = page.locator("#air-moves tbody tr").first.locator("td")
     expect(newest).to_have_text([re.compile("."), "put into service", before, version, "it is <i>new</i>"])
     button(page, "Take it back").click()
     expect(page.get_by_text(f"Taken back: version {before} answers again.")).to_be_visible()
+    later(page)
     expect(page.locator("#air-status")).to_contain_text(f"Table: version {before}, ready")
     expect(newest.nth(1)).to_have_text("taken back")
-    assert rows_asked[-1].body["model"]["version"] == before
+    assert ask_row(admin, row)["model"]["version"] == before
 
 
-def test_two_browsers_watch_one_training_until_it_is_stopped(open_screen, public_app, jobs, rows_asked):
-    page = open_screen(public_app.url)
+def test_two_browsers_watch_one_training_until_it_is_stopped(
+    open_screen: Callable[..., Page], public: Studio, admin: httpx.Client, jobs: str
+) -> None:
+    page = open_screen(public.url)
     sign_in(page)
     expect(button(page, "Train")).to_be_enabled()
-    _train(page, "Images: what a picture shows", "Epochs", "500")
+    _train(page, IMAGES, "Epochs", "500")
+    running = Played(public, _asked(page, admin)["id"])
+    later(page)
     _state(page, "Training now.")
-    other = open_screen(public_app.url)
+    other = open_screen(public.url)
     _state(other, "Training now.")
     expect(other.locator("#air-job")).to_contain_text("500 epochs")
     expect(button(other, "Cancel this training")).to_be_disabled()
-    # A training gives way to predictions, and these and two browsers want all of the machine.
-    page.locator("#air-curves svg").first.wait_for(timeout=3 * DONE_MS)
+    running.stage("training")
+    running.epoch(0, {"validation_loss": 1.5, "validation_accuracy": 0.45})
+    running.step(25, 100, {"accuracy": "0.45"})
+    later(page, other)
+    for seen in (page, other):
+        expect(seen.locator("#air-curves svg")).to_have_count(2)
+        expect(seen.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "25")
+        expect(seen.locator("#air-progress")).to_contain_text("25 % of the steps done · training · accuracy 0.45")
     expect(page.get_by_role("progressbar")).to_be_visible()
     button(page, "Cancel this training").click()
     button(page, "No, go on").click()
     button(page, "Cancel this training").click()
     button(page, "Yes, stop it").click()
+    running.wait_until_ended()
+    later(page, other)
     for seen in (page, other):
         _state(seen, "Stopped.")
     expect(button(page, "Resume where it stopped")).to_be_enabled()
     expect(button(other, "Resume where it stopped")).to_be_disabled()
 
 
-def test_gate_says_no_and_may_be_overruled(open_screen, public_app):
-    worse = versions.add_shifted(public_app.home, "unfit", {"validation_accuracy": 0.4})
-    page = open_screen(public_app.url)
+def test_learning_from_corrections_is_offered_when_there_are_some(
+    open_screen: Callable[..., Page], public: Studio, admin: httpx.Client, jobs: str
+) -> None:
+    for item in admin.get("/corrections").json()["corrections"]:
+        admin.delete(f"/corrections/{item['id']}")
+    page = open_screen(public.url)
+    page.get_by_role("radio", name=IMAGES).check()
+    tick = page.get_by_role("checkbox", name="Learn from")
     sign_in(page)
-    page.get_by_role("radio", name="Images: what a picture shows").check()
-    before = page.locator("#air-now strong").inner_text().split()[1]
-    page.get_by_label("Version to compare").click()
-    page.get_by_role("option", name=re.compile(rf"Version {worse}\b")).click()
-    button(page, f"Put version {worse} into service").click()
-    note = page.locator("#air-move-note")
-    expect(note).to_contain_text("worse by more than the 0.005 that is let pass")
-    button(page, "Promote all the same").click()
-    expect(note).to_contain_text(f"Version {worse} is in service")
-    expect(button(page, "Promote all the same")).to_have_count(0)
-    button(page, "Take it back").click()
-    expect(note).to_contain_text(f"Taken back: version {before} answers again.")
+    expect(tick).to_be_disabled()
+    expect(page.locator("#air-learn")).to_contain_text("There are none yet: correct an answer on the Images screen.")
+    wanted = {"image": base64.b64encode(SHIP.read_bytes()).decode(), "label": "ship", "answered": None, "version": None}
+    kept = admin.post("/corrections", json=wanted).json()["id"]
+    try:
+        later(page)
+        expect(page.get_by_label("Learn from the one correction")).to_be_enabled()
+        tick.check()
+        epochs = page.get_by_role("textbox", name="Epochs")
+        unfold(page, "More options", epochs)
+        epochs.fill("500")
+        page.get_by_role("textbox", name="Weight of a correction").fill("1001")
+        button(page, "Train").click()
+        expect(page.locator("#air-train-note")).to_contain_text("config.correction_weight: Input should be less than")
+        page.get_by_role("textbox", name="Weight of a correction").fill("7")
+        button(page, "Train").click()
+        job = _asked(page, admin)
+        expect(page.locator("#air-job")).to_contain_text(re.compile("500 epochs.*learns from corrections"))
+        assert (job["config"]["use_corrections"], job["config"]["correction_weight"]) == (True, 7)
+        assert admin.post(f"{jobs}/{job['id']}/cancel").status_code in (200, 202)
+    finally:
+        admin.delete(f"/corrections/{kept}")
 
 
-def test_visitor_through_a_proxy_may_only_look(open_screen, app):
-    page = open_screen(app.url, extra_http_headers={"X-Forwarded-For": "192.0.2.7"})
-    expect(page.locator("#air-why")).to_contain_text("You came here through a proxy")
-    expect(button(page, "Train")).to_be_disabled()
-    expect(button(open_screen(app.url), "Train")).to_be_enabled()
-    for headers in ({"via": "1.1 proxy"}, {"x-real-ip": "192.0.2.7"}, {"forwarded": "for=192.0.2.7"}):
-        asked = headers_for_change(Client(f"{app.url}/api"), SimpleNamespace(headers=headers), "")
-        # In a thread of its own: Playwright's loop runs in this one.
-        with ThreadPoolExecutor(1) as thread, pytest.raises(ApiError, match="through a proxy"):
-            thread.submit(asyncio.run, asked).result()
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_screen_is_accessible_and_fits_a_phone(open_screen, app, scheme):
-    page = open_screen(app.url, viewport=PHONE, color_scheme=scheme)
-    for model in ("Table: malignant or benign", "Images: what a picture shows"):
+def test_screen_is_accessible_and_fits_a_phone(open_screen: Callable[..., Page], app_url: str) -> None:
+    page = open_screen(app_url, viewport=PHONE)
+    for model in (TABLE, IMAGES):
         page.get_by_role("radio", name=model, exact=True).check()
-        expect(page.locator("#air-comparison .air-matrix.air-many")).to_have_count(int(model.startswith("Images")))
-        assert violations(page) == []
+        expect(page.locator("#air-comparison .air-matrix.air-many")).to_have_count(int(model == IMAGES))
+        assert_accessible(page)
         assert_fits(page)

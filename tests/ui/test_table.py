@@ -1,10 +1,11 @@
-"""The Table screen in real Chromium, against the running app: what a person sees and can do.
-
-`http`, `open_page` and `app_url` come from conftest.py.
-"""
+"""The Table screen in real Chromium: what a person sees and can do."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -12,47 +13,32 @@ from tests.helpers.screens import TABLE_ANSWER, ask_row, copied_code, run, to_ta
 from ui.cards import percent
 from ui.pushes import signed
 
+VERDICT = f"{TABLE_ANSWER} .air-verdict"
+Row = dict[str, float]
+
 
 @pytest.fixture
-def table(open_page, app_url):
+def table(open_page: Callable[..., Page], app_url: str) -> Page:
+    """The Table screen when it has answered to the medians."""
     return to_table(open_page(app_url))
 
 
 @pytest.fixture
-def medians(http):
+def medians(http: httpx.Client) -> Row:
+    """The row that the form starts with."""
     return {item["name"]: item["median"] for item in http.get("/models/breast-cancer/features").json()["features"]}
 
 
-def _set_threshold(page: Page, value: float) -> None:
-    page.get_by_label("number input for Threshold").fill(str(value))
-
-
-def test_form_starts_with_medians_and_the_answer_to_them(table, http, medians):
+def test_form_starts_with_medians_their_answer_and_what_pushed_it(
+    table: Page, http: httpx.Client, medians: Row
+) -> None:
     assert float(table.get_by_label("mean radius (µm)").input_value()) == pytest.approx(medians["mean radius"])
     prediction = ask_row(http, medians)["predictions"][0]
-    expect(table.locator(f"{TABLE_ANSWER} .air-verdict")).to_have_text(prediction["label"])
+    expect(table.locator(VERDICT)).to_have_text(prediction["label"])
     expect(table.locator(TABLE_ANSWER)).to_contain_text(percent(prediction["probability_malignant"]))
     expect(table.get_by_text("A demonstration, not medical advice.")).to_be_visible()
     expect(table.get_by_label("worst radius")).not_to_be_visible()
-
-
-def test_filled_form_gets_the_answer_of_the_api(table, http, medians):
-    changes = {"mean radius": 21.5, "mean area": 1450.0, "mean concave points": 0.15, "worst area": 2100.0}
-    table.get_by_role("button", name="Worst values").click()
-    for name, value in changes.items():
-        table.get_by_label(name).fill(str(value))
-    truth = ask_row(http, medians | changes)
-    prediction = truth["predictions"][0]
-    before = ask_row(http, medians)["predictions"][0]
-    assert percent(prediction["probability_malignant"]) != percent(before["probability_malignant"])
-    answer = table.locator(TABLE_ANSWER)
-    expect(answer).to_contain_text(f"malignant: {percent(prediction['probability_malignant'])}")
-    expect(answer.locator(".air-verdict")).to_have_text(prediction["label"])
-    expect(answer).to_contain_text(f"version {truth['model']['version']}")
-
-
-def test_pushes_are_the_contributions_and_add_up(table, http, medians):
-    contributions = ask_row(http, medians)["predictions"][0]["contributions"]
+    contributions = prediction["contributions"]
     strongest = sorted((name for name in contributions if name != "bias"), key=lambda name: -abs(contributions[name]))
     pushes = table.locator("#air-pushes")
     values = pushes.locator(".air-value")
@@ -66,7 +52,29 @@ def test_pushes_are_the_contributions_and_add_up(table, http, medians):
     expect(pushes).to_contain_text(f"add up to {signed(sum(contributions.values()))}, the logit")
 
 
-def test_value_outside_the_training_range_is_marked_at_its_field(table, http):
+def test_filled_form_gets_the_answer_of_the_api_and_copied_code_the_same(
+    table: Page, http: httpx.Client, medians: Row, tmp_path: Path
+) -> None:
+    changes = {"mean radius": 21.5, "mean area": 1450.0, "mean concave points": 0.15, "worst area": 2100.0}
+    table.get_by_role("button", name="Worst values").click()
+    for name, value in changes.items():
+        table.get_by_label(name).fill(str(value))
+    truth = ask_row(http, medians | changes)
+    prediction = truth["predictions"][0]
+    before = ask_row(http, medians)["predictions"][0]
+    assert percent(prediction["probability_malignant"]) != percent(before["probability_malignant"])
+    answer = table.locator(TABLE_ANSWER)
+    expect(answer).to_contain_text(f"malignant: {percent(prediction['probability_malignant'])}")
+    expect(answer.locator(".air-verdict")).to_have_text(prediction["label"])
+    expect(answer).to_contain_text(f"version {truth['model']['version']}")
+    label, probability = run(copied_code(table), tmp_path)
+    assert label == prediction["label"]
+    assert float(probability) == pytest.approx(prediction["probability_malignant"], abs=1e-6)
+
+
+def test_value_that_cannot_be_right_is_marked_at_its_field_and_leaves_no_old_answer(
+    table: Page, http: httpx.Client
+) -> None:
     features = http.get("/models/breast-cancer/features").json()["features"]
     feature = next(item for item in features if item["name"] == "mean texture")
     field = table.locator(".air-field").filter(has=table.get_by_label("mean texture"))
@@ -79,33 +87,31 @@ def test_value_outside_the_training_range_is_marked_at_its_field(table, http):
     expect(field).not_to_contain_text("training range")
     expect(table.locator(TABLE_ANSWER)).not_to_contain_text("outside the range")
 
-
-def test_empty_field_is_named_and_leaves_no_old_answer(table):
     table.get_by_label("mean area").fill("")
     expect(table.locator(TABLE_ANSWER)).to_contain_text("“mean area (µm²)” is empty. Type a number to get an answer.")
-    expect(table.locator(f"{TABLE_ANSWER} .air-verdict")).to_have_count(0)
+    expect(table.locator(VERDICT)).to_have_count(0)
     expect(table.locator("#air-pushes")).to_have_text("")
     table.get_by_label("mean area").fill("600")
-    expect(table.locator(f"{TABLE_ANSWER} .air-verdict")).to_have_count(1)
+    expect(table.locator(VERDICT)).to_have_count(1)
 
 
-@pytest.mark.parametrize("threshold", [0.02, 0.97])
-def test_threshold_moves_false_alarms_misses_and_the_decision(table, http, medians, threshold):
+def test_threshold_moves_false_alarms_misses_and_the_decision(table: Page, http: httpx.Client, medians: Row) -> None:
     answer = ask_row(http, medians)
     probability = answer["predictions"][0]["probability_malignant"]
     url = f"/models/breast-cancer/versions/{answer['model']['version']}/evaluation"
     steps = {step["threshold"]: step for step in http.get(url).json()["thresholds"]}
-    assert steps[threshold] | {"threshold": 0} != steps[0.5] | {"threshold": 0}, "this threshold would show nothing"
     counts = table.locator("#air-figures dt + dd")
     expect(counts).to_have_text([str(steps[0.5]["false_alarms"]), str(steps[0.5]["misses"])])
-    _set_threshold(table, threshold)
-    expect(counts).to_have_text([str(steps[threshold]["false_alarms"]), str(steps[threshold]["misses"])])
-    decision = "malignant" if probability >= threshold else "benign"
-    expect(table.locator(f"{TABLE_ANSWER} .air-verdict")).to_have_text(decision)
-    expect(table.locator(TABLE_ANSWER)).to_contain_text(f"the threshold of {100 * threshold:.0f} %")
+    for threshold in (0.02, 0.97):
+        assert steps[threshold] | {"threshold": 0} != steps[0.5] | {"threshold": 0}, "it would show nothing"
+        table.get_by_label("number input for Threshold").fill(str(threshold))
+        expect(counts).to_have_text([str(steps[threshold]["false_alarms"]), str(steps[threshold]["misses"])])
+        decision = "malignant" if probability >= threshold else "benign"
+        expect(table.locator(VERDICT)).to_have_text(decision)
+        expect(table.locator(TABLE_ANSWER)).to_contain_text(f"the threshold of {100 * threshold:.0f} %")
 
 
-def test_real_row_shows_its_true_label_until_it_is_changed(table, http):
+def test_real_row_shows_its_true_label_until_it_is_changed(table: Page, http: httpx.Client) -> None:
     rows = [
         row
         for seed in range(20)
@@ -117,18 +123,9 @@ def test_real_row_shows_its_true_label_until_it_is_changed(table, http):
     shown = float(table.get_by_label("mean area").input_value())
     loaded = next(row for row in rows if row["row"]["mean area"] == pytest.approx(shown))
     label = ask_row(http, loaded["row"])["predictions"][0]["label"]
-    expect(table.locator(f"{TABLE_ANSWER} .air-verdict")).to_have_text(label)
+    expect(table.locator(VERDICT)).to_have_text(label)
     expect(truth).to_have_text(
         f"{'Right' if label == loaded['label'] else 'Wrong'}: the true label of this real row is {loaded['label']}."
     )
     table.get_by_label("mean area").fill(str(shown + 1))
     expect(truth).to_have_count(0)
-
-
-def test_copied_code_of_a_row_runs_and_gives_the_same_answer(table, http, medians, tmp_path):
-    table.get_by_label("mean radius").fill("20.25")
-    prediction = ask_row(http, medians | {"mean radius": 20.25})["predictions"][0]
-    expect(table.locator(TABLE_ANSWER)).to_contain_text(percent(prediction["probability_malignant"]))
-    label, probability = run(copied_code(table), tmp_path)
-    assert label == prediction["label"]
-    assert float(probability) == pytest.approx(prediction["probability_malignant"], abs=1e-6)

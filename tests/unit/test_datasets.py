@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
-import boto3
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,7 +12,6 @@ import pytest
 
 from settings import Settings
 from tests.helpers import pictures
-from tests.helpers.aws_server import KEYS, aws_server
 from training.datasets import breast_cancer, cifar10
 from training.errors import DataError
 
@@ -59,12 +55,6 @@ def test_split_depends_on_content_not_on_order(tmp_path: Path) -> None:
     assert one.fingerprint() == two.fingerprint()
     assert (len(one.train), len(one.validation), len(one.test)) == (180, 20, 50)
     assert not set(one.train.digests()) & set(one.validation.digests())
-
-
-def test_real_images_split_as_documented(real_cifar10: Path, tmp_path: Path) -> None:
-    splits = cifar10.load(Settings(air_home=tmp_path, cifar10_dir=real_cifar10))
-    assert (len(splits.train), len(splits.validation), len(splits.test)) == (45_000, 5_000, 10_000)
-    assert (np.bincount(splits.validation.labels) == 500).all()
 
 
 def test_torchvision_batches_are_read(tmp_path: Path) -> None:
@@ -125,23 +115,6 @@ def test_no_source_says_the_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         cifar10.load(Settings(air_home=tmp_path), download=False)
 
 
-def test_unreadable_picture_is_named(training_settings: Settings) -> None:
-    test = cifar10.load(training_settings).test
-    stored = [item.as_py() for item in test.stored]
-    stored[17] = b"broken"
-    label = sorted(cifar10.LABELS)[test.labels[17]]
-    with pytest.raises(DataError, match=rf"^test/{label}/\d\.png cannot be decoded; replace or remove it\.$"):
-        cifar10.decode_with_ray(replace(test, stored=pa.array(stored, type=pa.binary())))
-    with pytest.raises(DataError, match=r"^Picture 17 cannot be decoded"):
-        cifar10.decode_with_ray(replace(test, stored=pa.array(stored, type=pa.binary()), names=None))
-
-
-def test_pictures_of_which_none_can_be_read_are_told_by_the_first(training_settings: Settings) -> None:
-    pointers = pa.array([b"version https://git-lfs.github.com/spec/v1"] * 8, type=pa.binary())
-    with pytest.raises(DataError, match=r"^Picture 0 cannot be decoded"):
-        cifar10.decode_with_ray(cifar10.Pictures(pointers, np.zeros(8, dtype=np.int64), raw=False))
-
-
 def test_table_split_is_60_20_20_in_each_class_and_ignores_order() -> None:
     table = breast_cancer.read_shipped()
     assert len(table.features) == 30
@@ -162,56 +135,3 @@ def test_shipped_csv_is_scikit_learns(tmp_path: Path) -> None:
     table = breast_cancer.read_shipped()
     assert np.array_equal(table.matrix, bundled.data)
     assert np.array_equal(table.malignant, bundled.target == 0)
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[str]:
-    """An S3 server on loopback with one public and one private bucket; yields its address."""
-    with aws_server() as url:
-        client = boto3.client(
-            "s3", endpoint_url=url, region_name="us-east-1", aws_access_key_id="user", aws_secret_access_key="secret"
-        )
-        for bucket, acl in (("open-data", "public-read"), ("private-data", "private")):
-            client.create_bucket(Bucket=bucket)
-            client.put_object(Bucket=bucket, Key="folder/table.csv", Body=breast_cancer.CSV.read_bytes(), ACL=acl)
-        yield url
-
-
-@pytest.mark.parametrize("address", ["s3://anonymous@open-data/folder/table.csv", "s3://private-data/folder/table.csv"])
-def test_table_is_read_from_s3(
-    training_settings: Settings, s3: str, address: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", s3)
-    if "anonymous@" not in address:
-        for name, value in KEYS.items():
-            monkeypatch.setenv(name, value)
-    assert breast_cancer.read_with_ray(address).fingerprint() == breast_cancer.read_shipped().fingerprint()
-
-
-@pytest.mark.parametrize("key", ["open-data/nothing.csv", "private-data/folder/table.csv"])
-def test_s3_object_that_cannot_be_read_is_one_sentence(
-    training_settings: Settings, s3: str, key: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", s3)
-    with pytest.raises(DataError, match=key) as caught:
-        breast_cancer.read_with_ray(f"s3://anonymous@{key}")
-    assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("text", "sentence"),
-    [
-        ("a,b\n1,2\n", "no column 'target'"),
-        ("a,target\n1,0\nx,1\n", "no number"),
-        ("a,target\n1,0\n,1\n", "row 2"),
-        ("a,target\n1,0\n2,3\n", "must hold 0"),
-        ("a,target\n1,0\n2,1\n", "fewer than 5"),
-    ],
-)
-def test_unusable_table_is_told_in_one_sentence(
-    training_settings: Settings, tmp_path: Path, text: str, sentence: str
-) -> None:
-    file = tmp_path / "table.csv"
-    file.write_text(text)
-    with pytest.raises(DataError, match=sentence):
-        breast_cancer.read_with_ray(str(file))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ import pytest
 import yaml
 
 from settings import ROOT, Settings
+from tests.helpers import cluster_files
 
 FILE = ROOT / "cluster" / "kuberay.yaml"
 SCHEMA = "rayservice-v1.schema.json"
@@ -65,12 +64,8 @@ def test_it_deploys_what_serve_yaml_deploys() -> None:
     service = yaml.safe_load(_documents()["RayService"]["spec"]["serveConfigV2"])
     written = yaml.safe_load((ROOT / "cluster" / "serve.yaml").read_text())
     assert service["applications"] == written["applications"]
-    program = (
-        "import sys; sys.path.insert(0, 'cluster'); import build_serve_config as b; "
-        "print(b.kuberay(open('cluster/serve.yaml').read()), end='')"
-    )
-    built = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60)
-    assert built.stdout == FILE.read_text(), f"run python cluster/build_serve_config.py\n{built.stderr}"
+    built = cluster_files.program("build_serve_config").kuberay((ROOT / "cluster" / "serve.yaml").read_text())
+    assert built == FILE.read_text(), "run python cluster/build_serve_config.py"
 
 
 def test_pods_run_as_the_images_user_with_probes_and_limits() -> None:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import boto3
 import numpy as np
 import pytest
 import requests
@@ -19,25 +17,13 @@ from models import catalog, checkpoint, storage
 from models.checkpoint import CheckpointError
 from models.registry import PRETRAINED, Registry, RegistryError
 from models.storage import StorageError
-from settings import ROOT, Settings
-from tests.helpers.aws_server import KEYS, aws_server
-from tests.helpers.running_app import free_port
+from settings import Settings
+from tests.unit.conftest import BUCKET
+from training import breast_cancer, command, ray_session
+from training.config import TrainBreastCancer
 
-BUCKET = "studio"
 SOURCE = f"s3://{BUCKET}/air/breast-cancer/one"
 WEIGHTS = "air/breast-cancer/one/booster.ubj"
-
-
-@pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """The bucket ``BUCKET`` of a server on loopback that this process and what it starts reach."""
-    with aws_server() as url:
-        requests.post(f"{url}/moto-api/reset", timeout=10).raise_for_status()
-        for name, value in {"AWS_ENDPOINT_URL": url, **KEYS}.items():
-            monkeypatch.setenv(name, value)
-        bucket = boto3.resource("s3", region_name="us-east-1").create_bucket(Bucket=BUCKET)
-        storage._remote_metadata.cache_clear()
-        yield bucket
 
 
 def _machine(folder: Path, place: str = f"s3://{BUCKET}/air") -> Settings:
@@ -126,28 +112,30 @@ def test_published_folder_is_never_overwritten(s3: Any, tmp_path: Path) -> None:
         _publish(_machine(tmp_path / "two"))
 
 
-def test_versions_carry_their_address_and_discarding_deletes_there(s3: Any, tmp_path: Path) -> None:
-    settings = _machine(tmp_path)
+def test_versions_carry_their_address_and_discarding_deletes_there(s3: Any, new_home: Callable[[str], Path]) -> None:
+    settings = _machine(new_home("home"))
     registry = Registry(settings)
     assert registry.resolve("cifar10").source == "s3://studio/air/cifar10/pretrained"
     _publish(settings)
     version = registry.register(SOURCE)
     assert Registry(settings).resolve("breast-cancer", version).source == SOURCE
+    copies = settings.air_home / "cache"
+    assert list(copies.rglob("one"))
     registry.discard("breast-cancer", version)
     assert not any("breast-cancer/one" in name for name in _names(s3))
-    assert not list((tmp_path / "cache").rglob("one"))
+    assert not list(copies.rglob("one"))
 
 
-def test_a_new_machine_takes_the_shipped_models_that_are_there(s3: Any, tmp_path: Path) -> None:
-    Registry(_machine(tmp_path / "one"))
+def test_a_new_machine_takes_the_shipped_models_that_are_there(s3: Any, new_home: Callable[[str], Path]) -> None:
+    Registry(_machine(new_home("one")))
     before = {item.key: item.last_modified for item in s3.objects.all()}
-    other = Registry(_machine(tmp_path / "two"))
+    other = Registry(_machine(new_home("two")))
     assert other.resolve("breast-cancer").source == "s3://studio/air/breast-cancer/pretrained"
     assert {item.key: item.last_modified for item in s3.objects.all() if item.key in before} == before
 
 
-def test_folder_of_this_machine_may_be_named_as_storage(tmp_path: Path) -> None:
-    registry = Registry(_machine(tmp_path / "home", str(tmp_path / "shared")))
+def test_folder_of_this_machine_may_be_named_as_storage(tmp_path: Path, new_home: Callable[[str], Path]) -> None:
+    registry = Registry(_machine(new_home("home"), str(tmp_path / "shared")))
     assert Path(registry.resolve("cifar10").source) == tmp_path / "shared" / "cifar10" / "pretrained"
 
 
@@ -162,10 +150,11 @@ def test_storage_that_works_is_left_as_it_was(s3: Any, tmp_path: Path) -> None:
     assert _names(s3) == []
 
 
-@pytest.mark.skipif(not Path("/sys/kernel").is_dir(), reason="a folder that nobody can write into is Linux's /sys")
 def test_folder_that_cannot_be_written_is_told_before_anything_is_trained(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match=r"^AIR_STORAGE \(/sys/kernel\) cannot be written: "):
-        storage.check(_machine(tmp_path, "/sys/kernel"))
+    (tmp_path / "file").touch()
+    place = tmp_path / "file" / "air"
+    with pytest.raises(StorageError, match=rf"^AIR_STORAGE \({place}\) cannot be written: Not a directory\.$"):
+        storage.check(_machine(tmp_path, str(place)))
 
 
 def test_bucket_that_is_not_there_is_named(s3: Any, tmp_path: Path) -> None:
@@ -192,36 +181,22 @@ def test_missing_credentials_are_said_so(tmp_path: Path, monkeypatch: pytest.Mon
         raise refusal
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "sentence"),
-    [
-        (
-            "AIR_STORAGE",
-            "s3://nowhere/air",
-            "AIR_STORAGE: there is no bucket 'nowhere'; create it or name",
-        ),
-        ("AWS_ENDPOINT_URL", "http://127.0.0.1:9", "AIR_STORAGE: http://127.0.0.1:9 cannot be reached; look at"),
-        ("AIR_STORAGE", "what://is/this", "AIR_STORAGE: what://is/this cannot be used: "),
-        ("MLFLOW_TRACKING_URI", "http://127.0.0.1:9", "MLFLOW_TRACKING_URI: no MLflow server answers at http://127"),
-    ],
-)
-def test_what_is_wrong_is_one_sentence_at_start(s3: Any, tmp_path: Path, name: str, value: str, sentence: str) -> None:
-    assert _said_by("app.py", tmp_path, {name: value}).startswith(f"error: {sentence}")
+def test_training_says_what_is_wrong_before_it_trains(
+    s3: Any,
+    tmp_path: Path,
+    set_environment: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    def connect(*_: object) -> None:
+        raise AssertionError("it was about to train")
 
-
-def test_training_says_what_is_wrong_before_it_trains(s3: Any, tmp_path: Path) -> None:
-    said = _said_by("-m training.breast_cancer", tmp_path, {"AIR_STORAGE": "s3://nowhere/air"})
-    assert said.startswith("error: AIR_STORAGE: there is no bucket 'nowhere'")
-
-
-def _said_by(program: str, home: Path, environment: dict[str, str]) -> str:
-    """The one line that a program says before it gives up."""
-    given = {"AIR_STORAGE": f"s3://{BUCKET}/air", "AIR_HOME": str(home), "AIR_PORT": str(free_port()), **environment}
-    command = [sys.executable, *program.split()]
-    ended = subprocess.run(command, cwd=ROOT, env={**os.environ, **given}, capture_output=True, text=True, timeout=300)
-    assert ended.returncode in (1, 2)
-    assert len(ended.stderr.strip().splitlines()) == 1, ended.stderr
-    return ended.stderr
+    monkeypatch.setattr(ray_session, "connect", connect)
+    monkeypatch.setattr(sys, "argv", ["breast_cancer.py"])
+    set_environment(AIR_STORAGE="s3://nowhere/air", AIR_HOME=str(tmp_path))
+    assert command.run("breast-cancer", TrainBreastCancer, breast_cancer.train) == 2
+    [line] = capfd.readouterr().err.strip().splitlines()
+    assert line.startswith("error: AIR_STORAGE: there is no bucket 'nowhere'")
 
 
 def test_server_that_is_no_mlflow_is_said_so(s3: Any, tmp_path: Path) -> None:

@@ -1,0 +1,40 @@
+"""A training loop whose worker is killed in the middle, once.
+
+``training.cifar10`` takes ``train_loop_killed_at(...)`` for its own; workers import it from here.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import ray.train
+
+from training.cifar10_learner import Learner
+from training.cifar10_worker import train_loop
+
+
+def train_loop_killed_at(epoch: int, killed: Path) -> Callable[[dict[str, Any]], None]:
+    """The loop; the worker of the highest rank kills itself as it begins ``epoch``, and writes its number to a file.
+
+    The state of the epoch before is kept by then, and as long as that file is there nothing is killed again.
+    """
+    return partial(_train_loop, epoch, killed)
+
+
+def _train_loop(fatal: int, killed: Path, config: dict[str, Any]) -> None:
+    context = ray.train.get_context()
+    learn = Learner.epoch
+
+    def epoch(self: Learner, number: int, *arguments: Any) -> dict[str, float]:
+        if number == fatal and context.get_world_rank() + 1 == context.get_world_size() and not killed.exists():
+            killed.write_text(str(os.getpid()))
+            os.kill(os.getpid(), signal.SIGKILL)
+        return learn(self, number, *arguments)
+
+    Learner.epoch = epoch  # type: ignore[method-assign]
+    train_loop(config)

@@ -1,0 +1,58 @@
+"""Batch predictions of a studio that a test plays: the real answers, counts and files, without Ray's actors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from models.registry import CHAMPION
+from tests.helpers.played import Played
+from tests.helpers.studio import Studio
+from training import batch_predict, batch_sources, jobs, uploads
+from training.batch_sources import TEST_SET, Source
+from training.batch_worker import PicturePredictor, Predictor, RowPredictor
+from training.records import read_json
+
+
+class _Rows(RowPredictor):
+    """Answers with a model that is loaded already."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+
+
+class _Pictures(PicturePredictor):
+    """The same for pictures; ``raw`` ones are pixels."""
+
+    def __init__(self, model: Any, raw: bool) -> None:
+        self.model, self._raw, self._root = model, raw, ""
+
+
+def predict(studio: Studio, job_id: str) -> dict[str, Any]:
+    """Do what a queued batch prediction by the champion asks for, when it is its turn; its result."""
+    running = Played(studio, job_id)
+    folder = studio.home / "jobs" / job_id
+    job = read_json(folder / jobs.JOB)
+    assert job["config"]["version"] == CHAMPION
+    champion = studio.replicas.apps[job["model"]][0].champion
+    name, items, predictor = _asked(studio, job["config"]["upload"], champion.model)
+    answers = iter([predictor(items)])
+    kept = batch_predict.keep(Source(name, None, len(items)), answers, folder / jobs.FILES, running)
+    result = {"version": champion.version, **kept}
+    running.succeed(result)
+    return result
+
+
+def _asked(studio: Studio, upload: str | None, model: Any) -> tuple[str, pa.Table, Predictor]:
+    """The name of what is to be predicted, its items, and who answers them."""
+    takes_rows = hasattr(model, "features")
+    if upload is not None:
+        store = uploads.Store(studio.settings)
+        items = pq.read_table(store.items(upload))
+        return ", ".join(store.read(upload).names), items, _Rows(model) if takes_rows else _Pictures(model, raw=False)
+    if takes_rows:
+        return TEST_SET, batch_sources.rows_of_test_set(), _Rows(model)
+    items, raw = batch_sources.pictures_of_test_set(studio.settings)
+    return TEST_SET, items, _Pictures(model, raw)

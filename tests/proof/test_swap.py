@@ -1,0 +1,72 @@
+"""Promotions while something is killed: alias and service agree in the end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import requests
+
+from models.registry import Registry
+from settings import Settings
+from tests.helpers.running_app import RunningApp
+
+
+@pytest.fixture(scope="module")
+def models_url(public_app: RunningApp) -> str:
+    return f"{public_app.url}/api/models/cifar10"
+
+
+def _serving(models_url: str) -> set[str]:
+    return {replica["version"] for replica in requests.get(models_url).json()["serving"]}
+
+
+def _champion(models_url: str) -> str:
+    listed = requests.get(models_url).json()["versions"]
+    return next(item["version"] for item in listed if "champion" in item["aliases"])
+
+
+def _promote(admin: requests.Session, models_url: str, version: str, **more: Any) -> requests.Response:
+    return admin.post(f"{models_url}/promote", json={"version": version, **more})
+
+
+def test_replica_that_starts_again_comes_back_with_the_champion(
+    public_app: RunningApp, admin: requests.Session, models_url: str
+) -> None:
+    _promote(admin, models_url, "2")
+    before = {replica["replica"] for replica in requests.get(models_url).json()["serving"]}
+    replicas = public_app.processes("ServeReplica:cifar10:cifar10")
+    replicas[0].kill()
+    deadline = time.monotonic() + 90
+    serving: dict[str, str] = {}
+    while not (len(serving) == 2 and set(serving) != before) and time.monotonic() < deadline:
+        time.sleep(0.2)
+        serving = {item["replica"]: item["version"] for item in requests.get(models_url).json()["serving"]}
+    assert len(set(serving) - before) == 1, serving
+    assert set(serving.values()) == {"2"}
+    assert _promote(admin, models_url, "1").status_code == 200
+
+
+def test_killed_in_the_middle_of_a_promotion_alias_and_service_agree(
+    public_app: RunningApp, admin: requests.Session, models_url: str
+) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        promotion = pool.submit(_try, lambda: _promote(admin, models_url, "2"))
+        time.sleep(0.15)
+        public_app.stop(9)
+        public_app.start()  # which ends HAProxy too, where the call still waits
+        promotion.result()
+    champion = Registry(Settings(air_home=public_app.home)).resolve("cifar10").version
+    assert champion in ("1", "2")
+    assert (_champion(models_url), _serving(models_url)) == (champion, {champion})
+    assert _promote(admin, models_url, "1").status_code == 200
+
+
+def _try(call: Callable[[], Any]) -> Any:
+    try:
+        return call()
+    except requests.RequestException as error:
+        return error

@@ -1,0 +1,41 @@
+"""``bootstrap.py``, which makes the environment for ``make run``: what it says of an old Python, and how it goes on."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from settings import ROOT
+
+
+def test_bootstrap_says_that_python_is_too_old(tmp_path: Path) -> None:
+    script = (ROOT / "bootstrap.py").read_text().replace("(3, 11)", "(99, 0)")
+    (tmp_path / "bootstrap.py").write_text(script)
+    shutil.copy(ROOT / "requirements.txt", tmp_path)
+    ended = subprocess.run(
+        [sys.executable, "bootstrap.py"],
+        cwd=tmp_path,
+        env={"PATH": "/nowhere"},
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert ended.returncode == 1
+    assert "needs Python 3.11 or newer" in ended.stderr
+    assert not (tmp_path / ".venv").exists()
+
+
+def test_half_made_environment_is_finished(tmp_path: Path) -> None:
+    script = (ROOT / "bootstrap.py").read_text().replace("9 * 1024**3", "0")  # no requirements need no room
+    (tmp_path / "bootstrap.py").write_text(script)
+    (tmp_path / "requirements.txt").write_text("")
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    (tmp_path / ".venv" / "bin" / "python").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / ".venv" / "bin" / "python").chmod(0o755)
+    command = [sys.executable, "bootstrap.py"]
+    first = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert first.returncode == 0, first.stderr
+    again = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=30)
+    assert (again.returncode, again.stdout) == (0, "")

@@ -1,0 +1,110 @@
+"""What the Tuning screen works out of a study: what it sends, what it hands over, what is wrong with a search space."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ui import handover, study_data, study_space
+
+
+def _study(trials: int, **options: Any) -> dict[str, Any]:
+    return {
+        "study": "one",
+        "model": "breast-cancer",
+        "metric": "validation_logloss",
+        "mode": "min",
+        "step": "round",
+        "created": "2026-01-02T03:04:05+00:00",
+        "config": {"space": {"gamma": {"type": "float", "low": 0.0, "high": 2.0}}},
+        "importance": None,
+        "best": {"trial": "1", "value": 0.1, "params": {"gamma": 0.5}, "config": {"max_depth": 3, "params": {}}},
+        "trials": [
+            {
+                "trial": str(number),
+                "state": "finished",
+                "params": {"gamma": 0.5},
+                "metrics": [{"step": 20, "validation_logloss": 0.1 + number / 1000}],
+                "started": 1767323045.0,
+                "duration_s": 1.0,
+                "stopped_because": "it did all its 20 rounds",
+            }
+            for number in range(1, trials + 1)
+        ],
+    } | options
+
+
+def test_running_study_sends_only_the_trials_that_have_changed() -> None:
+    whole = study_data.message(_study(500), None)
+    assert (len(whole["trials"]), whole["base"]) == (500, 0)
+    before = study_data.sent(whole, None)
+    assert study_data.message(_study(500), before) is None
+    change = study_data.message(_study(501), before)
+    assert ([row[0] for row in change["trials"]], change["base"]) == (["501"], whole["number"])
+    assert study_data.message(_study(3), before)["base"] == 0
+
+
+def test_figures_that_are_no_numbers_are_left_out() -> None:
+    study = _study(1)
+    study["trials"][0]["metrics"] += [{"step": 40, "validation_logloss": None}, {"validation_logloss": 1}]
+    study["trials"][0]["params"] = {"gamma": "<b>", "new": float("nan")}
+    row = study_data.picture(study)["trials"][0]
+    assert row[5:] == [[None, None], [[20, 0.101]]]
+
+
+def test_trial_of_a_study_becomes_a_training_configuration() -> None:
+    study = _study(2)
+    study["trials"][1]["params"] = {"gamma": 1.5, "max_depth": 7}
+    taken = handover.found(study, "2")
+    assert taken["config"] == {"max_depth": 7, "params": {"gamma": 1.5}}
+    assert handover.carried(taken, "breast-cancer", ["max_depth"]) == {"params": {"gamma": 1.5}}
+    assert handover.carried(taken, "cifar10", []) == {}
+    assert handover.found(study, "3") is None
+
+
+@pytest.mark.parametrize(
+    ("typed", "field", "said"),
+    [
+        ({"low": "", "high": "5"}, "low", "“From” is empty."),
+        ({"low": "1", "high": "x"}, "high", "“To”: “x” is not a number."),
+        ({"low": "1", "high": "nan"}, "high", "“To”: “nan” is not a number."),
+        ({"low": "1", "high": "2.5"}, "high", "“To” is 2.5; it has to be a whole number."),
+        ({"low": "1", "high": "16"}, "high", "“To” is 16; it can be 1 to 15."),
+        ({"low": "5", "high": "5"}, "", "“From” is 5 and “To” is 5; “From” has to be the smaller one."),
+    ],
+)
+def test_fault_of_a_range_names_its_field(typed: dict[str, str], field: str, said: str) -> None:
+    row = {"name": "max_depth", "type": "int", "on": True, **typed}
+    limits = {"max_depth": {"type": "int", "low": 1, "high": 15}}
+    assert study_space.check([row], limits) == {"max_depth": {"field": field, "said": said}}
+    assert study_space.check([row | {"on": False}], limits) == {"": {"field": "", "said": study_space.NOTHING}}
+
+
+@pytest.mark.parametrize(
+    ("limits", "typed", "said"),
+    [
+        ({"low": 0, "high": None}, "-1", "“From” is -1; it can be 0 or more."),
+        ({"low": None, "high": 9}, "10", "“From” is 10; it can be at most 9."),
+    ],
+)
+def test_parameter_without_an_end_is_held_to_its_other_one(
+    limits: dict[str, int | None], typed: str, said: str
+) -> None:
+    row = {"name": "gamma", "type": "float", "on": True, "low": typed, "high": "1000000"}
+    assert study_space.check([row], {"gamma": limits}) == {"gamma": {"field": "low", "said": said}}
+    assert study_space.check([row | {"low": "1"}], {"gamma": limits | {"high": None}}) == {}
+
+
+@pytest.mark.parametrize(
+    ("message", "fault"),
+    [
+        ("config.space.max_depth: low must be below high", {"field": "", "said": "Low must be below high"}),
+        ("config.space: max_depth.low: input should be 1", {"field": "low", "said": "Input should be 1"}),
+        ("config.space.max_depth.high: too high.", {"field": "high", "said": "Too high."}),
+    ],
+)
+def test_refusal_of_a_space_finds_its_row(message: str, fault: dict[str, str]) -> None:
+    row = {"name": "max_depth", "type": "int", "on": True, "low": "1", "high": "2"}
+    assert study_space.refused(message, [row]) == {"max_depth": fault}
+    assert study_space.refused("config.space: it is empty", [row]) == {}
