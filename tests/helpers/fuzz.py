@@ -36,6 +36,7 @@ def ask_every_route(url: str, examples: int, folder: Path) -> int:
             *("--checks", CHECKS),
             *("--header", f"Authorization: Bearer {ADMIN_TOKEN}"),
             *("--seed", "1"),
+            *("--request-timeout", "120"),  # a promotion on a busy machine takes longer than the usual 10 s
             *(word for name in NOT_ASKED for word in ("--exclude-operation-id", name)),
             "--continue-on-failure",
         ],
