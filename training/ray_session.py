@@ -41,6 +41,8 @@ LEAN_ENVIRONMENT = {
     "RAY_prestart_worker_first_driver": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
+    # Of 32 processes that Ray Data would start for the footers of Parquet files, one file keeps one at work.
+    "RAY_DATA_PARQUET_FOOTER_NUM_ACTORS": "1",
     "RAY_DEDUP_LOGS": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
     # Serving comes first: workers run at full priority, and training steps back by itself (``give_way``).

@@ -20,7 +20,7 @@ import gradio as gr
 from ui.cards import LIVE, answered_by, bars, html, listed, notice, percent, png, quiet
 from ui.client import IMAGES, TABLE, ApiError, Client, Headers
 from ui.differences import Pair
-from ui.updates import EVENTS
+from ui.updates import CLICKS, EVENTS
 from ui.visitor import address_of
 
 SEEDS, ROW_LENGTH = 2**32, 20_000
@@ -238,4 +238,4 @@ def build(api: Client, pair: gr.State, differing: gr.HTML, came: gr.State) -> No
     another.click(both.another_row, question, [question, row], **EVENTS)
     ask.click(ask_text, [row, question], question, **EVENTS)
     again.click(lambda question: question | {"asked": time.time_ns()}, question, question, **EVENTS)
-    differing.select(ask_found, came, [question, picture, row], **EVENTS).success(None, js=SHOW)
+    differing.select(ask_found, came, [question, picture, row], **CLICKS).success(None, js=SHOW)

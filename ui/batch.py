@@ -95,7 +95,7 @@ def build(
     api: Client,
     page: gr.Blocks,  # noqa: ARG001 - as all screens
     public_url: str | None,
-    session: sign_in.Session,
+    token: gr.State,
 ) -> clock.Clock:
     """Put the screen on the page and wire it; returns the clock that runs only while it is in sight."""
     screen, form = Screen(api, public_url), batch_form.Form(api, public_url)
@@ -117,7 +117,7 @@ def build(
     chosen, asked, acted = buttons.chosen, buttons.asked, buttons.acted
     upload, result = gr.State(None), gr.State(None)
     watching, filling = gr.State({}), gr.State({})
-    token, why_not = session.token, session.why_not
+    why_not = sign_in.why_not()
     with gr.Column(elem_classes="air-below"):
         search = batch_result.build()
     batch_result.wire(api, search, result)

@@ -43,22 +43,20 @@ def build(api: Client, public_url: str | None = None) -> gr.Blocks:
         fill_width=True,
     ) as page:
         header.build(api, page)
-        session = sign_in.session()
+        token = sign_in.token()
         taken = gr.State(None)
         screens = {
-            "Images": partial(images.build, token=session.token),
+            "Images": partial(images.build, token=token),
             "Table": table.build,
-            "Retrain": partial(retrain.build, session=session, taken=taken),
-            "Tuning": partial(tuning.build, session=session, taken=taken),
-            "Batch": partial(batch.build, session=session),
-            "Cluster": partial(cluster.build, session=session),
+            "Retrain": partial(retrain.build, token=token, taken=taken),
+            "Tuning": partial(tuning.build, token=token, taken=taken),
+            "Batch": partial(batch.build, token=token),
+            "Cluster": partial(cluster.build, token=token),
         }
-        clocks: dict[gr.Tab, clock.Clock] = {}
-        with gr.Tabs() as tabs:
+        clocks: dict[gr.Tab, clock.Clock | None] = {}
+        with gr.Tabs():
             for name, build_screen in screens.items():
                 with gr.Tab(name, render_children=True) as tab:
-                    ticking = build_screen(api, page, public_url)
-                if ticking is not None:
-                    clocks[tab] = ticking
-        clock.run_in_sight(tabs, clocks)
+                    clocks[tab] = build_screen(api, page, public_url)
+        clock.run_in_sight(clocks)
     return page

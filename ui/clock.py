@@ -6,6 +6,7 @@ out of sight asks nothing, and all that is drawn is what has changed.
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -48,15 +49,18 @@ def timer(pace: float, active: bool = True) -> gr.Timer:
     return gr.Timer(pace * get_settings().air_refresh_s, active=active)
 
 
-def run_in_sight(tabs: gr.Tabs, clocks: dict[gr.Tab, Clock]) -> None:
+def run_in_sight(clocks: dict[gr.Tab, Clock | None]) -> None:
     """Let the clock of each tab run only while that is open.
+
+    The browser does it alone: an event of the server that a person overtakes, who goes on to the next tab, is left
+    out, and the clock of the wrong tab would run.
 
     A tab has an event of its own for its arrival: Gradio takes every state that an event could change as changed.
     """
-
-    def opened(event: gr.SelectData) -> list[Any]:
-        return [gr.update(active=event.value == tab.label) for tab in clocks for _ in range(2)]
-
+    running = {tab: clock for tab, clock in clocks.items() if clock is not None}
+    timers = [timer for clock in running.values() for timer in (clock.fast, clock.slow)]
     for tab, clock in clocks.items():
-        tab.select(lambda: time.time_ns(), None, clock.arrived, **UNSEEN)
-    tabs.select(opened, None, [timer for clock in clocks.values() for timer in (clock.fast, clock.slow)], **UNSEEN)
+        now = [gr.update(active=other is tab) for other in running for _ in range(2)]
+        tab.select(None, None, timers, js=f"() => {json.dumps(now)}")
+        if clock is not None:
+            tab.select(lambda: time.time_ns(), None, clock.arrived, **UNSEEN)

@@ -90,7 +90,7 @@ def build(
     api: Client,
     page: gr.Blocks,  # noqa: ARG001 - as all screens
     public_url: str | None,  # noqa: ARG001 - as all screens
-    session: sign_in.Session,
+    token: gr.State,
 ) -> clock.Clock:
     """Put the screen on the page and wire it; returns the clock that runs only while it is in sight."""
     screen = Screen(api)
@@ -119,7 +119,7 @@ def build(
             with gr.Accordion("What AIR Studio and Ray need for themselves", open=False):
                 shown_own = html(WAITING, elem_id="air-own-processes")
     ticking = clock.build()
-    token, why_not = session.token, session.why_not
+    why_not = sign_in.why_not()
     watching, filling, acted = gr.State({}), gr.State({}), gr.State(0)
     gr.on(
         [*ticking.glances, token.change],

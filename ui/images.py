@@ -21,7 +21,7 @@ from ui.client import IMAGES, ApiError, Client
 from ui.corrections import Answered, Panel
 from ui.scripts import BUTTONS, show_on_narrow
 from ui.snippets import example_code, picture_code, public_api
-from ui.updates import EVENTS
+from ui.updates import CLICKS, EVENTS
 from ui.visitor import address_of
 
 EXAMPLES = 12
@@ -209,6 +209,6 @@ def build(api: Client, page: gr.Blocks, public_url: str | None, token: gr.State)
     corrections.wire(labels, question, [page.load, filling.tick])
     given = picture.input(ask_upload, picture, [question, shown], preprocess=False, **EVENTS)
     picture.clear(ask_upload, picture, [question, shown], preprocess=False, **EVENTS)
-    clicked = examples.select(ask_example, None, [question, shown, picture], **EVENTS)
+    clicked = examples.select(ask_example, None, [question, shown, picture], **CLICKS)
     for event in (given, clicked):
         event.success(None, js=show_on_narrow("air-image-answer"))

@@ -16,7 +16,7 @@ from ui.cards import LIVE, html, notice
 from ui.client import ApiError, Client
 from ui.jobs_view import CANCELLABLE
 from ui.scripts import focus_on, show_on_narrow
-from ui.updates import EVENTS, Sent
+from ui.updates import CLICKS, EVENTS, Sent
 from ui.visitor import headers_for_change
 
 # What changes with the job that is watched; in the order of Buttons.changing.
@@ -90,7 +90,7 @@ def wire(api: Client, buttons: Buttons, jobs: gr.HTML, watching: gr.State, token
     once = EVENTS | {"trigger_mode": "once"}
     chosen, asked, note, acted = buttons.chosen, buttons.asked, buttons.note, buttons.acted
     chosen.change(None, js=show_on_narrow(head))
-    jobs.select(_job_of, None, [chosen, asked, note], **EVENTS)
+    jobs.select(_job_of, None, [chosen, asked, note], **CLICKS)
     ask = buttons.cancel.click(lambda before: before["job"]["id"], watching, asked, **EVENTS)
     ask.then(None, js=focus_on(buttons.yes.elem_id))
     buttons.no.click(lambda: None, None, asked, **EVENTS)

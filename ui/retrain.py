@@ -82,7 +82,7 @@ def build(
     api: Client,
     page: gr.Blocks,  # noqa: ARG001 - as all screens
     public_url: str | None,  # noqa: ARG001 - as all screens
-    session: sign_in.Session,
+    token: gr.State,
     taken: gr.State,
 ) -> clock.Clock:
     """Put the screen on the page and wire it; returns the clock that runs only while it is in sight.
@@ -105,7 +105,7 @@ def build(
             with gr.Accordion("What it printed", open=False):
                 log = html(log_text(""))
     ticking = clock.build()
-    token, why_not = session.token, session.why_not
+    why_not = sign_in.why_not()
     chosen, asked, acted, finished = buttons.chosen, buttons.asked, buttons.acted, gr.State(None)
     watching, filling = gr.State({}), gr.State({})
     with gr.Column(elem_classes="air-below"):

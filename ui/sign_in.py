@@ -18,14 +18,6 @@ from ui.visitor import SIGN_IN, Permission, sign_in
 
 
 @dataclass(frozen=True)
-class Session:
-    """What the screens share for each visitor: the token, and why they may not change things; None: not known yet."""
-
-    token: gr.State
-    why_not: gr.State
-
-
-@dataclass(frozen=True)
 class Fields:
     """The components of one screen."""
 
@@ -35,9 +27,18 @@ class Fields:
     note: gr.HTML
 
 
-def session() -> Session:
-    """Memory for one browser session; called once a page."""
-    return Session(gr.State(""), gr.State(None))
+def token() -> gr.State:
+    """The token of each visitor, which all screens share; called once a page."""
+    return gr.State("")
+
+
+def why_not() -> gr.State:
+    """Why a visitor may change nothing, in a sentence; None: not known yet.
+
+    Each screen has its own: Gradio takes every state that an event could change as changed, and a screen out of
+    sight should not look again whenever another one does.
+    """
+    return gr.State(None)
 
 
 def build(name: str) -> Fields:

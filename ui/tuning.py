@@ -146,7 +146,7 @@ def build(
     api: Client,
     page: gr.Blocks,  # noqa: ARG001 - as all screens
     public_url: str | None,
-    session: sign_in.Session,
+    token: gr.State,
     taken: gr.State,
 ) -> clock.Clock:
     """Put the screen on the page and wire it; returns the clock that runs only while it is in sight.
@@ -189,7 +189,7 @@ def build(
     ticking = clock.build()
     chosen, asked, acted, again = buttons.chosen, buttons.asked, buttons.acted, gr.State(0)
     watching, filling = gr.State({}), gr.State({})
-    token, why_not = session.token, session.why_not
+    why_not = sign_in.why_not()
 
     filled = [filling, why_not, fields.sign_in.signing, fields.signed, fields.why, fields.start, fields.preset]
     gr.on(

@@ -17,6 +17,8 @@ EVENTS: dict[str, Any] = UNSEEN | {
     # Whatever happens while an answer is under way gets an answer of its own, after it.
     "trigger_mode": "always_last",
 }
+# Of events that come with data, of what was clicked. One that Gradio puts off it sends with the data of the one before.
+CLICKS: dict[str, Any] = UNSEEN | {"trigger_mode": "multiple", "concurrency_limit": 1}
 # Values by the name of their component, as they were sent last, and what the handler wants to remember.
 Sent = dict[str, Any]
 

@@ -28,7 +28,6 @@ from tests.helpers.studio import Studio
 from training.datasets.breast_cancer import read_shipped
 
 IMAGES, TABLE = "Images: what a picture shows", "Table: malignant or benign"
-SIGN_IN_FIRST = "Sign in first: only who has the admin's token may change things here."
 
 
 @pytest.fixture
@@ -221,23 +220,6 @@ def test_two_browsers_and_a_reload_see_one_prediction_wait_for_a_training(
     _state(other, "Stopped.")
     expect(button(page, "Start it again")).to_be_enabled()
     expect(button(other, "Start it again")).to_be_disabled()
-
-
-def test_signing_in_on_one_screen_holds_on_the_other(open_screen: Callable[..., Page], public: Studio) -> None:
-    page = open_screen(public.url)
-    expect(page.locator("#air-batch-why")).to_have_text(SIGN_IN_FIRST)
-    expect(button(page, "Predict the test set")).to_be_disabled()
-    _choose(page, "My own files")
-    expect(page.locator("#air-batch-pictures")).to_be_hidden()
-    page.get_by_role("tab", name="Retrain").click()
-    sign_in(page)
-    page.get_by_role("tab", name="Batch").click()
-    _choose(page, "The test set")
-    expect(button(page, "Predict the test set")).to_be_enabled()
-    button(page, "Sign out").click()
-    expect(button(page, "Predict the test set")).to_be_disabled()
-    page.get_by_role("tab", name="Retrain").click()
-    expect(button(page, "Train")).to_be_disabled()
 
 
 def test_file_that_is_no_table_or_is_gone_is_explained_in_a_sentence_and_asked_for_again(

@@ -78,6 +78,19 @@ def test_examples_are_those_of_the_api_and_a_click_asks_one(images: Page, http: 
     assert [_example_bytes(images, number) for number in range(12)] != shown
 
 
+def test_second_of_two_quick_clicks_is_answered(images: Page, http: httpx.Client) -> None:
+    buttons, held = images.locator(".air-gallery button"), []
+    images.route("**/queue/data**", lambda route: held.append(route))
+    for number in (0, 5):
+        with images.expect_response("**/queue/join**"):
+            buttons.nth(number).click()
+    images.unroute("**/queue/data**")  # lets those held go on
+    label = ask(http, _example_bytes(images, 5))["predictions"][0]["label"]
+    expect(images.locator(f"{VERDICT} strong")).to_have_text(label)
+    truth = buttons.nth(5).inner_text()
+    expect(images.locator(IMAGE_ANSWER)).to_contain_text(f"the true label of this example is {truth}.")
+
+
 def _example_bytes(page: Page, number: int) -> bytes:
     source = page.locator(".air-gallery img").nth(number).get_attribute("src")
     return base64.b64decode(source.removeprefix("data:image/png;base64,"))

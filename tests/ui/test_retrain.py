@@ -26,6 +26,7 @@ from tests.helpers.screens import (
     button,
     later,
     sign_in,
+    to_batch,
     to_retrain,
     unfold,
 )
@@ -60,11 +61,21 @@ def _state(page: Page, text: str | re.Pattern[str]) -> None:
     expect(page.locator("#air-job .air-notice")).to_have_text(text)
 
 
-def test_nothing_can_be_changed_before_signing_in(open_screen: Callable[..., Page], public: Studio) -> None:
+def test_nothing_can_be_changed_before_signing_in_which_holds_on_all_screens(
+    open_screen: Callable[..., Page], public: Studio
+) -> None:
     page = open_screen(public.url)
     expect(page.locator("#air-why")).to_have_text(SIGN_IN_FIRST)
     for name in ("Train", "Take it back"):
         expect(button(page, name)).to_be_disabled()
+    to_batch(page)
+    expect(page.locator("#air-batch-why")).to_have_text(SIGN_IN_FIRST)
+    expect(button(page, "Predict the test set")).to_be_disabled()
+    page.get_by_role("radio", name="My own files", exact=True).check()
+    expect(page.locator("#air-batch-own")).to_be_visible()
+    expect(page.locator("#air-batch-pictures")).to_be_hidden()
+
+    to_retrain(page)
     sign_in(page, "wrong")
     expect(page.get_by_text("This is not the admin's token.")).to_be_visible()
     expect(button(page, "Train")).to_be_disabled()
@@ -74,7 +85,12 @@ def test_nothing_can_be_changed_before_signing_in(open_screen: Callable[..., Pag
     assert ADMIN_TOKEN not in page.evaluate("[...document.querySelectorAll('input')].map(field => field.value).join()")
     _train(page, IMAGES, "Epochs", "0")
     expect(page.locator("#air-train-note")).to_contain_text("config.epochs: Input should be greater than or equal to 1")
+    to_batch(page)
+    page.get_by_role("radio", name="The test set", exact=True).check()
+    expect(button(page, "Predict the test set")).to_be_enabled()
     button(page, "Sign out").click()
+    expect(button(page, "Predict the test set")).to_be_disabled()
+    to_retrain(page)
     expect(button(page, "Train")).to_be_disabled()
 
 
