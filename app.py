@@ -1,7 +1,7 @@
 """Start AIR Studio: Ray, both models, the control API and the page, on one port.
 
 python app.py            then open http://localhost:7860; Ctrl-C stops everything
-python -m ui             the page alone, against an API that runs elsewhere
+python -m ui             the page alone, against an API that runs elsewhere; the same as python app.py page
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ if not os.environ.get("RAY_ADDRESS"):  # an empty one is none, as for Settings
     # Ray's default for laptops, whatever the name says.
     os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
 
+import argparse
 import shutil
 import signal
 import threading
@@ -51,10 +52,13 @@ class CannotStart(Exception):
     """Something on this machine is in the way; str() says what and what to do."""
 
 
-def build_page(settings: Settings | None = None, transport: httpx.AsyncBaseTransport | None = None) -> Any:
+def build_page(
+    settings: Settings | None = None, transport: httpx.AsyncBaseTransport | None = None, api: str | None = None
+) -> Any:
     """The page as an ASGI application, for these settings or those of the environment.
 
-    Called in the one replica that serves it. ``transport`` is how it reaches the API, if not by a socket.
+    Called in the one replica that serves it. ``transport`` is how it reaches the API, if not by a socket; ``api`` is
+    where, if that runs elsewhere.
     """
     settings = settings or get_settings()
     files = settings.tmp / "uploads"
@@ -62,14 +66,15 @@ def build_page(settings: Settings | None = None, transport: httpx.AsyncBaseTrans
     import gradio as gr
     from fastapi import FastAPI
 
-    from serve_deployments.access import PageGuard
+    from serve_deployments.page_guard import PageGuard
     from ui.blocks import PAGE_OPTIONS, build
     from ui.client import Client
 
     server = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, root_path=settings.air_root_path)
     server.add_middleware(PageGuard, settings=settings, folder=files)
     own_path = {"root_path": settings.air_root_path} if settings.air_root_path else {}
-    return gr.mount_gradio_app(server, build(Client(settings.api_url, transport)), path="/", **own_path, **PAGE_OPTIONS)
+    page = build(Client(api or settings.api_url, transport), public_url=api)
+    return gr.mount_gradio_app(server, page, path="/", **own_path, **PAGE_OPTIONS)
 
 
 @serve.deployment(
@@ -264,6 +269,8 @@ def main() -> int:
     except SettingsError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    if sys.argv[1:2] == ["page"]:
+        return run_page(settings, sys.argv[2:])
     from serve_deployments import front
 
     try:
@@ -309,6 +316,18 @@ def run(settings: Settings) -> int:
         signal.signal(number, signal.SIG_IGN)
     stop(settings)
     return status
+
+
+def run_page(settings: Settings, arguments: list[str]) -> int:
+    """Serve the page alone until interrupted; returns the exit status."""
+    import uvicorn
+
+    parser = argparse.ArgumentParser(prog="python -m ui", description="The user interface alone.")
+    parser.add_argument("--api", default=settings.api_url, help="address of the API (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=settings.air_port + 10, help="port of the page (%(default)s)")
+    options = parser.parse_args(arguments)
+    uvicorn.run(build_page(settings, api=options.api), host=settings.air_host, port=options.port, log_level="warning")
+    return 0
 
 
 def _complain(settings: Settings, error: Exception) -> int:

@@ -61,6 +61,9 @@ class Settings(BaseSettings):
     air_trusted_proxies: str = Field(
         "127.0.0.1", description="AIR_MODE=public: networks whose X-Forwarded-For is believed"
     )
+    air_frame_ancestors: str | None = Field(
+        None, description="AIR_MODE=public: sites that may show the page in a frame; default itself and Hugging Face"
+    )
     air_cpus: int | None = Field(None, ge=1, description="cores to use at most; default all that this process may")
     air_object_store_mb: int = Field(1024, ge=128, description="Ray object store of a local start, MiB")
     air_block_mb: int = Field(4, ge=1, le=512, description="largest block that a batch prediction works on, MiB")
@@ -115,6 +118,13 @@ class Settings(BaseSettings):
             ip_network(network.strip())  # says itself what is wrong
         return text
 
+    @field_validator("air_frame_ancestors")
+    @classmethod
+    def _sites(cls, text: str | None) -> str | None:
+        if text is not None and not re.fullmatch(r"[\w'*:/.-]+( [\w'*:/.-]+)*", text, re.ASCII):
+            raise ValueError("sites like https://studio.example are needed, with a space between them")
+        return text
+
     @field_validator("air_root_path")
     @classmethod
     def _path_of_its_own(cls, path: str) -> str:
@@ -161,6 +171,13 @@ class Settings(BaseSettings):
     def prediction_limit(self) -> int:
         """Predictions a minute that a client may ask for; 0 is no limit, as for who sits at this machine."""
         return self.air_predictions_per_minute if self.air_mode == "public" else 0
+
+    @property
+    def frame_ancestors(self) -> str:
+        """Who may show the page in a frame, as Content-Security-Policy says it: in local mode nobody."""
+        if self.air_mode == "local":
+            return "'none'"
+        return self.air_frame_ancestors or "'self' https://huggingface.co"
 
     @property
     def api_url(self) -> str:

@@ -10,18 +10,16 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serve_deployments.errors import ApiError, Forbidden, Unauthorized, Unavailable, error_response, request_id_of
-from settings import LOOPBACK_NAMES, MAX_UPLOAD_BYTES, Settings
+from serve_deployments.errors import ApiError, Forbidden, Unauthorized, error_response, request_id_of
+from settings import LOOPBACK_NAMES, Settings
 
 FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via")
-MAX_KEPT_BYTES = 4 * MAX_UPLOAD_BYTES
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 Changes = Literal["open", "token", "off"]
 
@@ -59,7 +57,7 @@ def check_change(headers: Mapping[str, str], settings: Settings) -> None:
             "Set AIR_MODE=public and AIR_ADMIN_TOKEN to change things from elsewhere."
         )
     else:
-        _check_origin(headers)
+        check_origin(headers)
 
 
 def _check_token(headers: Mapping[str, str], settings: Settings) -> None:
@@ -71,8 +69,8 @@ def _check_token(headers: Mapping[str, str], settings: Settings) -> None:
         raise Unauthorized("The admin's token is wrong.")
 
 
-def _check_origin(headers: Mapping[str, str]) -> None:
-    """A browser names the page that asks; a program does not."""
+def check_origin(headers: Mapping[str, str]) -> None:
+    """Raise Forbidden when a page of another site asks: a browser names it; a program does not."""
     if headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
         raise Forbidden("A page of another site may not change anything here.")
     origin = headers.get("origin")
@@ -100,24 +98,6 @@ class HostGuard:
     def check(self, scope: Scope, headers: Headers) -> None:  # noqa: ARG002 - a subclass looks at it
         """Raise ApiError when the request is refused."""
         check_host(headers, self.settings)
-
-
-class PageGuard(HostGuard):
-    """``HostGuard`` for the page, which takes files from anybody: no more of them while too much lies in ``folder``."""
-
-    def __init__(self, app: ASGIApp, settings: Settings, folder: Path) -> None:
-        super().__init__(app, settings)
-        self._folder = folder
-
-    def check(self, scope: Scope, headers: Headers) -> None:
-        """Raise ApiError when the request is refused."""
-        super().check(scope, headers)
-        if scope["path"].endswith("/gradio_api/upload") and _bytes_in(self._folder) > MAX_KEPT_BYTES:
-            raise Unavailable("Too many files are on their way to this server; try again in some minutes.")
-
-
-def _bytes_in(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 class ChangeGuard(HostGuard):

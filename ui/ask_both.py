@@ -11,12 +11,12 @@ import random
 import time
 from base64 import b64decode
 from html import escape
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import gradio as gr
 
+from ui import uploads
 from ui.cards import LIVE, answered_by, bars, html, listed, notice, percent, png, quiet
 from ui.client import IMAGES, TABLE, ApiError, Client, Headers
 from ui.differences import Pair
@@ -30,7 +30,6 @@ EMPTY = {
 }
 ASKING = "Asking both …"
 NO_ROW = "This is not a row: paste one JSON object with a number for each feature, like the one of “Another row”."
-GONE = "The picture is no longer here. Give it again."
 UNSURE = "Not sure."
 SHOW = "() => document.getElementById('air-ask-both').scrollIntoView({block: 'start', behavior: 'smooth'})"
 
@@ -125,10 +124,7 @@ class AskBoth:
             raise ApiError(question["problem"], passing=question.get("passing", False))
         if "row" in question:
             return await self.api.compare_rows(pair["version"], question["row"], headers)
-        try:
-            data = b64decode(question["image"]) if "image" in question else Path(question["path"]).read_bytes()
-        except OSError:
-            raise ApiError(GONE) from None
+        data = b64decode(question["image"]) if "image" in question else uploads.read(question["path"])
         return await self.api.compare_images(pair["version"], data, headers)
 
     def show(self, question: Question | None, pair: Pair | None, reply: dict[str, Any] | None) -> tuple[Any, ...]:

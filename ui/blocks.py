@@ -15,7 +15,8 @@ from ui import batch, clock, cluster, header, images, retrain, sign_in, table, t
 from ui.client import Client
 from ui.theme import CSS, HEAD, THEME
 
-UPLOADS_CHECKED_S, UPLOADS_KEPT_S = 600, 3600
+# A session is half a megabyte of this one process; the oldest gives way.
+MAX_SESSIONS, MAX_WAITING = 300, 200
 # What launch() and mount_gradio_app() must be given along with the page.
 PAGE_OPTIONS: dict[str, Any] = {
     "theme": THEME,
@@ -39,7 +40,6 @@ def build(api: Client, public_url: str | None = None) -> gr.Blocks:
     with gr.Blocks(
         title="AIR Studio",
         analytics_enabled=False,
-        delete_cache=(UPLOADS_CHECKED_S, UPLOADS_KEPT_S),
         fill_width=True,
     ) as page:
         header.build(api, page)
@@ -59,4 +59,5 @@ def build(api: Client, public_url: str | None = None) -> gr.Blocks:
                 with gr.Tab(name, render_children=True) as tab:
                     clocks[tab] = build_screen(api, page, public_url)
         clock.run_in_sight(clocks)
-    return page
+    page.state_session_capacity = MAX_SESSIONS
+    return page.queue(api_open=False, max_size=MAX_WAITING)

@@ -10,11 +10,11 @@ import time
 from base64 import b64encode
 from collections.abc import Sequence
 from html import escape
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
+from ui import uploads
 from ui.cards import LIVE, an, html, notice, png, quiet
 from ui.client import ApiError, Client
 from ui.jobs_view import moment
@@ -27,7 +27,6 @@ SIGN_IN_THERE = "If this is wrong, sign in on the Retrain screen to correct it."
 KEPT = "It counts in the next training that learns from corrections; that is chosen on the Retrain screen."
 UNDONE = "Undone: nothing is kept of this picture."
 TOO_LATE = "That click was about another picture. Choose again if this answer is wrong too."
-GONE = "Your picture is no longer here. Give it again to correct its answer."
 NONE_YET = "No answer was corrected yet. Give a picture of your own, and say under its answer what it really is."
 WAITING = "The corrections appear as soon as the service is up."
 
@@ -128,10 +127,8 @@ class Corrections:
         correction = {"label": event.label, "answered": answered["label"], "version": answered["version"]}
         try:
             headers = await headers_for_change(self.api, request, token)
-            image = b64encode(Path(answered["path"]).read_bytes()).decode()
+            image = b64encode(uploads.read(answered["path"])).decode()
             kept = await self.api.correct(correction | {"image": image}, headers)
-        except OSError:
-            return _outcome(answered, GONE, "problem", before), gr.skip()
         except ApiError as error:
             return _outcome(answered, str(error), "problem", before), gr.skip()
         text = f"Kept: it is {an(kept['label'])}, not {an(answered['label'])}. {KEPT}"

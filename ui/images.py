@@ -9,13 +9,12 @@ import random
 import time
 from base64 import b64decode
 from html import escape
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import gradio as gr
 
-from ui import clock
+from ui import clock, uploads
 from ui.cards import answered_by, bars, card, code_box, html, listed, notice, percent, png, quiet
 from ui.client import IMAGES, ApiError, Client
 from ui.corrections import Answered, Panel
@@ -125,7 +124,7 @@ class Screen:
     async def answer_file(self, question: Question, request: gr.Request) -> tuple[str, str, Answered]:
         """The file's own bytes go to the API, which does all decoding."""
         path, name = question["path"], question["name"]
-        reply = await self.api.predict_image(Path(path).read_bytes(), name, address_of(request))
+        reply = await self.api.predict_image(uploads.read(path), name, address_of(request))
         shown = answer_card(reply, f"gradio_api/file={quote(path)}", None)
         said = {"label": reply["predictions"][0]["label"], "version": reply["model"]["version"]}
         return (

@@ -1,7 +1,7 @@
 """Files on their way from a person's browser through the page's temporary folder to the API.
 
-Not run by itself; the Batch screen uses it. The page keeps nothing: its own copy is deleted as soon
-as the API has the files or has refused them.
+Not run by itself; the screens use it. Of what is given to a batch prediction the page keeps nothing: its own copy is
+deleted as soon as the API has the files or has refused them.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ from typing import Any, BinaryIO, cast
 
 from gradio.utils import get_upload_folder
 
-from settings import MAX_UPLOAD_BYTES
+from settings import MAX_BODY_BYTES, MAX_UPLOAD_BYTES
 from ui.client import ApiError, Client, Headers
 
 MAX_FILES = 1000
 TOO_MANY = f"These are more than {MAX_FILES} files. Put them into one ZIP file and give that."
 TOO_LARGE = f"Together they have more than {MAX_UPLOAD_BYTES // 1024**2} MB. Give them in smaller parts."
+PICTURE_GONE = "Your picture is no longer here. Give it again."
 GONE = "The file did not arrive here as a whole. Give it again."
 
 # A file as Gradio tells of it: where its copy lies, and the name that the person knows.
@@ -90,6 +91,21 @@ async def pass_on(api: Client, model: str, given: list[Given], headers: Headers)
         delete(paths)
 
 
+def read(path: str) -> bytes:
+    """A picture that this visitor gave. Raises ApiError when it is not here any more, or too large to be asked.
+
+    Every screen opens a file here and nowhere else. That a session names only what it uploaded itself is seen to
+    before its events come to the page.
+    """
+    found = _inside(path)
+    try:
+        if found.stat().st_size > MAX_BODY_BYTES:
+            raise ApiError(f"The picture has more than {MAX_BODY_BYTES // 1024**2} MB. Give a smaller one.")
+        return found.read_bytes()
+    except OSError:
+        raise ApiError(PICTURE_GONE) from None
+
+
 def discard(given: list[Given]) -> None:
     """Delete the page's own copy of files that are not passed on."""
     delete([_inside(item["path"]) for item in given])
@@ -105,7 +121,10 @@ def delete(paths: list[Path]) -> None:
 
 def _inside(path: str) -> Path:
     """A path in the page's folder of uploads. Raises ApiError for any other: what is named here gets deleted."""
-    found = Path(path).resolve()
+    try:
+        found = Path(path).resolve()
+    except (OSError, ValueError):
+        raise ApiError(GONE) from None
     if not found.is_relative_to(Path(get_upload_folder()).resolve()):
         raise ApiError(GONE)
     return found

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
 import pytest
-from starlette.responses import PlainTextResponse
-from starlette.testclient import TestClient
 
-from serve_deployments.access import MAX_KEPT_BYTES, PageGuard, changes_allowed, check_change, check_host
+from serve_deployments.access import changes_allowed, check_change, check_host
 from serve_deployments.errors import ApiError, Forbidden, Unauthorized
 from settings import Settings
 
@@ -92,16 +87,3 @@ def test_local_mode_binds_loopback_only() -> None:
 
 def test_token_is_never_printed() -> None:
     assert "secret-ä" not in f"{WITH_TOKEN!r} {WITH_TOKEN.model_dump_json()}"
-
-
-def test_page_takes_no_more_files_while_too_many_lie_there(tmp_path: Path) -> None:
-    async def page(scope: Any, receive: Any, send: Any) -> None:
-        await PlainTextResponse("taken")(scope, receive, send)
-
-    guarded = TestClient(PageGuard(page, LOCAL, tmp_path), base_url="http://localhost")
-    assert guarded.post("/gradio_api/upload").text == "taken"
-    with (tmp_path / "large.zip").open("wb") as file:
-        file.truncate(MAX_KEPT_BYTES + 1)
-    refused = guarded.post("/gradio_api/upload")
-    assert (refused.status_code, refused.json()["error"]["code"]) == (503, "unavailable")
-    assert guarded.get("/").text == "taken"
