@@ -11,7 +11,7 @@ from typing import Any
 
 import gradio as gr
 
-from ui import clock, job_buttons, service, sign_in, train_form
+from ui import clock, handover, job_buttons, service, sign_in, train_form
 from ui.cards import LIVE, html, notice, quiet
 from ui.client import IMAGES, TABLE, ApiError, Client
 from ui.curves import NOTHING_YET, curves
@@ -33,7 +33,14 @@ class Screen:
     def __init__(self, api: Client) -> None:
         self.api = api
 
-    async def watch(self, before: Sent, chosen: str | None, asking: str | None, why_not: str | None) -> list[Any]:
+    async def watch(
+        self,
+        before: Sent,
+        chosen: str | None,
+        asking: str | None,
+        why_not: str | None,
+        taken: handover.Found | None,
+    ) -> list[Any]:
         """The list of jobs, and the watched one, as they are now."""
         try:
             everything = await self.api.jobs()
@@ -54,8 +61,10 @@ class Screen:
             "bar": bar(job),
             "finished": {"id": job_id, "model": job["model"], "version": job["result"]["version"]} if done else None,
         }
-        # The form follows the job that a person chose or found; it does not change under their hands.
-        if job and ("job" not in before or (chosen and chosen != before.get("chosen"))):
+        # The form follows the job that a person chose or found; it does not change under their hands, nor when they
+        # brought what to train with.
+        found = "job" not in before and taken is None
+        if job and (found or (chosen and chosen != before.get("chosen"))):
             now["model"] = gr.update(value=job["model"])
             before = {key: value for key, value in before.items() if key != "model"}
         return updates(WATCHED, before, now)
@@ -123,7 +132,7 @@ def build(
     gr.on(
         [*ticking.looks, *(state.change for state in (chosen, asked, acted, why_not))],
         screen.watch,
-        [watching, chosen, asked, why_not],
+        [watching, chosen, asked, why_not, taken],
         [watching, jobs, head, progress, drawn, log, *buttons.changing, finished, fields.model],
         **EVENTS,
     )
