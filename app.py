@@ -70,10 +70,15 @@ def build_page(
     from ui.blocks import PAGE_OPTIONS, build
     from ui.client import Client
 
-    server = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, root_path=settings.air_root_path)
-    server.add_middleware(PageGuard, settings=settings, folder=files)
-    own_path = {"root_path": settings.air_root_path} if settings.air_root_path else {}
     page = build(Client(api or settings.api_url, transport), public_url=api)
+
+    def end(session: str) -> None:
+        """Gradio itself keeps a session for as long as there is room for it, a megabyte each."""
+        page.state_holder.session_data.pop(session, None)
+
+    server = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, root_path=settings.air_root_path)
+    server.add_middleware(PageGuard, settings=settings, folder=files, end=end)
+    own_path = {"root_path": settings.air_root_path} if settings.air_root_path else {}
     return gr.mount_gradio_app(server, page, path="/", **own_path, **PAGE_OPTIONS)
 
 

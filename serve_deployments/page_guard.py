@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -54,10 +54,11 @@ CONTENT = (
 class PageGuard:
     """ASGI middleware: an allow-list, limits by visitor, and headers that tell a browser to be strict."""
 
-    def __init__(self, app: ASGIApp, settings: Settings, folder: Path) -> None:
-        """``folder`` is where Gradio puts files that browsers send."""
+    def __init__(self, app: ASGIApp, settings: Settings, folder: Path, end: Callable[[str], object]) -> None:
+        """``folder`` is where Gradio puts files that browsers send; ``end`` is called with a session that is over."""
         self._app = app
         self._settings = settings
+        self._end = end
         self._headers = {
             "Content-Security-Policy": CONTENT + settings.frame_ancestors,
             "X-Content-Type-Options": "nosniff",
@@ -68,7 +69,7 @@ class PageGuard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            sweeping = asyncio.create_task(self._sweep())
+            sweeping = asyncio.create_task(self._sweep_on())
             try:
                 await self._app(scope, receive, send)
             finally:
@@ -83,10 +84,16 @@ class PageGuard:
         else:
             await send({"type": "websocket.close", "code": 1008})
 
-    async def _sweep(self) -> None:
+    async def sweep(self) -> None:
+        """End the sessions whose pages are closed, and delete what only they had."""
+        for session in self.sessions.forget():
+            self._end(session)
+        await self.uploads.sweep()
+
+    async def _sweep_on(self) -> None:
         while True:
             await asyncio.sleep(SWEEP_S)
-            await self.uploads.sweep()
+            await self.sweep()
 
     async def _answer(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
         """Answer what is on the list. Raises ApiError before anything was sent."""

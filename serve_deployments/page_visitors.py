@@ -2,7 +2,7 @@
 
 Not run by itself; ``page_guard`` asks it. A visitor is a client's address as HAProxy names it in public mode; without
 one (local mode) only what counts for all together is limited. A session is an open page. It ends when none of its
-streams has been open for LEFT_S; what it uploaded goes with it.
+streams has been open for LEFT_S; what the page knows of it and what it uploaded goes with it.
 """
 
 from __future__ import annotations
@@ -67,10 +67,13 @@ class Sessions:
         """Whether the page is open, or was within the last minute."""
         return session in self._streams or self._now() - self._seen.get(session, -LEFT_S) < LEFT_S
 
-    def forget(self) -> None:
-        """Forget those that are gone."""
-        self._seen = {session: seen for session, seen in self._seen.items() if self._now() - seen < LEFT_S}
+    def forget(self) -> list[str]:
+        """Forget those that are gone; returns which."""
+        gone = [session for session in self._seen if not self.is_alive(session)]
+        for session in gone:
+            del self._seen[session]
         self._new_of = {who: new for who, new in self._new_of.items() if new[-1] > self._now() - 60}
+        return gone
 
 
 @dataclass
@@ -133,7 +136,6 @@ class Uploads:
 
     async def sweep(self) -> None:
         """Delete what nobody has on the page any more: of sessions that ended, or what nobody named for a minute."""
-        self._sessions.forget()
         alive = {path for path, kept in self._files.items() if any(map(self._sessions.is_alive, kept.owners))}
         # What came with an upload that is not yet complete is not named yet.
         since = min([began for *_, began in self._arriving.values()], default=time.time()) - LEFT_S

@@ -15,7 +15,7 @@ from ui import batch, clock, cluster, header, images, retrain, sign_in, table, t
 from ui.client import Client
 from ui.theme import CSS, HEAD, THEME
 
-# A session is half a megabyte of this one process; the oldest gives way.
+# A session is a megabyte of this one process; the oldest gives way.
 MAX_SESSIONS, MAX_WAITING = 300, 200
 # What launch() and mount_gradio_app() must be given along with the page.
 PAGE_OPTIONS: dict[str, Any] = {

@@ -55,7 +55,7 @@ class Page:
 
 
 def _client(folder: Path, settings: Settings = LOCAL) -> TestClient:
-    return TestClient(PageGuard(Page(folder), settings, folder), base_url="http://localhost")
+    return TestClient(PageGuard(Page(folder), settings, folder, print), base_url="http://localhost")
 
 
 def _code(reply: Any) -> tuple[int, str]:
@@ -219,6 +219,27 @@ def test_one_visitor_holds_so_many_streams_and_opens_so_many_pages() -> None:
     sessions.saw("one", "one more")
     assert sessions.is_alive("1")  # its stream is open
     assert not sessions.is_alive("0")
+
+
+def test_session_ends_a_minute_after_its_page_was_closed(folder: Path) -> None:
+    ended: list[str] = []
+    guard, clock = PageGuard(Page(folder), LOCAL, folder, ended.append), [0.0]
+    guard.sessions = sessions = Sessions(lambda: clock[0])
+    sessions.saw("", "never looked")
+    with sessions.stream("", "open"):
+        sessions.saw("", "open")
+        clock[0] = 59
+        asyncio.run(guard.sweep())
+        assert ended == []
+        clock[0] = 61
+        asyncio.run(guard.sweep())
+        assert ended == ["never looked"]
+    clock[0] = 120
+    asyncio.run(guard.sweep())
+    assert ended == ["never looked"]
+    clock[0] = 122
+    asyncio.run(guard.sweep())
+    assert ended == ["never looked", "open"]
 
 
 def test_files_go_a_minute_after_the_page_that_has_them(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
