@@ -12,12 +12,11 @@ from models.checkpoint import CheckpointError
 from models.images import encode_base64_png
 from models.registry import RegisteredVersion
 from serve_deployments import replicas, schemas
-from serve_deployments.errors import Conflict, NotFound
+from serve_deployments.errors import Conflict
 from serve_deployments.model_routes import resolve
 from serve_deployments.services import CurrentSettings, InAside, Registry
 from settings import Settings
 from training import validation
-from training.errors import DataError
 from training.validation import Validation
 
 MAX_EXAMPLES = 60
@@ -36,16 +35,13 @@ async def differences(
     against: str = Query("champion", max_length=64, description="a version or an alias"),
     n: int = Query(24, ge=1, le=MAX_EXAMPLES, description="examples to show"),
 ) -> schemas.Differences:
-    """Validation inputs that two versions answer differently; 404 with the reason when there is no data here.
+    """Validation inputs that two versions answer differently.
 
     Examples: first those that only one of the two has right, by turns. The first call for a version takes seconds.
     """
     model = replicas.known(name)
     first, second = await asyncio.gather(resolve(registry, model, version), resolve(registry, model, against))
-    try:
-        held_out = await asyncio.to_thread(validation.load, model, settings)
-    except DataError as error:
-        raise NotFound(str(error)) from None
+    held_out = await asyncio.to_thread(validation.load, model, settings)
     answers = await asyncio.gather(*(_answers(item, settings, aside) for item in (first, second)))
     counts, shown = await asyncio.to_thread(_compare, held_out, *answers, n)
     return schemas.Differences(name=model, version=first.version, against=second.version, examples=shown, **counts)

@@ -19,7 +19,6 @@ from settings import MODEL_NAMES, Settings
 from training import validation
 from training.config import TrainBreastCancer, TrainCifar10
 from training.datasets import breast_cancer as table_data
-from training.errors import DataError
 
 MAX_EXAMPLES = 60
 NAME = Path(description="cifar10 or breast-cancer", examples=["cifar10"])
@@ -58,11 +57,8 @@ async def examples(
     n: int = Query(12, ge=1, le=MAX_EXAMPLES),
     seed: int | None = Query(None, ge=0, lt=2**32, description="the same examples for the same seed"),
 ) -> schemas.Examples:
-    """Validation images or rows with their true labels; 404 with the reason when there is no data."""
-    try:
-        return await asyncio.to_thread(_examples, replicas.known(name), settings, np.random.default_rng(seed), n)
-    except DataError as error:
-        raise NotFound(str(error)) from error
+    """Validation images or rows with their true labels; ``source`` says where they are from."""
+    return await asyncio.to_thread(_examples, replicas.known(name), settings, np.random.default_rng(seed), n)
 
 
 @router.get("/{name}/versions/{version}/evaluation")
