@@ -67,9 +67,11 @@ def build_page(
     from fastapi import FastAPI
 
     from serve_deployments.page_guard import PageGuard
+    from ui import head
     from ui.blocks import PAGE_OPTIONS, build
     from ui.client import Client
 
+    head.put_in()
     page = build(Client(api or settings.api_url, transport), public_url=api)
 
     def end(session: str) -> None:

@@ -13,7 +13,7 @@ import gradio as gr
 from settings import MAX_UPLOAD_BYTES
 from ui import batch, clock, cluster, header, images, retrain, sign_in, table, tuning
 from ui.client import Client
-from ui.theme import CSS, HEAD, THEME
+from ui.theme import CSS, THEME
 
 # A session is a megabyte of this one process; the oldest gives way.
 MAX_SESSIONS, MAX_WAITING = 300, 200
@@ -21,7 +21,6 @@ MAX_SESSIONS, MAX_WAITING = 300, 200
 PAGE_OPTIONS: dict[str, Any] = {
     "theme": THEME,
     "css": CSS,
-    "head": HEAD,
     "max_file_size": MAX_UPLOAD_BYTES,
     "footer_links": [],
     "run_history": False,
@@ -58,6 +57,7 @@ def build(api: Client, public_url: str | None = None) -> gr.Blocks:
             for name, build_screen in screens.items():
                 with gr.Tab(name, render_children=True) as tab:
                     clocks[tab] = build_screen(api, page, public_url)
+                tab.select(None, js=f"() => airTabs.opened('{name}')")
         clock.run_in_sight(clocks)
     page.state_session_capacity = MAX_SESSIONS
     return page.queue(api_open=False, max_size=MAX_WAITING)

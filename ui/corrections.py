@@ -17,7 +17,7 @@ import gradio as gr
 from ui import uploads
 from ui.cards import LIVE, an, html, notice, png, quiet
 from ui.client import ApiError, Client
-from ui.jobs_view import moment
+from ui.jobs_view import moment, moment_html
 from ui.scripts import BUTTONS
 from ui.updates import EVENTS
 from ui.visitor import Permission, headers_for_change, permission
@@ -68,17 +68,17 @@ def correction_list(corrections: list[dict[str, Any]], *, may: bool) -> str:
 
 
 def _item(correction: dict[str, Any], may: bool) -> str:
-    label, answered, when = correction["label"], correction["answered"], moment(correction["created"])
+    label, answered, created = correction["label"], correction["answered"], correction["created"]
     by = f", answered by version {correction['version']}" if correction["version"] else ""
     words = f"{answered} → {label}" if answered else label
     spoken = f"{answered}, corrected to {label}" if answered else label
     button = (
         f'<button type="button" data-correction="{escape(correction["id"])}" '
-        f'aria-label="Remove: {escape(spoken)}, {escape(when)}">Remove</button>'
+        f'aria-label="Remove: {escape(spoken)}, {moment(created)}">Remove</button>'
     )
     return (
         f'<li><img src="{png(correction["image"])}" alt=""><span><strong aria-hidden="true">{escape(words)}</strong>'
-        f'<span class="air-unseen">{escape(spoken)}</span><small>{escape(when + by)}</small></span>'
+        f'<span class="air-unseen">{escape(spoken)}</span><small>{moment_html(created)}{escape(by)}</small></span>'
         f"{button if may else ''}</li>"
     )
 

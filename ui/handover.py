@@ -14,14 +14,7 @@ from ui.study_words import parameters
 
 # Model, training configuration, the parameters that were tried, and where they are from.
 Found = dict[str, Any]
-SHOW_RETRAIN = """\
-() => {
-  const tabs = [...document.querySelectorAll('[role=tab]')];
-  const named = name => tabs.find(tab => tab.textContent.trim() === name);
-  if (named('Retrain')?.getAttribute('aria-selected') === 'true') return;
-  named('Retrain')?.click();
-  scrollTo({top: 0});
-}"""
+SHOW_RETRAIN = "() => { if (airTabs.open('Retrain')) scrollTo({top: 0}); }"
 
 
 def found(study: dict[str, Any], trial: str) -> Found | None:

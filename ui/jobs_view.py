@@ -6,7 +6,7 @@ Not run by itself; the Retrain screen shows the trainings, Batch the batch predi
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from html import escape
 from typing import Any
 
@@ -115,7 +115,7 @@ def job_list(kind: str, jobs: list[Job], shown: str | None) -> str:
     items = "".join(
         f'<li><button type="button" data-job="{escape(job["id"])}" aria-pressed="{str(job["id"] == shown).lower()}">'
         f'<span class="air-dot air-{escape(job["state"])}"></span><span><strong>{escape(title(job))}</strong> '
-        f"{escape(state(job))}<small>{escape(_when(job))}</small></span></button></li>"
+        f"{escape(state(job))}<small>{_when(job)}</small></span></button></li>"
         for job in jobs[:SHOWN]
     )
     older = f" The {SHOWN} latest of {len(jobs)} are shown." if len(jobs) > SHOWN else ""
@@ -172,19 +172,25 @@ def options(job: Job) -> str:
 
 
 def _when(job: Job) -> str:
-    parts = [f"asked for {moment(job['created'])}"]
+    parts = [f"asked for {moment_html(job['created'])}"]
     if job["started"] and job["ended"]:
         began, ended = (datetime.fromisoformat(job[key]) for key in ("started", "ended"))
         parts.append(f"took {duration((ended - began).total_seconds())}")
     elif job["started"]:
-        parts.append(f"began {moment(job['started'])}")
+        parts.append(f"began {moment_html(job['started'])}")
     return ", ".join(parts)
 
 
 def moment(iso: str) -> str:
-    """`23 Nov, 10:45`, in the zone of the server."""
-    when = datetime.fromisoformat(iso).astimezone()
-    return f"{when.day} {when:%b}, {when:%H:%M}"
+    """`23 Nov, 10:45 UTC`, for a text that is no HTML."""
+    when = datetime.fromisoformat(iso).astimezone(UTC)
+    return f"{when.day} {when:%b}, {when:%H:%M} UTC"
+
+
+def moment_html(iso: str) -> str:
+    """The same as HTML, which ui/times.js writes in the reader's own zone."""
+    when = datetime.fromisoformat(iso).astimezone(UTC)
+    return f'<time datetime="{when:%Y-%m-%dT%H:%M:%SZ}">{moment(iso)}</time>'
 
 
 def duration(seconds: float) -> str:

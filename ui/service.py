@@ -19,7 +19,7 @@ from ui.cards import html, notice, quiet
 from ui.client import ApiError, Client
 from ui.clock import Clock
 from ui.compare import gate_text, side_by_side
-from ui.jobs_view import moment
+from ui.jobs_view import moment, moment_html
 from ui.scripts import focus_on
 from ui.updates import EVENTS, Sent, updates
 from ui.visitor import headers_for_change
@@ -76,13 +76,11 @@ def moves_table(moves: list[dict[str, Any]]) -> str:
     rows = "".join(
         "<tr>"
         + "".join(
-            f"<td>{escape(text)}</td>"
+            f"<td>{text}</td>"
             for text in (
-                moment(move["at"]),
-                words.get(move["kind"], move["kind"]),
-                move["before"],
-                move["version"],
-                move["reason"],
+                moment_html(move["at"]),
+                escape(words.get(move["kind"], move["kind"])),
+                *(escape(move[key]) for key in ("before", "version", "reason")),
             )
         )
         + "</tr>"

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ui.cards import listed, notice, percent, quiet
-from ui.jobs_view import ENDED, KINDS, LOOKS, TITLES, TUNE, Job, ahead, bar, duration, moment
+from ui.jobs_view import ENDED, KINDS, LOOKS, TITLES, TUNE, Job, ahead, bar, duration, moment_html
 from ui.study_words import STUDY_STATES, metric_of, number, parameter
 
 SHOWN = 12
@@ -87,7 +87,7 @@ def study_list(found: list[Entry], picked: str | None) -> str:
     items = "".join(
         f'<li><button type="button" data-job="{escape(entry.id)}" aria-pressed="{str(entry.id == picked).lower()}">'
         f'<span class="air-dot air-{escape(entry.state)}"></span><span><strong>{escape(entry.title)}</strong> '
-        f"{escape(_came(entry))}<small>{escape(_when(entry))}</small></span></button></li>"
+        f"{escape(_came(entry))}<small>{_when(entry)}</small></span></button></li>"
         for entry in listed_now
     )
     hidden = len(found) - len(listed_now)
@@ -114,8 +114,8 @@ def _when(entry: Entry) -> str:
     if entry.shipped:
         return f"{SHIPPED}, run on {day(entry.created)}"
     if entry.study and entry.study["ended"]:
-        return f"asked for {moment(entry.created)}, took {duration(entry.study['duration_s'])}"
-    return f"asked for {moment(entry.created)}"
+        return f"asked for {moment_html(entry.created)}, took {duration(entry.study['duration_s'])}"
+    return f"asked for {moment_html(entry.created)}"
 
 
 def day(iso: str) -> str:

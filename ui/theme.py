@@ -50,7 +50,3 @@ THEME = gr.themes.Base(
 
 FOLDER = Path(__file__).parent
 CSS = (FOLDER / "style.css").read_text(encoding="utf-8")
-SCRIPTS = ("watch.js", "study_charts.js", "study_table.js", "study.js", "study_space.js")
-# Said here, since a browser would look for it at the root of the site, which may be another's.
-ICON = '<link rel="icon" href="favicon.ico">'
-HEAD = ICON + "".join(f"<script>{(FOLDER / name).read_text(encoding='utf-8')}</script>" for name in SCRIPTS)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 import numpy as np
+import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
@@ -94,6 +95,25 @@ def test_second_of_two_quick_clicks_is_answered(images: Page, http: httpx.Client
 def _example_bytes(page: Page, number: int) -> bytes:
     source = page.locator(".air-gallery img").nth(number).get_attribute("src")
     return base64.b64decode(source.removeprefix("data:image/png;base64,"))
+
+
+@pytest.mark.parametrize("way", ["chosen", "dropped"])
+def test_picture_whose_name_says_no_kind_is_answered(images: Page, tmp_path: Path, way: str) -> None:
+    picture = tmp_path / "ship"
+    picture.write_bytes(SHIP.read_bytes())
+    if way == "chosen":
+        give_picture(images, "air-picture", picture)
+    else:
+        transfer = images.evaluate_handle(
+            """data => {
+                const given = new DataTransfer();
+                given.items.add(new File([Uint8Array.from(atob(data), letter => letter.charCodeAt(0))], 'ship'));
+                return given;
+            }""",
+            base64.b64encode(SHIP.read_bytes()).decode(),
+        )
+        images.locator("#air-picture [aria-label*='rop']").first.dispatch_event("drop", {"dataTransfer": transfer})
+    expect(images.locator(f"{VERDICT} strong")).to_have_text("ship")
 
 
 def test_only_an_unsure_answer_is_marked(images: Page, http: httpx.Client, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from types import SimpleNamespace
 import httpx
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from settings import ROOT
 from tests.helpers.screens import (
@@ -58,6 +58,53 @@ def test_header_names_the_served_versions_and_headings_are_in_order(images: Page
     # Progress that an event notes for each component is shown nowhere, and costs the browser as much as the event.
     noting = "dependencies.filter(one => one.backend_fn && one.show_progress_on === null).map(one => one.id)"
     assert images.evaluate(f"window.gradio_config.{noting}") == []
+
+
+def test_reload_link_and_back_lead_to_the_open_tab(images: Page, app_url: str) -> None:
+    page = images
+
+    def expect_open(name: str) -> None:
+        expect(page.get_by_role("tab", name=name, exact=True)).to_have_attribute("aria-selected", "true")
+
+    to_retrain(page)
+    to_cluster(page)
+    page.reload()
+    expect_open("Cluster")
+    page.locator("#air-workload-serving li").first.wait_for()
+    page.go_back()
+    expect_open("Retrain")
+    page.go_back()
+    expect_open("Images")
+    page.go_forward()
+    expect_open("Retrain")
+    page.goto("about:blank")
+    page.goto(f"{app_url}/#Batch")
+    expect_open("Batch")
+
+
+def test_page_is_english_and_its_moments_are_in_the_readers_zone(browser: Browser, app_url: str) -> None:
+    with browser.new_context(locale="de-DE", timezone_id="Asia/Kolkata") as context:
+        page = context.new_page()
+        page.goto(app_url)
+        to_tuning(page)
+        assert page.evaluate("document.documentElement.lang") == "en"
+        expect(page.get_by_text("Drop a picture here, or click to upload").first).to_be_attached()
+        shown = page.evaluate(
+            """iso => {
+                document.body.insertAdjacentHTML('beforeend', `<p><time id="t" datetime="${iso}">UTC</time></p>`);
+                return new Promise(resolve => setTimeout(() => resolve(document.getElementById('t').textContent)));
+            }""",
+            "2026-11-23T20:45:00Z",
+        )
+        assert shown == "24 Nov, 02:15"
+
+
+def test_without_javascript_the_page_says_what_it_needs(browser: Browser, app_url: str) -> None:
+    with browser.new_context(java_script_enabled=False) as context:
+        page = context.new_page()
+        page.goto(app_url)
+        words = page.evaluate("getComputedStyle(document.body, '::before').content")
+        assert "AIR Studio needs JavaScript" in words
 
 
 def test_keyboard_alone_is_enough(images: Page) -> None:
