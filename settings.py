@@ -5,6 +5,7 @@ All of them are optional. Print what is in force with ``python -m settings``.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import sys
@@ -30,6 +31,7 @@ MAX_BODY_BYTES = 20 * 1024 * 1024
 MAX_UPLOAD_BYTES = 256 * 1024 * 1024
 MAX_IMAGES = 64
 MAX_PIXELS = 50_000_000
+MAX_REQUEST_PIXELS = 64_000_000
 MAX_ROWS = 10_000
 # A number of a row that lies beyond is a mistake, not a measurement.
 LARGEST_NUMBER = 1e30
@@ -167,6 +169,15 @@ class Settings(BaseSettings):
         """Where the UI of the same machine finds the API."""
         host = "127.0.0.1" if self.air_host in ("0.0.0.0", "::", "localhost") else self.air_host
         return f"http://{host}:{self.air_port}/api"
+
+
+def private_folder(folder: Path) -> Path:
+    """The folder, made where it is missing, for its owner's eyes only. Raises OSError, also for another user's."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if folder.stat().st_uid != os.getuid():
+        raise PermissionError(errno.EPERM, "It belongs to another user", str(folder))
+    folder.chmod(0o700)
+    return folder
 
 
 def available_cpus() -> int:
