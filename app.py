@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 from ray import serve
 
-from settings import MODEL_NAMES, Settings, SettingsError, get_settings
+from settings import MODEL_NAMES, Settings, SettingsError, get_settings, private_folder
 from training.ray_session import ON_HEAD
 
 if TYPE_CHECKING:
@@ -92,8 +92,7 @@ def check_machine(settings: Settings) -> None:
     from serve_deployments import front
 
     try:
-        settings.air_home.mkdir(parents=True, exist_ok=True)
-        probe = settings.air_home / f".write-test-{os.getpid()}"
+        probe = private_folder(settings.air_home) / f".write-test-{os.getpid()}"
         probe.write_bytes(b"x" * 4096)
         probe.unlink()
     except OSError as error:

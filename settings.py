@@ -172,11 +172,15 @@ class Settings(BaseSettings):
 
 
 def private_folder(folder: Path) -> Path:
-    """The folder, made where it is missing, for its owner's eyes only. Raises OSError, also for another user's."""
+    """The folder, made where it is missing, for nobody but its owner. Raises OSError.
+
+    In /tmp, where anybody may have made it first, one of another user is refused.
+    """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if folder.stat().st_uid != os.getuid():
-        raise PermissionError(errno.EPERM, "It belongs to another user", str(folder))
-    folder.chmod(0o700)
+    if folder.lstat().st_uid == os.getuid():
+        folder.chmod(0o700)
+    elif folder.is_relative_to("/tmp"):
+        raise PermissionError(errno.EPERM, "it belongs to another user", str(folder))
     return folder
 
 

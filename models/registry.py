@@ -25,7 +25,7 @@ import requests
 from pydantic import BaseModel, ConfigDict
 
 from models import checkpoint, storage
-from settings import MODEL_NAMES, ROOT, Settings, SettingsError, get_settings
+from settings import MODEL_NAMES, ROOT, Settings, SettingsError, get_settings, private_folder
 
 PRETRAINED = ROOT / "models" / "pretrained"
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
@@ -80,7 +80,7 @@ class Registry:
         """Raises RegistryError when the MLflow server does not answer, CheckpointError when the storage does not."""
         self._settings = settings
         self._lock_file = settings.air_home / "registry.lock"
-        settings.air_home.mkdir(parents=True, exist_ok=True)
+        private_folder(settings.air_home)
         with self._locked():
             self.client = _open_client(settings)
             self._import_pretrained()
