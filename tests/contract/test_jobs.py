@@ -47,6 +47,24 @@ def _job(anyone: httpx.Client, job_id: str) -> dict[str, Any]:
         ({"kind": "train", "model": "breast-cancer", "config": {"params": {"objective": "x"}}}, "objective"),
         ({"kind": "train", "model": "breast-cancer", "config": []}, "config"),
         ({"kind": "batch_predict", "model": "cifar10", "config": {"data": "/etc/passwd"}}, "must be an address"),
+        *(
+            (
+                {"kind": kind, "model": "breast-cancer", "config": {"data": address}},
+                "of s3, gs, abfs or abfss and without",
+            )
+            for kind in ("train", "batch_predict")
+            for address in (
+                "file:///srv/private.csv",
+                "http://169.254.169.254/latest/meta-data.png",
+                "hf://datasets/a/b.csv",
+                "github://a:b@c/d.csv",
+                "S3://bucket/rows.csv",
+                "s3://bucket/rows.csv?endpoint_override=169.254.169.254",
+                "s3://bucket/rows.csv#a",
+                "simplecache::s3://bucket/rows.csv",
+                "s3://a.zip::file:///srv/private.csv",
+            )
+        ),
         ({"kind": "batch_predict", "model": "cifar10", "config": {"upload": "a", "data": "s3://b"}}, "exclude each"),
         ({"kind": "batch_predict", "model": "cifar10", "config": {"num_workers": 0}}, "config.num_workers"),
         ({"kind": "batch_predict", "model": "cifar10", "config": {"output": "/tmp"}}, "config.output"),
@@ -187,3 +205,10 @@ def test_terminal_lists_shows_and_cancels(
         get_settings.cache_clear()
     while (state := _job(anyone, job_id)["state"]) != "stopped":
         assert state in ("running", "stopping")
+
+
+@pytest.mark.parametrize(
+    "address", ["s3://bucket/a.csv", "s3://anonymous@b/a b.csv", "gs://b/c", "abfs://c@a/d", "abfss://c/d"]
+)
+def test_addresses_of_object_storage_are_taken(admin: httpx.Client, address: str) -> None:
+    assert _start(admin, kind="batch_predict", data=address.replace(" ", "-"))
