@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import httpx
 
+from models.registry import Registry
 from settings import ROOT
 from tests.helpers import versions
 from tests.helpers.studio import Studio
@@ -33,6 +36,18 @@ def test_discarded_version_is_gone_and_what_is_needed_is_kept(
             reply = admin.post(f"{url}/versions/{named}/discard")
             assert reply.status_code == 409, reply.text
     assert int(versions.add_shifted(public.home, "after")) > int(version), "a number was given twice"
+
+
+def test_version_whose_folder_is_not_ours_is_not_discarded(public: Studio, admin: httpx.Client, tmp_path: Path) -> None:
+    """Who may write to an MLflow server may name any folder."""
+    (tmp_path / "letter").touch()
+    client = Registry(public.settings).client
+    version = client.create_model_version("cifar10", source=f"folder://{tmp_path}").version
+    reply = admin.post(f"/models/cifar10/versions/{version}/discard")
+    client.delete_model_version("cifar10", version)
+    assert reply.status_code == 409
+    assert "outside AIR_STORAGE" in reply.json()["error"]["message"]
+    assert (tmp_path / "letter").exists()
 
 
 def test_differences_are_counted_and_shown_with_their_pictures(anyone: httpx.Client) -> None:

@@ -102,11 +102,13 @@ class _CountedFile(io.FileIO):
     def read(self, size: int | None = -1) -> bytes:
         """As of any file. Raises ArchiveTooLarge for a table of contents that is too long."""
         if size is not None and size > MAX_DIRECTORY_BYTES:
-            raise ArchiveTooLarge(f"The archive has too long a table of contents; at most {MAX_PICTURES:,} are read.")
+            raise ArchiveTooLarge(
+                f"The archive has too long a table of contents; at most {MAX_PICTURES:,} pictures are read."
+            )
         data = super().read(size)
         if _has_too_many_entries(data):
             raise ArchiveTooLarge(
-                f"The archive has more than {MAX_ENTRIES:,} entries; at most {MAX_PICTURES:,} are read."
+                f"The archive has more than {MAX_ENTRIES:,} entries; at most {MAX_PICTURES:,} pictures are read."
             )
         return data
 
