@@ -205,6 +205,13 @@ def fetch(source: str, settings: Settings) -> Path:
         shutil.rmtree(half, ignore_errors=True)
 
 
+def here(source: str, settings: Settings) -> Path | None:
+    """What ``fetch`` returns, if nothing has to be fetched. Raises ForeignSource."""
+    check_is_ours(source, settings)
+    folder = _copy_of(source, settings) if is_remote(source) else Path(source)
+    return folder if folder.exists() else None
+
+
 def read_metadata(source: str) -> Metadata:
     """The metadata of a folder, without its other files. Raises CheckpointError."""
     return _remote_metadata(source) if is_remote(source) else checkpoint.read_metadata(Path(source))

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from pathlib import Path
+from threading import Lock
 from uuid import uuid4
 
 import numpy as np
@@ -17,6 +19,8 @@ from settings import Settings
 from training.datasets import breast_cancer, cifar10
 
 AT_ONCE = 500
+# Of many who ask at once for a set that nobody has read, one reads it.
+LOADING = Lock()
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,7 @@ class Validation:
         chosen = self.stored.take(index)
         return cifar10.decode_stored([item.as_py() for item in chosen.stored], chosen.raw)
 
+    @cached_property
     def fingerprint(self) -> str:
         """SHA-256 over the inputs, in their order."""
         rows = isinstance(self.stored, np.ndarray)
@@ -43,15 +48,34 @@ class Validation:
         return hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
-@lru_cache(maxsize=4)
 def load(model: str, settings: Settings) -> Validation:
-    """The validation set of a model, if it is on this machine. Raises DataError."""
+    """The validation set of a model, if it is on this machine, read once. Raises DataError."""
+    with LOADING:
+        return _load(model, settings)
+
+
+@lru_cache(maxsize=4)
+def _load(model: str, settings: Settings) -> Validation:
     if model == "breast-cancer":
         table = breast_cancer.read_shipped()
         matrix, malignant = table.part("validation")
         return Validation(["malignant", "benign"], (~malignant).astype(np.int64), table.source, table.features, matrix)
     splits = cifar10.load(settings, download=False)
     return Validation(splits.labels, splits.validation.labels, splits.source, [], splits.validation)
+
+
+def kept_answers(model: str, source: str, settings: Settings) -> np.ndarray | None:
+    """What ``answers`` has calculated before, if this machine has it. Raises DataError, CheckpointError."""
+    folder = storage.here(source, settings)
+    if folder is None:
+        return None
+    kept = _kept(model, folder, settings)
+    return np.load(kept) if kept.exists() else None
+
+
+def _kept(model: str, folder: Path, settings: Settings) -> Path:
+    version = checkpoint.sha256(folder / checkpoint.MANIFEST)
+    return settings.air_home / "cache" / f"validation-{version[:16]}-{load(model, settings).fingerprint[:16]}.npy"
 
 
 def answers(model: str, source: str, settings: Settings) -> np.ndarray:
@@ -61,8 +85,7 @@ def answers(model: str, source: str, settings: Settings) -> np.ndarray:
     """
     validation = load(model, settings)
     folder = storage.fetch(source, settings)
-    version = checkpoint.sha256(folder / checkpoint.MANIFEST)
-    kept = settings.air_home / "cache" / f"validation-{version[:16]}-{validation.fingerprint()[:16]}.npy"
+    kept = _kept(model, folder, settings)
     if kept.exists():
         return np.load(kept)
     loaded = catalog.load_to_serve(folder, settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -70,6 +71,23 @@ def test_differences_are_counted_and_shown_with_their_pictures(anyone: httpx.Cli
     same = anyone.get(f"{url}/1/differences?against=1").json()
     assert (same["differing"], same["examples"]) == (0, [])
     assert anyone.get(f"{url}/99/differences").status_code == 404
+
+
+def test_answers_that_are_kept_start_nothing(public: Studio, anyone: httpx.Client) -> None:
+    url = "/models/breast-cancer/versions/1/differences?against=1"
+    first, runs = anyone.get(url).json(), public.aside.runs
+    assert anyone.get(url).json() == first
+    assert public.aside.runs == runs
+
+
+def test_many_who_ask_for_new_answers_start_one_process_at_a_time(public: Studio, anyone: httpx.Client) -> None:
+    for kept in (public.home / "cache").glob("validation-*.npy"):
+        kept.unlink()
+    runs = public.aside.runs
+    with ThreadPoolExecutor(20) as pool:
+        replies = list(pool.map(anyone.get, ["/models/breast-cancer/versions/1/differences?against=1"] * 20))
+    assert [reply.status_code for reply in replies] == [200] * 20
+    assert (public.aside.runs - runs, public.aside.most) == (1, 1)
 
 
 def test_rows_of_one_version_do_not_differ_from_themselves(anyone: httpx.Client) -> None:
