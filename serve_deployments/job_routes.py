@@ -8,10 +8,11 @@ from collections.abc import Awaitable
 from pathlib import Path as FilePath
 from typing import TypeVar
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import FileResponse
 
 from serve_deployments import schemas
+from serve_deployments.access import check_reader
 from serve_deployments.errors import Busy, Conflict, Invalid, NotFound
 from serve_deployments.services import CurrentSettings, Jobs
 from settings import Settings
@@ -63,8 +64,15 @@ async def job(queue: Jobs, job_id: str = ID) -> Job:
 
 
 @router.get("/{job_id}/logs")
-async def logs(queue: Jobs, job_id: str = ID, lines: int = Query(200, ge=1, le=MAX_LOG_LINES)) -> schemas.JobLog:
-    """The last lines that the job printed."""
+async def logs(
+    request: Request,
+    settings: CurrentSettings,
+    queue: Jobs,
+    job_id: str = ID,
+    lines: int = Query(200, ge=1, le=MAX_LOG_LINES),
+) -> schemas.JobLog:
+    """The last lines that the job printed; in public mode for who shows the admin's token."""
+    await check_reader(request.headers, settings)
     return schemas.JobLog(id=job_id, log=await _asked(queue.log_tail(job_id, lines)))
 
 
