@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 from ray import serve
 
-from settings import MODEL_NAMES, Settings, SettingsError, get_settings, private_folder
+from settings import MODEL_NAMES, Settings, SettingsError, get_settings, hand_on_token, private_folder
 from training.ray_session import ON_HEAD
 
 if TYPE_CHECKING:
@@ -265,6 +265,7 @@ def main() -> int:
         return 2
     from serve_deployments import front
 
+    hand_on_token(settings)
     try:
         claim = front.claim(settings)
     except BlockingIOError:
