@@ -58,11 +58,9 @@ async def _answers(item: RegisteredVersion, settings: Settings, aside: Aside, ca
     asked = (item.model, item.source, settings)
     try:
         kept = await asyncio.to_thread(validation.kept_answers, *asked)
-        return (
-            kept
-            if kept is not None
-            else await calculations.answer(asked, lambda: aside.run(validation.answers, *asked))
-        )
+        if kept is not None:
+            return kept
+        return await calculations.answer(asked, lambda: aside.run(validation.answers, *asked))
     except CheckpointError as error:
         raise Conflict(f"Version {item.version} of {item.model} cannot be loaded. {error}") from None
 
