@@ -15,7 +15,7 @@ from contextlib import closing, contextmanager
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from models.jpeg import scans
+from models import jpeg
 from models.shrinking import upright_square
 from settings import MAX_PIXELS, get_settings, private_folder
 
@@ -52,15 +52,18 @@ def open_header(data: bytes) -> Image.Image:
     """The picture with its header read and nothing decoded. Raises ImageError, ImageTooLarge."""
     if not data:
         raise ImageError("The image is empty (0 bytes); send the bytes of a JPEG, PNG, WebP, GIF or BMP file.")
+    found = jpeg.scans(data, MAX_SCANS) if data.startswith(jpeg.START) else 0
+    if found > MAX_SCANS:
+        raise ImageError(
+            f"The JPEG has more than {MAX_SCANS} scans or {jpeg.MAX_SEGMENTS:,} segments and takes too long to "
+            "decode; save it anew."
+        )
     with _told():
         image = Image.open(io.BytesIO(data), formats=FORMATS)
+    image.info[SCANS] = found
     width, height = image.size
     if max(width, height) > MAX_SIDE:
         raise ImageTooLarge(f"The image has {width}×{height} pixels; at most {MAX_SIDE:,} a side are read.")
-    if image.format in ("JPEG", "MPO"):
-        image.info[SCANS] = scans(data)
-        if image.info[SCANS] > MAX_SCANS:
-            raise ImageError(f"The JPEG has more than {MAX_SCANS} scans and takes too long to decode; save it anew.")
     most = MAX_HEAVY_PIXELS if _is_heavy(image) else MAX_PIXELS
     if width * height > most:
         raise ImageTooLarge(
@@ -72,13 +75,13 @@ def open_header(data: bytes) -> Image.Image:
 
 def _is_heavy(image: Image.Image) -> bool:
     """Whether decoding takes several times the memory of the picture: WebP's decoder, or four channels of scans."""
-    return image.format == "WEBP" or (image.info.get(SCANS, 1) > 1 and image.mode == "CMYK")
+    return image.format == "WEBP" or (image.info[SCANS] > 1 and image.mode == "CMYK")
 
 
 def is_large(image: Image.Image) -> bool:
     """Whether a picture of ``open_header`` takes so much memory that one is decoded at a time on a machine."""
     scale = 1
-    if image.info.get(SCANS) == 1:  # a JPEG of one scan is never held at its full size, see ``draft``
+    if image.info[SCANS] == 1:  # a JPEG of one scan is never held at its full size, see ``draft``
         scale = next((scale for scale in (8, 4, 2) if min(image.size) // DRAFT_SIDE >= scale), 1)
     return image.width * image.height // scale**2 > LARGE_PIXELS
 

@@ -33,6 +33,9 @@ def upright_square(image: Image.Image, size: int) -> Image.Image:
     side = min(width, height)
     method = Image.Resampling.BOX if side >= size else Image.Resampling.BICUBIC
     left, top = (width - side) / 2, (height - side) / 2
+    if width * height <= BAND_PIXELS:
+        rgb = _to_rgb(_turned(image, orientation), grey_scale)
+        return rgb.resize((size, size), method, box=(left, top, left + side, top + side))
     # Pillow resizes rows first, each by itself, and columns of the result then.
     narrow = Image.new("RGB", (size, height))
     for row, band in _bands(image, orientation):
@@ -51,7 +54,11 @@ def _bands(image: Image.Image, orientation: int) -> Iterator[tuple[int, Image.Im
         end = min(begin + step, along)
         first, last = (along - end, along - begin) if from_the_end else (begin, end)
         band = image.crop((first, 0, last, height) if sideways else (0, first, width, last))
-        yield begin, band.transpose(TURNS[orientation]) if orientation in TURNS else band
+        yield begin, _turned(band, orientation)
+
+
+def _turned(image: Image.Image, orientation: int) -> Image.Image:
+    return image.transpose(TURNS[orientation]) if orientation in TURNS else image
 
 
 def _is_deep(image: Image.Image) -> bool:

@@ -84,22 +84,24 @@ def test_encoded_pixels_are_a_png() -> None:
 
 
 def test_jpeg_of_too_many_scans_is_refused_before_it_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
-    data = pictures.scans(101)
-    monkeypatch.setattr(images, "upright_square", lambda *_: pytest.fail("it was decoded"))
-    with pytest.raises(ImageError, match=r"more than 100 scans .* save it anew"):
-        decode(data, 32)
+    jpeg = pictures.encoded(pictures.photo(), "JPEG")
+    segments = jpeg[:2] + b"\xff\xe5\0\2" * 10_000 + jpeg[2:]
+    monkeypatch.setattr(Image, "open", lambda *_, **__: pytest.fail("it was opened"))
+    for data in (pictures.scans(101), segments):
+        with pytest.raises(ImageError, match=r"more than 100 scans or 10,000 segments .* save it anew"):
+            decode(data, 32)
 
 
 def test_jpeg_of_as_many_scans_as_are_read_is_read() -> None:
     most = pictures.scans(100, side=64)
-    assert scans(most) == 100
+    assert scans(most, 100) == 100
     assert tuple(decode(most, 32)[16, 16]) == tuple(decode(pictures.scans(10, side=64), 32)[16, 16])
 
 
 def test_bytes_of_a_thumbnail_or_behind_the_picture_are_no_scans() -> None:
     jpeg = pictures.encoded(pictures.photo(), "JPEG")
     thumbnail = b"\xff\xe1" + (2 + len(jpeg)).to_bytes(2, "big") + jpeg
-    assert scans(jpeg[:2] + thumbnail + jpeg[2:] + b"\xff\xda" * 500) == 1
+    assert scans(jpeg[:2] + thumbnail + jpeg[2:] + b"\xff\xda" * 500, 100) == 1
 
 
 def test_kinds_that_take_more_memory_may_have_fewer_pixels() -> None:
