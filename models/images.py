@@ -15,7 +15,7 @@ from contextlib import closing, contextmanager
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from models import jpeg
+from models import blocks, jpeg
 from models.shrinking import upright_square
 from settings import MAX_PIXELS, get_settings, private_folder
 
@@ -58,6 +58,8 @@ def open_header(data: bytes) -> Image.Image:
             f"The JPEG has more than {MAX_SCANS} scans or {jpeg.MAX_SEGMENTS:,} segments and takes too long to "
             "decode; save it anew."
         )
+    if blocks.too_many_blocks(data):
+        raise ImageError(f"The picture's file has more than {blocks.MAX_BLOCKS:,} blocks; save it anew.")
     with _told():
         image = Image.open(io.BytesIO(data), formats=FORMATS)
     image.info[SCANS] = found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +91,32 @@ def test_jpeg_of_too_many_scans_is_refused_before_it_is_decoded(monkeypatch: pyt
     for data in (pictures.scans(101), segments):
         with pytest.raises(ImageError, match=r"more than 100 scans or 10,000 segments .* save it anew"):
             decode(data, 32)
+
+
+GIF = pictures.encoded(pictures.photo().convert("P"), "GIF")
+AFTER_PALETTE = 13 + (3 << ((GIF[10] & 7) + 1))
+PNG = pictures.encoded(pictures.photo(), "PNG")
+
+
+@pytest.mark.parametrize(
+    "block",
+    [b"\x21\xfe\x01a\0", b"\x21\xf9\x04\0\0\0\0\0", b"\0", b"\0\0\0\0abCd" + zlib.crc32(b"abCd").to_bytes(4, "big")],
+    ids=["comments", "control", "nothing", "chunks"],
+)
+def test_picture_of_too_many_blocks_is_refused_before_it_is_opened(
+    block: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, at = (PNG, 33) if b"abCd" in block else (GIF, AFTER_PALETTE)
+    assert decode(whole[:at] + block * 100 + whole[at:], 32).shape == (32, 32, 3)
+    monkeypatch.setattr(Image, "open", lambda *_, **__: pytest.fail("it was opened"))
+    with pytest.raises(ImageError, match="more than 20,000 blocks; save it anew"):
+        decode(whole[:at] + block * 20_001 + whole[at:], 32)
+
+
+def test_long_comment_of_a_gif_counts_by_its_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Image, "open", lambda *_, **__: pytest.fail("it was opened"))
+    with pytest.raises(ImageError, match="more than 20,000 blocks"):
+        decode(GIF[:AFTER_PALETTE] + b"\x21\xfe" + b"\x01a" * 20_001 + b"\0" + GIF[AFTER_PALETTE:], 32)
 
 
 def test_jpeg_of_as_many_scans_as_are_read_is_read() -> None:
