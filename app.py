@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 from ray import serve
 
-from settings import MODEL_NAMES, Settings, SettingsError, get_settings
+from settings import MODEL_NAMES, Settings, SettingsError, get_settings, hand_on_token, private_folder
 from training.ray_session import ON_HEAD
 
 if TYPE_CHECKING:
@@ -104,8 +104,7 @@ def check_machine(settings: Settings) -> None:
     from serve_deployments import front
 
     try:
-        settings.air_home.mkdir(parents=True, exist_ok=True)
-        probe = settings.air_home / f".write-test-{os.getpid()}"
+        probe = private_folder(settings.air_home) / f".write-test-{os.getpid()}"
         probe.write_bytes(b"x" * 4096)
         probe.unlink()
     except OSError as error:
@@ -280,6 +279,7 @@ def main() -> int:
         return run_page(settings, sys.argv[2:])
     from serve_deployments import front
 
+    hand_on_token(settings)
     try:
         claim = front.claim(settings)
     except BlockingIOError:

@@ -5,6 +5,8 @@ All of them are optional. Print what is in force with ``python -m settings``.
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import os
 import re
 import sys
@@ -26,10 +28,12 @@ class SettingsError(ValueError):
 
 LOOPBACK_NAMES = {"localhost", "127.0.0.1", "::1", "[::1]"}
 
+MIN_TOKEN = 16
 MAX_BODY_BYTES = 20 * 1024 * 1024
 MAX_UPLOAD_BYTES = 256 * 1024 * 1024
 MAX_IMAGES = 64
 MAX_PIXELS = 50_000_000
+MAX_REQUEST_PIXELS = 64_000_000
 MAX_ROWS = 10_000
 # A number of a row that lies beyond is a mistake, not a measurement.
 LARGEST_NUMBER = 1e30
@@ -38,7 +42,7 @@ LARGEST_NUMBER = 1e30
 class Settings(BaseSettings):
     """The environment, typed and frozen. Field ``air_port`` reads ``AIR_PORT``, and so on."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True)
 
     air_home: Path = Field(ROOT / ".air", description="registry, runs, checkpoints, cache, logs")
     air_mode: Literal["local", "public"] = Field("local", description="who may reach and change what")
@@ -55,6 +59,7 @@ class Settings(BaseSettings):
     air_deadline_s: float = Field(30, gt=0, le=3600, description="a prediction that takes longer is given up")
     air_refresh_s: float = Field(2, ge=0.1, le=60, description="how often an open page looks for what has changed")
     air_admin_token: SecretStr | None = Field(None, description="AIR_MODE=public: who sends it may change things")
+    air_admin_token_sha256: SecretStr | None = Field(None, description="its SHA-256 in its place, as 64 hex digits")
     air_predictions_per_minute: int = Field(
         300, ge=0, description="AIR_MODE=public: what a client may ask for; 0 is no limit"
     )
@@ -103,6 +108,21 @@ class Settings(BaseSettings):
             raise ValueError("AIR_MODE=local binds loopback only; set AIR_MODE=public as well")
         return host
 
+    @field_validator("air_admin_token")
+    @classmethod
+    def _long_enough(cls, token: SecretStr | None) -> SecretStr | None:
+        if token is not None and len(token.get_secret_value().strip()) < MIN_TOKEN:
+            make = 'python -c "import secrets; print(secrets.token_urlsafe(32))"'
+            raise ValueError(f"it must have at least {MIN_TOKEN} characters; make one with: {make}")
+        return token
+
+    @field_validator("air_admin_token_sha256")
+    @classmethod
+    def _digest(cls, digest: SecretStr | None) -> SecretStr | None:
+        if digest is not None and not re.fullmatch("[0-9a-f]{64}", digest.get_secret_value()):
+            raise ValueError("64 hex digits are needed, or set AIR_ADMIN_TOKEN")
+        return digest
+
     @field_validator("air_image_replicas_max", "air_table_replicas_max")
     @classmethod
     def _not_fewer(cls, most: int | None, info: ValidationInfo) -> int | None:
@@ -136,6 +156,13 @@ class Settings(BaseSettings):
     @classmethod
     def _lower(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
+
+    @property
+    def admin_token_sha256(self) -> str:
+        """SHA-256 of the admin's token, as hex digits; empty when there is no admin."""
+        if self.air_admin_token is not None:
+            return token_sha256(self.air_admin_token.get_secret_value())
+        return self.air_admin_token_sha256.get_secret_value() if self.air_admin_token_sha256 else ""
 
     @property
     def storage(self) -> str:
@@ -186,6 +213,30 @@ class Settings(BaseSettings):
         return f"http://{host}:{self.air_port}/api"
 
 
+def token_sha256(token: str) -> str:
+    """By what a token is known, as hex digits; spaces around it do not count."""
+    return hashlib.sha256(token.strip().encode()).hexdigest()
+
+
+def hand_on_token(settings: Settings) -> None:
+    """Put the admin token's SHA-256 in its place in the environment: what is started from here knows no more."""
+    if os.environ.pop("AIR_ADMIN_TOKEN", ""):
+        os.environ["AIR_ADMIN_TOKEN_SHA256"] = settings.admin_token_sha256
+
+
+def private_folder(folder: Path) -> Path:
+    """The folder, made where it is missing, for nobody but its owner. Raises OSError.
+
+    In /tmp, where anybody may have made it first, one of another user is refused.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if folder.lstat().st_uid == os.getuid():
+        folder.chmod(0o700)
+    elif folder.is_relative_to("/tmp"):
+        raise PermissionError(errno.EPERM, "it belongs to another user", str(folder))
+    return folder
+
+
 def available_cpus() -> int:
     """Cores this process may use: affinity, the container's quota and AIR_CPUS, not the host's count; at least 1."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -204,8 +255,9 @@ def get_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         first = error.errors()[0]
-        problem = first["msg"].removeprefix("Value error, ")
-        raise SettingsError(f"{str(first['loc'][0]).upper()}: {problem}, got {first['input']!r}.") from None
+        name, problem = str(first["loc"][0]).upper(), first["msg"].removeprefix("Value error, ")
+        given = "" if name.startswith("AIR_ADMIN_TOKEN") else f", got {first['input']!r}"
+        raise SettingsError(f"{name}: {problem}{given}.") from None
 
 
 if __name__ == "__main__":

@@ -6,17 +6,28 @@ Training and serving both go through ``decode``; nothing else turns bytes into p
 from __future__ import annotations
 
 import base64
+import fcntl
 import io
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
-from settings import MAX_PIXELS
+from models import blocks, jpeg
+from models.shrinking import upright_square
+from settings import MAX_PIXELS, get_settings, private_folder
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
+LARGE_PIXELS = 4_000_000
+MAX_HEAVY_PIXELS = 24_000_000
+DRAFT_SIDE = 256
+SCANS = "scans"
+# A progressive picture has some ten.
+MAX_SCANS = 100
+# JPEG cannot be longer, and a row has to fit in a band.
+MAX_SIDE = 65_535
 
 
 class ImageError(ValueError):
@@ -24,7 +35,7 @@ class ImageError(ValueError):
 
 
 class ImageTooLarge(ImageError):
-    """More pixels than MAX_PIXELS; refused before they are decoded."""
+    """More pixels than are read; refused before they are decoded."""
 
 
 def decode(data: bytes, size: int) -> np.ndarray:
@@ -41,28 +52,59 @@ def open_header(data: bytes) -> Image.Image:
     """The picture with its header read and nothing decoded. Raises ImageError, ImageTooLarge."""
     if not data:
         raise ImageError("The image is empty (0 bytes); send the bytes of a JPEG, PNG, WebP, GIF or BMP file.")
+    found = jpeg.scans(data, MAX_SCANS) if data.startswith(jpeg.START) else 0
+    if found > MAX_SCANS:
+        raise ImageError(
+            f"The JPEG has more than {MAX_SCANS} scans or {jpeg.MAX_SEGMENTS:,} segments and takes too long to "
+            "decode; save it anew."
+        )
+    if blocks.too_many_blocks(data):
+        raise ImageError(f"The picture's file has more than {blocks.MAX_BLOCKS:,} blocks; save it anew.")
     with _told():
         image = Image.open(io.BytesIO(data), formats=FORMATS)
+    image.info[SCANS] = found
     width, height = image.size
-    if width * height > MAX_PIXELS:
+    if max(width, height) > MAX_SIDE:
+        raise ImageTooLarge(f"The image has {width}×{height} pixels; at most {MAX_SIDE:,} a side are read.")
+    most = MAX_HEAVY_PIXELS if _is_heavy(image) else MAX_PIXELS
+    if width * height > most:
         raise ImageTooLarge(
-            f"The image has {width}×{height} pixels; at most {MAX_PIXELS // 1_000_000} megapixels are read."
+            f"The image has {width}×{height} pixels; at most {most // 1_000_000} megapixels are read"
+            f"{f' of a {image.format} of this kind' if most < MAX_PIXELS else ''}."
         )
     return image
 
 
+def _is_heavy(image: Image.Image) -> bool:
+    """Whether decoding takes several times the memory of the picture: WebP's decoder, or four channels of scans."""
+    return image.format == "WEBP" or (image.info[SCANS] > 1 and image.mode == "CMYK")
+
+
+def is_large(image: Image.Image) -> bool:
+    """Whether a picture of ``open_header`` takes so much memory that one is decoded at a time on a machine."""
+    scale = 1
+    if image.info[SCANS] == 1:  # a JPEG of one scan is never held at its full size, see ``draft``
+        scale = next((scale for scale in (8, 4, 2) if min(image.size) // DRAFT_SIDE >= scale), 1)
+    return image.width * image.height // scale**2 > LARGE_PIXELS
+
+
 def pixels(image: Image.Image, size: int) -> np.ndarray:
-    """What ``decode`` returns, of what ``open_header`` returned. Raises ImageError."""
-    return np.asarray(_square(_upright(image), size), dtype=np.uint8)
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    """The whole picture of ``open_header`` as upright RGB at its own size. Raises ImageError."""
-    with _told():
-        image.draft("RGB", (256, 256))
+    """What ``decode`` returns, of what ``open_header`` returned; the picture is closed then. Raises ImageError."""
+    with closing(image), _one_large_at_a_time(image), _told():
+        image.draft("RGB", (DRAFT_SIDE, DRAFT_SIDE))
         image.load()
-        ImageOps.exif_transpose(image, in_place=True)
-        return _to_rgb(image)
+        return np.asarray(upright_square(image, size), dtype=np.uint8)
+
+
+@contextmanager
+def _one_large_at_a_time(image: Image.Image) -> Iterator[None]:
+    """Wait until no other thread or process of this machine holds a large picture, where this is one."""
+    if not is_large(image):
+        yield
+        return
+    with (private_folder(get_settings().tmp) / "large-picture.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 @contextmanager
@@ -82,27 +124,6 @@ def _told() -> Iterator[None]:
     except Exception as error:
         # Pillow's decoders raise many types on damaged files (OSError, SyntaxError, struct.error, …).
         raise ImageError("The picture is damaged or cut off and cannot be decoded; send the whole file.") from error
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I") or image.mode == "F":
-        # Pillow clips 16-bit greys at 255 instead of scaling them.
-        grey = np.asarray(image, dtype=np.float32)
-        scale = 257.0 if grey.max(initial=0) > 255 else 1.0
-        return Image.fromarray(np.clip(grey / scale, 0, 255).astype(np.uint8)).convert("RGB")
-    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
-        rgba = image.convert("RGBA")
-        white = Image.new("RGBA", rgba.size, "white")
-        return Image.alpha_composite(white, rgba).convert("RGB")
-    return image.convert("RGB")
-
-
-def _square(image: Image.Image, size: int) -> Image.Image:
-    if image.size == (size, size):
-        return image
-    return ImageOps.fit(
-        image, (size, size), method=Image.Resampling.BOX if min(image.size) >= size else Image.Resampling.BICUBIC
-    )
 
 
 def encode_png(pixels: np.ndarray) -> bytes:

@@ -25,7 +25,7 @@ import requests
 from pydantic import BaseModel, ConfigDict
 
 from models import checkpoint, storage
-from settings import MODEL_NAMES, ROOT, Settings, SettingsError, get_settings
+from settings import MODEL_NAMES, ROOT, Settings, SettingsError, get_settings, private_folder
 
 PRETRAINED = ROOT / "models" / "pretrained"
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
@@ -80,7 +80,7 @@ class Registry:
         """Raises RegistryError when the MLflow server does not answer, CheckpointError when the storage does not."""
         self._settings = settings
         self._lock_file = settings.air_home / "registry.lock"
-        settings.air_home.mkdir(parents=True, exist_ok=True)
+        private_folder(settings.air_home)
         with self._locked():
             self.client = _open_client(settings)
             self._import_pretrained()
@@ -169,7 +169,10 @@ class Registry:
             return self.resolve(model, CHAMPION)
 
     def discard(self, model: str, version: str) -> None:
-        """Take a version out of the registry and delete its folder. Raises UnknownVersion, InUse, StorageError."""
+        """Take a version out of the registry and delete its folder.
+
+        Raises UnknownVersion, InUse, StorageError, and ForeignSource for a folder that is not ours: both stay.
+        """
         with self._locked():
             target = self.resolve(model, version)
             named = f"Version {target.version} of {model}"
@@ -177,6 +180,7 @@ class Registry:
                 raise InUse(f"{named} is the champion; put another version into service first.")
             if PREVIOUS in target.aliases:
                 raise InUse(f"{named} is what a rollback goes back to, so it is kept.")
+            storage.check_is_ours(target.source, self._settings)
             for alias in target.aliases:
                 self.client.delete_registered_model_alias(model, alias)
             self.client.delete_model_version(model, target.version)
@@ -227,9 +231,14 @@ def reach(settings: Settings) -> None:
     try:
         reply = requests.get(f"{uri.rstrip('/')}/health", timeout=REACH_S)
     except requests.RequestException as error:
-        raise RegistryError(f"MLFLOW_TRACKING_URI: no MLflow server answers at {uri}.") from error
+        raise RegistryError(
+            f"MLFLOW_TRACKING_URI: no MLflow server answers at {storage.without_secrets(uri)}."
+        ) from error
     if reply.status_code != 200:
-        raise RegistryError(f"MLFLOW_TRACKING_URI: {uri} answers with status {reply.status_code}, not as MLflow does.")
+        where = storage.without_secrets(uri)
+        raise RegistryError(
+            f"MLFLOW_TRACKING_URI: {where} answers with status {reply.status_code}, not as MLflow does."
+        )
 
 
 def _open_client(settings: Settings):  # noqa: ANN202 - MLflow is imported late, it takes seconds

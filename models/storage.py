@@ -17,14 +17,21 @@ from contextlib import contextmanager, suppress
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from models import checkpoint
 from models.checkpoint import MANIFEST, METADATA, CheckpointError, Metadata
 from settings import Settings
 
 KEYS = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)([^\s'\"<>]*)")
+USER = re.compile(r"^([^/?#@]*@|[^/@]*:[^@]*@)")
+# user:password@ where the scheme is gone already.
+LOGIN = re.compile(r"(?<![^\s'\"(=])[^\s'\"():=/@]+:[^\s'\"@]+@(?=\S)")
 REFUSED = ("ACCESS_DENIED", "INVALID_ACCESS_KEY_ID", "SIGNATURE_DOES_NOT_MATCH", "EXPIRED_TOKEN", "INVALID_TOKEN")
+
+
+T = TypeVar("T")
 
 
 class StorageError(CheckpointError):
@@ -34,6 +41,23 @@ class StorageError(CheckpointError):
 def is_remote(source: str) -> bool:
     """Whether a source is no path of this machine."""
     return "://" in source
+
+
+def without_secrets(told: T) -> T:
+    """The same with the addresses in its texts as anybody may read them: without user, password, query and fragment.
+
+    What only looks like one of these goes too: a key may hold a slash.
+    """
+    if isinstance(told, dict):
+        return {key: without_secrets(value) for key, value in told.items()}
+    if isinstance(told, list):
+        return [without_secrets(item) for item in told]
+    return _without_logins(told) if isinstance(told, str) else told
+
+
+def _without_logins(text: str) -> str:
+    text = ADDRESS.sub(lambda found: found[1] + re.split("[?#]", USER.sub("", found[2]))[0], text)
+    return LOGIN.sub("", text)
 
 
 def source_of(settings: Settings, *parts: str) -> str:
@@ -109,7 +133,7 @@ def writing(source: str, settings: Settings) -> Iterator[Path]:
             yield folder
         return
     if exists(source):
-        raise FileExistsError(f"{source} exists already; a checkpoint is never overwritten.")
+        raise FileExistsError(f"{without_secrets(source)} exists already; a checkpoint is never overwritten.")
     copy = _copy_of(source, settings)
     shutil.rmtree(copy, ignore_errors=True)
     with checkpoint.writing(copy) as folder:
@@ -121,6 +145,31 @@ def writing(source: str, settings: Settings) -> Iterator[Path]:
         with suppress(Exception):
             _delete_remote(source)
         raise
+
+
+class ForeignSource(CheckpointError):
+    """The folder stands outside the storage of this app, so it is left alone; str() says where it stands."""
+
+
+def check_is_ours(source: str, settings: Settings) -> None:
+    """Raise ForeignSource unless a source is a folder of a model, ``model/name``, in AIR_STORAGE or AIR_HOME.
+
+    Whoever may write to the MLflow server says what the registry names.
+    """
+    own = str(settings.air_home / "checkpoints")
+    if not any(_is_folder_in(source, place) for place in {settings.storage, own}):
+        raise ForeignSource(
+            f"{without_secrets(source)} stands outside AIR_STORAGE ({without_secrets(settings.storage)}); "
+            "it is neither read nor deleted from here."
+        )
+
+
+def _is_folder_in(source: str, place: str) -> bool:
+    if is_remote(source) or is_remote(place):
+        parts = source.removeprefix(f"{place}/").split("/")
+        return source.startswith(f"{place}/") and len(parts) == 2 and not {"", ".", ".."} & set(parts)
+    there, root = Path(source).resolve(), Path(place).resolve()
+    return there.is_relative_to(root) and len(there.relative_to(root).parts) == 2
 
 
 def exists(source: str) -> bool:
@@ -135,8 +184,9 @@ def exists(source: str) -> bool:
 def fetch(source: str, settings: Settings) -> Path:
     """A folder of this machine with what stands at ``source``: itself, or its copy in AIR_HOME/cache.
 
-    Raises CheckpointError when it is not whole or damaged, StorageError.
+    Raises CheckpointError when it is not whole or damaged, ForeignSource, StorageError.
     """
+    check_is_ours(source, settings)
     if not is_remote(source):
         return Path(source)
     copy = _copy_of(source, settings)
@@ -155,13 +205,24 @@ def fetch(source: str, settings: Settings) -> Path:
         shutil.rmtree(half, ignore_errors=True)
 
 
+def here(source: str, settings: Settings) -> Path | None:
+    """What ``fetch`` returns, if nothing has to be fetched. Raises ForeignSource."""
+    check_is_ours(source, settings)
+    folder = _copy_of(source, settings) if is_remote(source) else Path(source)
+    return folder if folder.exists() else None
+
+
 def read_metadata(source: str) -> Metadata:
     """The metadata of a folder, without its other files. Raises CheckpointError."""
     return _remote_metadata(source) if is_remote(source) else checkpoint.read_metadata(Path(source))
 
 
 def delete(source: str, settings: Settings) -> None:
-    """Delete a folder and this machine's copy of it; nothing happens when it is gone. Raises StorageError."""
+    """Delete a folder and this machine's copy of it; nothing happens when it is gone.
+
+    Raises ForeignSource, StorageError.
+    """
+    check_is_ours(source, settings)
     if not is_remote(source):
         shutil.rmtree(Path(source), ignore_errors=True)
         return
@@ -190,7 +251,9 @@ def _download(source: str, folder: Path) -> None:
         try:
             (folder / MANIFEST).write_bytes(_read(filesystem, f"{path}/{MANIFEST}"))
         except FileNotFoundError as error:
-            raise CheckpointError(f"{source}: {MANIFEST} is missing, so the folder is not whole.") from error
+            raise CheckpointError(
+                f"{without_secrets(source)}: {MANIFEST} is missing, so the folder is not whole."
+            ) from error
         for name in _names(filesystem, path):
             if name != MANIFEST:
                 (folder / name).write_bytes(_read(filesystem, f"{path}/{name}"))
@@ -203,8 +266,8 @@ def _remote_metadata(source: str) -> Metadata:
         try:
             told = _read(filesystem, f"{path}/{METADATA}")
         except FileNotFoundError as error:
-            raise CheckpointError(f"{source}: {METADATA} is missing.") from error
-    return checkpoint.parse_metadata(told, source)
+            raise CheckpointError(f"{without_secrets(source)}: {METADATA} is missing.") from error
+    return checkpoint.parse_metadata(told, without_secrets(source))
 
 
 def _delete_remote(source: str) -> None:
@@ -241,7 +304,7 @@ def _told(source: str) -> Iterator[None]:
         raise
     except Exception as error:
         # Arrow has OSError for all that a server may answer, fsspec's file systems have types of their own.
-        raise StorageError(_sentence(source, error)) from error
+        raise StorageError(without_secrets(_sentence(source, error))) from error
 
 
 def _sentence(source: str, error: Exception) -> str:

@@ -8,7 +8,10 @@ name of its own and answers to any; whoever changes something has to show the ad
 
 from __future__ import annotations
 
+import asyncio
 import hmac
+import time
+from collections import deque
 from collections.abc import Mapping
 from typing import Literal
 from urllib.parse import urlsplit
@@ -16,10 +19,11 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serve_deployments.errors import ApiError, Forbidden, Unauthorized, error_response, request_id_of
-from settings import LOOPBACK_NAMES, Settings
+from serve_deployments.errors import ApiError, Busy, Forbidden, Unauthorized, error_response, request_id_of
+from settings import LOOPBACK_NAMES, Settings, token_sha256
 
 FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via")
+FREE_TRIES, SLOW_S, MAX_SLOWED = 10, 1.0, 20
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 Changes = Literal["open", "token", "off"]
 
@@ -40,7 +44,7 @@ def check_host(headers: Mapping[str, str], settings: Settings) -> None:
 def changes_allowed(headers: Mapping[str, str], settings: Settings) -> Changes:
     """What a client like this may change: everything, everything with the token, or nothing."""
     if settings.air_mode == "public":
-        return "token" if settings.air_admin_token else "off"
+        return "token" if settings.admin_token_sha256 else "off"
     return "off" if any(name in headers for name in FORWARDED) else "open"
 
 
@@ -60,13 +64,55 @@ def check_change(headers: Mapping[str, str], settings: Settings) -> None:
         check_origin(headers)
 
 
-def _check_token(headers: Mapping[str, str], settings: Settings) -> None:
+async def check_reader(headers: Mapping[str, str], settings: Settings) -> None:
+    """Raise Forbidden or Unauthorized when this client may not read what is the admin's, in public mode."""
+    if settings.air_mode != "public":
+        return
+    if not settings.admin_token_sha256:
+        raise Forbidden("This is a read-only demo: only an admin reads this, and no AIR_ADMIN_TOKEN is set.")
+    try:
+        _check_token(headers, settings, "This is the admin's to read")
+    except WrongToken as error:
+        raise await BRAKE.hold(error) from None
+
+
+def _check_token(headers: Mapping[str, str], settings: Settings, why: str = "This changes something") -> None:
     scheme, _, token = headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
-        raise Unauthorized("This changes something: send the admin's token as 'Authorization: Bearer …'.")
-    expected = settings.air_admin_token.get_secret_value().encode() if settings.air_admin_token else b""
-    if not hmac.compare_digest(token.strip().encode(), expected):
-        raise Unauthorized("The admin's token is wrong.")
+        raise Unauthorized(f"{why}: send the admin's token as 'Authorization: Bearer …'.")
+    if not hmac.compare_digest(token_sha256(token), settings.admin_token_sha256):
+        raise WrongToken("The admin's token is wrong.")
+
+
+class WrongToken(Unauthorized):
+    """A token was shown, and it is not the admin's."""
+
+
+class Brake:
+    """Slows down who tries token after token; the right one is never slowed."""
+
+    def __init__(self) -> None:
+        self._wrong: deque[float] = deque(maxlen=FREE_TRIES + 1)
+        self._waiting = 0
+
+    async def hold(self, error: ApiError) -> ApiError:
+        """What to answer: the error, a wrong token's after a while when many came in a minute, or Busy."""
+        if not isinstance(error, WrongToken):
+            return error
+        self._wrong.append(time.monotonic())
+        if len(self._wrong) <= FREE_TRIES or self._wrong[-1] - self._wrong[0] > 60:
+            return error
+        if self._waiting >= MAX_SLOWED:
+            return Busy("Too many wrong tokens were sent; try again later.")
+        self._waiting += 1
+        try:
+            await asyncio.sleep(SLOW_S)
+        finally:
+            self._waiting -= 1
+        return error
+
+
+BRAKE = Brake()
 
 
 def check_origin(headers: Mapping[str, str]) -> None:
@@ -91,7 +137,8 @@ class HostGuard:
             try:
                 self.check(scope, headers)
             except ApiError as error:
-                await error_response(error, request_id_of(headers))(scope, receive, send)
+                refusal = await BRAKE.hold(error)
+                await error_response(refusal, request_id_of(headers))(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 

@@ -10,10 +10,13 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import numpy as np
 
 from serve_deployments.errors import Busy
+
+T = TypeVar("T")
 
 
 class GreedyBatcher:
@@ -45,6 +48,10 @@ class GreedyBatcher:
         if self._running is None:
             self._running = asyncio.create_task(self._run())
         return await future
+
+    async def after(self, function: Callable[..., T], *arguments: Any) -> T:
+        """What a function returns in the thread of the batches, after those that wait there now."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()

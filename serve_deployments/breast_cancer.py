@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from starlette.requests import Request
 from serve_deployments import scaling
 from serve_deployments.errors import Invalid
 from serve_deployments.model_app import (
+    FEW,
     HEALTH_CHECK_S,
     QUIET,
     REPLICA_CPUS,
@@ -30,6 +32,7 @@ from settings import LARGEST_NUMBER, MAX_ROWS, get_settings
 
 MAX_BATCH = MAX_ROWS
 MAX_WAITING = 4 * MAX_ROWS
+MAX_EXPLAINED = 1_000
 NUMBERS = {int, float}
 
 
@@ -106,10 +109,17 @@ class TableApp(ModelApp):
     async def read(self, request: Request) -> tuple[Any, Options]:
         """Parsed JSON and options."""
         options = read_options(Options, request.query_params)
-        return await read_json_request(request), options
+        sent = await read_json_request(request)
+        if options.explain and isinstance(sent, list) and len(sent) > MAX_EXPLAINED:
+            raise Invalid(
+                f"The request has {len(sent)} rows; with explain, send at most {MAX_EXPLAINED:,}, or leave it out."
+            )
+        return sent, options
 
     async def decode(self, model: Any, sent: Any) -> np.ndarray:
-        """Rows, float64 (n, features), in the model's column order."""
+        """Rows, float64 (n, features), in the model's column order; of many in a thread."""
+        if isinstance(sent, list) and len(sent) > FEW:
+            return await asyncio.to_thread(read_rows, sent, model.features)
         return read_rows(sent, model.features)
 
     def encode(self, model: Any, inputs: np.ndarray, answers: np.ndarray, options: Options) -> list[dict[str, Any]]:

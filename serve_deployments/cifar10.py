@@ -20,7 +20,7 @@ from ray import serve
 from ray.serve.handle import DeploymentHandle
 from starlette.requests import Request
 
-from models.images import ImageError, ImageTooLarge, encode_base64_png, open_header, pixels
+from models.images import ImageError, ImageTooLarge, encode_base64_png, is_large, open_header, pixels
 from serve_deployments import scaling
 from serve_deployments.errors import Invalid, TooLarge
 from serve_deployments.model_app import (
@@ -33,7 +33,7 @@ from serve_deployments.model_app import (
     shelf_deployment,
 )
 from serve_deployments.requests import ImageOptions, read_images, read_options
-from settings import get_settings
+from settings import MAX_REQUEST_PIXELS, get_settings
 
 MAX_BATCH = 64
 MAX_WAITING = 1_024
@@ -42,12 +42,19 @@ SMALL_BYTES, SMALL_PIXELS = 32_768, 65_536
 
 
 def open_all(pictures: list[bytes]) -> list[Image.Image]:
-    """Pictures with their headers read. Raises Invalid or TooLarge naming the picture."""
-    return [_named(i, open_header, picture) for i, picture in enumerate(pictures)]
+    """Pictures with their headers read. Raises Invalid or TooLarge naming the picture, or when all are too much."""
+    opened = [_named(i, open_header, picture) for i, picture in enumerate(pictures)]
+    together = sum(picture.width * picture.height for picture in opened)
+    if together > MAX_REQUEST_PIXELS:
+        raise TooLarge(
+            f"The images have {together / 1e6:.1f} megapixels together; "
+            f"send at most {MAX_REQUEST_PIXELS // 1_000_000} in a request."
+        )
+    return opened
 
 
 def pixels_of_all(opened: list[Image.Image], size: int, give_up_at: float) -> np.ndarray:
-    """uint8 (n, size, size, 3) of opened pictures. Raises Invalid naming the picture.
+    """uint8 (n, size, size, 3) of opened pictures, which are closed one by one. Raises Invalid naming the picture.
 
     Raises TimeoutError between two pictures when ``time.monotonic()`` has passed ``give_up_at``: nobody
     waits for the answer any more.
@@ -95,6 +102,8 @@ class ImageApp(ModelApp):
         torch.set_num_threads(1)
         super().__init__(context)
         self._decoders = ThreadPoolExecutor(DECODE_THREADS, thread_name_prefix="decode")
+        # Large pictures wait for each other; others need not wait behind them.
+        self._large = ThreadPoolExecutor(1, thread_name_prefix="decode-large")
 
     async def read(self, request: Request) -> tuple[list[bytes], ImageOptions]:
         """Encoded pictures and options."""
@@ -114,7 +123,8 @@ class ImageApp(ModelApp):
             opened = open_all(sent)
             if sum(picture.width * picture.height for picture in opened) <= SMALL_PIXELS:
                 return pixels_of_all(opened, model.size, give_up_at)
-        return await loop.run_in_executor(self._decoders, pixels_of_all, opened, model.size, give_up_at)
+        decoders = self._large if any(map(is_large, opened)) else self._decoders
+        return await loop.run_in_executor(decoders, pixels_of_all, opened, model.size, give_up_at)
 
     def encode(
         self, model: Any, inputs: np.ndarray, answers: np.ndarray, options: ImageOptions

@@ -31,6 +31,7 @@ from serve_deployments import (
     upload_routes,
 )
 from serve_deployments.access import ChangeGuard, changes_allowed
+from serve_deployments.calculations import Calculations
 from serve_deployments.errors import (
     ApiError,
     Invalid,
@@ -75,6 +76,7 @@ def build_api(settings: Settings | None = None) -> FastAPI:
         servers=[{"url": f"{settings.air_root_path}/api"}],
     )
     api.state.looks = cluster_routes.Looks()
+    api.state.calculations = Calculations()
     api.add_middleware(ChangeGuard, settings=settings, harmless=(protocol_v2.PREFIX,))
     api.add_middleware(RootPath, prefix=settings.air_root_path)
     for part in ROUTERS:

@@ -12,9 +12,10 @@ from models.checkpoint import CheckpointError
 from models.images import encode_base64_png
 from models.registry import RegisteredVersion
 from serve_deployments import replicas, schemas
+from serve_deployments.calculations import Calculations
 from serve_deployments.errors import Conflict
 from serve_deployments.model_routes import resolve
-from serve_deployments.services import CurrentSettings, InAside, Registry
+from serve_deployments.services import Aside, CurrentSettings, InAside, InTurn, Registry
 from settings import Settings
 from training import validation
 from training.validation import Validation
@@ -30,6 +31,7 @@ async def differences(
     registry: Registry,
     settings: CurrentSettings,
     aside: InAside,
+    calculations: InTurn,
     name: str = Path(examples=["cifar10"]),
     version: str = Path(max_length=64),
     against: str = Query("champion", max_length=64, description="a version or an alias"),
@@ -42,15 +44,19 @@ async def differences(
     model = replicas.known(name)
     first, second = await asyncio.gather(resolve(registry, model, version), resolve(registry, model, against))
     held_out = await asyncio.to_thread(validation.load, model, settings)
-    answers = await asyncio.gather(*(_answers(item, settings, aside) for item in (first, second)))
+    answers = [await _answers(item, settings, aside, calculations) for item in (first, second)]
     counts, shown = await asyncio.to_thread(_compare, held_out, *answers, n)
     return schemas.Differences(name=model, version=first.version, against=second.version, examples=shown, **counts)
 
 
-async def _answers(item: RegisteredVersion, settings: Settings, aside: InAside) -> np.ndarray:
-    """In a process of its own, which has torch and may take its time."""
+async def _answers(item: RegisteredVersion, settings: Settings, aside: Aside, calculations: Calculations) -> np.ndarray:
+    """Those kept, else from a process of its own, which has torch and may take its time."""
+    asked = (item.model, item.source, settings)
     try:
-        return await aside.run(validation.answers, item.model, item.source, settings)
+        kept = await asyncio.to_thread(validation.kept_answers, *asked)
+        if kept is not None:
+            return kept
+        return await calculations.answer(asked, lambda: aside.run(validation.answers, *asked))
     except CheckpointError as error:
         raise Conflict(f"Version {item.version} of {item.model} cannot be loaded. {error}") from None
 

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable
 from pathlib import Path as FilePath
 from typing import TypeVar
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import FileResponse
 
 from serve_deployments import schemas
+from serve_deployments.access import check_reader
 from serve_deployments.errors import Busy, Conflict, Invalid, NotFound
 from serve_deployments.services import CurrentSettings, Jobs
 from settings import Settings
 from training import batch_results
 from training.batch_results import PARQUET, Show
-from training.datasets.storage import is_remote
 from training.errors import ConfigError
 from training.jobs import FILES, Job, Store, UnknownJob, validated
 from training.supervisor import NotPossible, QueueFull
@@ -24,6 +25,8 @@ from training.uploads import UnknownUpload
 
 MAX_LOG_LINES = 2_000
 MAX_ROWS = 200
+# Object storage alone, and as it is: a query may name another server, and fsspec chains file systems by "::".
+ADDRESS = re.compile(r"(s3|gs|abfss?)://(?!.*::)[^\s?#]+")
 FILE_TYPES = {"text/csv": {}, "application/octet-stream": {}}
 ID = Path(max_length=64, description="the job's id")
 ERRORS = {status: {"model": schemas.ErrorReply} for status in (401, 409, 503)}
@@ -40,8 +43,11 @@ async def submit(wanted: schemas.JobRequest, queue: Jobs) -> Job:
         config = validated(wanted.kind, wanted.model, wanted.config)
     except ConfigError as error:
         raise Invalid(str(error)) from None
-    if config.get("data") and not is_remote(config["data"]):
-        raise Invalid("config.data: over HTTP it must be an address such as s3://bucket/file; or send it to /uploads.")
+    if config.get("data") and not ADDRESS.fullmatch(config["data"]):
+        raise Invalid(
+            "config.data: over HTTP it must be an address such as s3://bucket/file, of s3, gs, abfs or abfss and "
+            "without a query; or send the file to /uploads."
+        )
     return await _asked(queue.submit(wanted.kind, wanted.model, config))
 
 
@@ -58,8 +64,15 @@ async def job(queue: Jobs, job_id: str = ID) -> Job:
 
 
 @router.get("/{job_id}/logs")
-async def logs(queue: Jobs, job_id: str = ID, lines: int = Query(200, ge=1, le=MAX_LOG_LINES)) -> schemas.JobLog:
-    """The last lines that the job printed."""
+async def logs(
+    request: Request,
+    settings: CurrentSettings,
+    queue: Jobs,
+    job_id: str = ID,
+    lines: int = Query(200, ge=1, le=MAX_LOG_LINES),
+) -> schemas.JobLog:
+    """The last lines that the job printed; in public mode for who shows the admin's token."""
+    await check_reader(request.headers, settings)
     return schemas.JobLog(id=job_id, log=await _asked(queue.log_tail(job_id, lines)))
 
 

@@ -55,6 +55,8 @@ from settings import Settings, get_settings
 
 log = logging.getLogger("ray.serve")
 SHELF_SIZE = 2
+# As many inputs are encoded at once in the event loop, where handing over to a thread would cost more.
+FEW = 100
 MAX_ONGOING = 256
 REPLICA_CPUS = 0.1
 # Serve's own limit lies far above MAX_ONGOING: what is too much is refused here, in the API's own words.
@@ -236,7 +238,10 @@ class ModelApp:
             return champion.version, champion.model.labels, await champion.batcher.submit(inputs)
 
     async def _predict(self, loaded: Loaded, inputs: np.ndarray, options: Any) -> list[dict[str, Any]]:
-        return self.encode(loaded.model, inputs, await loaded.batcher.submit(inputs), options)
+        answers = await loaded.batcher.submit(inputs)
+        if options.explain or len(inputs) > FEW:
+            return await loaded.batcher.after(self.encode, loaded.model, inputs, answers, options)
+        return self.encode(loaded.model, inputs, answers, options)
 
     def _reply(self, version: str, answers: list[dict[str, Any]], started: float, request_id: str) -> dict[str, Any]:
         return {

@@ -169,15 +169,17 @@ def _version(item: RegisteredVersion, meta: checkpoint.Metadata) -> schemas.Vers
         aliases=item.aliases,
         metrics=meta.metrics,
         created=meta.created,
-        config=meta.config | {"training": meta.training},
-        source={
-            "run": item.run_id,
-            "command": meta.command,
-            "seed": meta.seed,
-            "duration_s": meta.duration_s,
-            "hardware": meta.hardware,
-            "data": meta.data,
-        },
+        config=storage.without_secrets(meta.config | {"training": meta.training}),
+        source=storage.without_secrets(
+            {
+                "run": item.run_id,
+                "command": meta.command,
+                "seed": meta.seed,
+                "duration_s": meta.duration_s,
+                "hardware": meta.hardware,
+                "data": meta.data,
+            }
+        ),
     )
 
 

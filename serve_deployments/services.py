@@ -5,6 +5,7 @@
     replicas     the models' applications                Serve
     cluster      what runs in Ray                        the GCS
     aside        a process for what takes long           a task of Ray
+    calculations one of these at a time                  this process
 
 ``api.dependency_overrides`` puts others in their place: those of one process, without Ray.
 """
@@ -15,10 +16,11 @@ from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
 
 import ray
-from fastapi import Depends
+from fastapi import Depends, Request
 
 from models.registry import UnknownVersion
 from serve_deployments import ray_state
+from serve_deployments.calculations import Calculations
 from serve_deployments.errors import ApiError
 from serve_deployments.registry_actor import RegistryService, registry_actor
 from serve_deployments.remote import Remote, as_raised
@@ -76,9 +78,15 @@ async def aside() -> Aside:
     return Aside()
 
 
+async def calculations(request: Request) -> Calculations:
+    """Those of this application."""
+    return request.app.state.calculations
+
+
 CurrentSettings = Annotated[Settings, Depends(current_settings)]
 Registry = Annotated[RegistryService, Depends(registry)]
 Jobs = Annotated[Supervisor, Depends(jobs)]
 AllReplicas = Annotated[Replicas, Depends(replicas)]
 Cluster = Annotated[Any, Depends(cluster)]
 InAside = Annotated[Aside, Depends(aside)]
+InTurn = Annotated[Calculations, Depends(calculations)]

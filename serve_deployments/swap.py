@@ -18,7 +18,7 @@ from typing import Literal
 from models import gate, storage
 from models.checkpoint import CheckpointError
 from models.registry import CHAMPION, PREVIOUS, InUse, RegisteredVersion, Registry, UnknownVersion
-from models.storage import StorageError
+from models.storage import ForeignSource, StorageError
 from serve_deployments.errors import Conflict, NotFound, Unavailable
 from serve_deployments.remote import GONE
 from serve_deployments.replicas import Replicas
@@ -65,7 +65,7 @@ class Swap:
                 await asyncio.to_thread(self._registry.discard, model, version)
             except UnknownVersion as error:
                 raise NotFound(str(error)) from None
-            except InUse as error:
+            except (InUse, ForeignSource) as error:
                 raise Conflict(str(error)) from None
             except StorageError as error:
                 raise Unavailable(

@@ -11,8 +11,9 @@ from fastapi import APIRouter, Path
 from starlette.responses import Response
 
 from serve_deployments import replicas, schemas
+from serve_deployments.calculations import Calculations
 from serve_deployments.errors import NotFound
-from serve_deployments.services import CurrentSettings, InAside
+from serve_deployments.services import Aside, CurrentSettings, InAside, InTurn
 from training import importance
 from training.studies import SHIPPED, Store, Study, Summary, UnknownStudy
 from training.tune_config import TUNE_SCHEMAS
@@ -35,12 +36,14 @@ async def listed(settings: CurrentSettings) -> schemas.Studies:
     )
 
 
-@router.get("/tuning/{study}")
-async def study(settings: CurrentSettings, aside: InAside, study: str = STUDY) -> schemas.StudyDetails:
+@router.get("/tuning/{study}", responses={503: {"model": schemas.ErrorReply}})
+async def study(
+    settings: CurrentSettings, aside: InAside, calculations: InTurn, study: str = STUDY
+) -> schemas.StudyDetails:
     """One study with every trial, also while it runs."""
     store = Store(settings)
     found = await asyncio.to_thread(_read, store, study)
-    shares, note = await _importance(found, aside)
+    shares, note = await _importance(found, aside, calculations)
     told = schemas.Importance(method=importance.METHOD, params=shares) if shares is not None else None
     return schemas.StudyDetails(**_base(found, store), trials=found.trials, importance=told, importance_note=note)
 
@@ -80,13 +83,15 @@ def _base(found: Study | Summary, store: Store) -> dict[str, Any]:
     return kept | {"shipped": store.folder(found.study).parent == SHIPPED}
 
 
-async def _importance(found: Study, aside: InAside) -> tuple[dict[str, float] | None, str | None]:
+async def _importance(
+    found: Study, aside: Aside, calculations: Calculations
+) -> tuple[dict[str, float] | None, str | None]:
     """Calculated once for a study that has ended, in a process of its own: a random forest takes seconds."""
     if found.state == "running":
         return None, "It is calculated when the study has ended."
     key = (found.study, len(found.trials))
     if key not in KNOWN:
-        KNOWN[key] = await aside.run(_calculate, found)
+        KNOWN[key] = await calculations.answer(key, lambda: aside.run(_calculate, found))
     return KNOWN[key]
 
 

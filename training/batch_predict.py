@@ -39,6 +39,7 @@ PICTURES_AT_ONCE, ROWS_AT_ONCE = 256, 4_096
 # Of the logical CPUs: a pool of 16 must fit on a laptop beside what serves.
 ACTOR_CPUS = 0.25
 FORMULA_STARTS = "=+-@\t\r"
+TEXT = pa.large_string()
 
 
 def predict(
@@ -164,12 +165,13 @@ def _write(output: Path, batches: Iterator[pa.Table]) -> None:
     writers: list[Any] = []
     try:
         for batch in batches:
+            safe = _without_formulas(batch)
             if not writers:
                 writers = [
-                    pyarrow.csv.CSVWriter(str(halves[CSV]), batch.schema),
+                    pyarrow.csv.CSVWriter(str(halves[CSV]), safe.schema),
                     pq.ParquetWriter(halves[PARQUET], batch.schema),
                 ]
-            writers[0].write_table(_without_formulas(batch))
+            writers[0].write_table(safe)
             writers[1].write_table(batch)
         for writer in writers:
             writer.close()
@@ -184,17 +186,27 @@ def _write(output: Path, batches: Iterator[pa.Table]) -> None:
 
 
 def _without_formulas(batch: pa.Table) -> pa.Table:
-    """Text that a spreadsheet would take for a formula gets an apostrophe in front.
+    """Text that a spreadsheet would take for a formula, in columns and their names, gets an apostrophe in front.
 
     OWASP, "CSV Injection".
     """
+    starts, mark, nothing = pa.array(list(FORMULA_STARTS), TEXT), pa.scalar("'", TEXT), pa.scalar("", TEXT)
     for i, field in enumerate(batch.schema):
-        if pa.types.is_string(field.type):
-            text = batch[field.name]
-            starts = pc.is_in(pc.utf8_slice_codeunits(text, 0, 1), pa.array(list(FORMULA_STARTS)))
-            safe = pc.if_else(starts, pc.binary_join_element_wise("'", text, ""), text)
-            batch = batch.set_column(i, field, safe)
-    return batch
+        if _is_text(field.type):
+            text = batch.column(i).cast(TEXT)
+            begins = pc.is_in(pc.utf8_slice_codeunits(text, 0, 1), starts)
+            batch = batch.set_column(
+                i, field.name, pc.if_else(begins, pc.binary_join_element_wise(mark, text, nothing), text)
+            )
+    return batch.rename_columns(
+        [f"'{name}" if name.startswith(tuple(FORMULA_STARTS)) else name for name in batch.column_names]
+    )
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        return _is_text(kind.value_type)
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
 
 
 def main(arguments: list[str]) -> int:

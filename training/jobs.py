@@ -27,6 +27,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from models.storage import without_secrets
 from settings import MODEL_NAMES, Settings, SettingsError, get_settings
 from training.config import BatchPredict, JobConfig, TrainBreastCancer, TrainCifar10, describe
 from training.errors import ConfigError
@@ -84,6 +85,11 @@ class Job(BaseModel):
     metrics: list[dict[str, float]] = []
     error: str | None = None
     result: dict[str, Any] = {}
+
+
+def shown(job: Job) -> Job:
+    """The job as anybody may read it: no address in it has a login or a signature."""
+    return Job.model_validate(without_secrets(job.model_dump()))
 
 
 class UnknownJob(Exception):
@@ -162,7 +168,7 @@ class Store:
         except FileNotFoundError:
             return ""
         drawn = (line.rpartition("\r")[2] for line in text.rstrip("\n").split("\n"))
-        return "\n".join(list(drawn)[-lines:])
+        return without_secrets("\n".join(list(drawn)[-lines:]))
 
     def ask_to_stop(self, job_id: str) -> None:
         """Leave the mark at which the supervisor stops the job. Raises UnknownJob."""
@@ -187,11 +193,11 @@ def main(arguments: list[str]) -> int:
         store = Store(get_settings())
         match arguments:
             case ["list"]:
-                for job in store.jobs():
+                for job in map(shown, store.jobs()):
                     share = f"{job.progress.share:.0%}" if job.state == "running" else ""
                     print(f"{job.id}  {job.kind:13} {job.model:14} {job.state:12} {share:5} {job.error or ''}")
             case ["show", job_id]:
-                print(store.read(job_id).model_dump_json(indent=2))
+                print(shown(store.read(job_id)).model_dump_json(indent=2))
                 print(store.log_tail(job_id, 20))
             case ["cancel", job_id]:
                 store.ask_to_stop(job_id)

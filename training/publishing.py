@@ -47,7 +47,7 @@ def metadata(
         decision=decision,
         metrics=metrics,
         data=data,
-        training=job.model_dump(),
+        training=storage.without_secrets(job.model_dump()),
         command=command_line(),
         seed=seed,
         created=datetime.now().astimezone().isoformat(timespec="seconds"),
@@ -58,11 +58,11 @@ def metadata(
 
 
 def command_line() -> str:
-    """The command of this process as a person would type it."""
+    """The command of this process as a person would type it, without what a login or a signature would say."""
     main = sys.modules["__main__"]
     spec = getattr(main, "__spec__", None)
     program = f"python -m {spec.name}" if spec is not None else f"python {Path(sys.argv[0]).name}"
-    return " ".join([program, *sys.argv[1:]])
+    return storage.without_secrets(" ".join([program, *sys.argv[1:]]))
 
 
 def _processor() -> str:

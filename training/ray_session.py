@@ -25,7 +25,7 @@ LOGICAL_CPUS_PER_CORE = 4
 DISK_FULL_THRESHOLD = "0.99"
 TRAINING_NICENESS = 10
 FORWARDED = ("AIR_", "CIFAR10_", "MLFLOW_", "AWS_", "RAY_TRAIN_", "RAY_DATA_")
-SECRET = ("TOKEN", "PASSWORD", "_KEY", "_KEY_ID")
+SECRET = ("TOKEN", "TOKEN_SHA256", "PASSWORD", "_KEY", "_KEY_ID")
 
 # Train V2's controller looks every 2 s by default, which a small fit spends mostly waiting; each look takes
 # processor time from a training on all cores.

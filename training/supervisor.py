@@ -83,15 +83,15 @@ class Supervisor:
         return await self.job(job.id)
 
     async def jobs(self) -> list[Job]:
-        """Every job, newest first."""
-        listed = self._store.jobs()
+        """Every job, newest first, as anybody may read it."""
+        listed = [jobs.shown(job) for job in self._store.jobs()]
         for job in listed:
             job.position = self._position(job)
         return listed
 
     async def job(self, job_id: str) -> Job:
-        """One job with all its figures. Raises UnknownJob."""
-        job = self._store.read(job_id)
+        """One job with all its figures, as anybody may read it. Raises UnknownJob."""
+        job = jobs.shown(self._store.read(job_id))
         job.position = self._position(job)
         return job
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 import hashlib
 import logging
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from pathlib import Path
+from threading import Lock
 from uuid import uuid4
 
 import numpy as np
@@ -21,6 +23,8 @@ from training.errors import DataError
 log = logging.getLogger(__name__)
 
 AT_ONCE = 500
+# Of many who ask at once for a set that nobody has read, one reads it.
+LOADING = Lock()
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,7 @@ class Validation:
         chosen = self.stored.take(index)
         return cifar10.decode_stored([item.as_py() for item in chosen.stored], chosen.raw)
 
+    @cached_property
     def fingerprint(self) -> str:
         """SHA-256 over the inputs, in their order."""
         rows = isinstance(self.stored, np.ndarray)
@@ -48,7 +53,12 @@ class Validation:
 
 
 def load(model: str, settings: Settings) -> Validation:
-    """The validation set of a model; of the image model the few pictures that ship, where CIFAR-10 is not here."""
+    """The validation set of a model, read once; of the image model the few pictures that ship where CIFAR-10 is not."""
+    with LOADING:
+        return _load(model, settings)
+
+
+def _load(model: str, settings: Settings) -> Validation:
     if model == "breast-cancer":
         return _rows()
     try:
@@ -78,6 +88,20 @@ def _shipped_pictures(reason: str) -> Validation:
     return Validation(cifar10.LABELS, shipped.labels, cifar10.SHIPPED_SOURCE, [], shipped)
 
 
+def kept_answers(model: str, source: str, settings: Settings) -> np.ndarray | None:
+    """What ``answers`` has calculated before, if this machine has it. Raises CheckpointError."""
+    folder = storage.here(source, settings)
+    if folder is None:
+        return None
+    kept = _kept(model, folder, settings)
+    return np.load(kept) if kept.exists() else None
+
+
+def _kept(model: str, folder: Path, settings: Settings) -> Path:
+    version = checkpoint.sha256(folder / checkpoint.MANIFEST)
+    return settings.air_home / "cache" / f"validation-{version[:16]}-{load(model, settings).fingerprint[:16]}.npy"
+
+
 def answers(model: str, source: str, settings: Settings) -> np.ndarray:
     """Probabilities, float32 (n, labels), of the version at ``source`` for the validation set.
 
@@ -85,8 +109,7 @@ def answers(model: str, source: str, settings: Settings) -> np.ndarray:
     """
     validation = load(model, settings)
     folder = storage.fetch(source, settings)
-    version = checkpoint.sha256(folder / checkpoint.MANIFEST)
-    kept = settings.air_home / "cache" / f"validation-{version[:16]}-{validation.fingerprint()[:16]}.npy"
+    kept = _kept(model, folder, settings)
     if kept.exists():
         return np.load(kept)
     loaded = catalog.load_to_serve(folder, settings)

@@ -13,7 +13,7 @@ import gradio as gr
 from ui import batch_form, batch_result, clock, job_buttons, sign_in
 from ui.cards import LIVE, html, notice, quiet
 from ui.client import ApiError, Client, Headers
-from ui.jobs_view import BATCH, ENDED, RESUMABLE, Job, ahead, bar, headline, job_list, log_text, watched
+from ui.jobs_view import BATCH, ENDED, RESUMABLE, Job, ahead, bar, headline, job_list, log_text, read_log, watched
 from ui.scripts import BUTTONS
 from ui.snippets import public_api
 from ui.updates import EVENTS, Sent, updates
@@ -51,7 +51,7 @@ class Screen:
             everything = [await self._with_source(job, headers) for job in await self.api.jobs()]
             jobs = [job for job in everything if job["kind"] == BATCH]
             job = watched(jobs, chosen)
-            log = await self._log(job, before)
+            log = await self._log(job, before, headers, token)
         except ApiError as error:
             return updates(WATCHED, before, {"headline": notice(str(error), "warning")})
         state, job_id = (job["state"], job["id"]) if job else ("", "")
@@ -82,13 +82,13 @@ class Screen:
                 return job
         return job | {"source": self._sources[upload]}
 
-    async def _log(self, job: Job | None, before: Sent) -> Sent:
-        """The log; that of a job that has ended stays as it was."""
+    async def _log(self, job: Job | None, before: Sent, headers: Headers, token: str) -> Sent:
+        """The log; that of a job that has ended stays as it was, for the same visitor."""
         if job is None:
             return {"log": log_text("")}
-        if job == before.get("job") and job["state"] in ENDED:
+        if job == before.get("job") and job["state"] in ENDED and before.get("signed") == bool(token):
             return {}
-        return {"log": log_text(await self.api.log(job["id"]))}
+        return {"log": await read_log(self.api, job["id"], headers), "signed": bool(token)}
 
 
 def build(

@@ -186,9 +186,10 @@ class Client:
         """One job with the figures of every step."""
         return await self._json("GET", f"/jobs/{quote(job_id, safe='')}")
 
-    async def log(self, job_id: str) -> str:
+    async def log(self, job_id: str, headers: Headers) -> str:
         """The last lines that a job printed."""
-        return (await self._json("GET", f"/jobs/{quote(job_id, safe='')}/logs", params={"lines": LOG_LINES}))["log"]
+        path = f"/jobs/{quote(job_id, safe='')}/logs"
+        return (await self._json("GET", path, params={"lines": LOG_LINES}, headers=headers))["log"]
 
     async def queue(self, kind: str, name: str, config: dict[str, Any], headers: Headers) -> dict[str, Any]:
         """Queue a training, a study or a batch prediction; the job as it was queued."""

@@ -11,7 +11,7 @@ from html import escape
 from typing import Any
 
 from ui.cards import listed, notice, quiet
-from ui.client import IMAGES, TABLE
+from ui.client import IMAGES, TABLE, ApiError, Client, Headers
 
 TRAIN, BATCH, TUNE = "train", "batch_predict", "tune"
 SHOWN, NAMED, LONGEST = 10, 3, 60
@@ -29,6 +29,7 @@ CANCELLABLE, RESUMABLE = {"queued", "running"}, {"stopped", "failed", "interrupt
 ENDED = RESUMABLE | {"succeeded"}
 QUEUED = "Asked for. Watch it on this page; you may also go away and come back."
 LOOKS = {"failed": "problem", "interrupted": "warning", "stopped": "warning", "succeeded": "good"}
+SIGN_IN_TO_READ = "Sign in to read the log."
 TEST_SET, OWN_FILES = "the test set", "own files"
 CHOSEN_OPTIONS = {
     "epochs": "epochs",
@@ -227,6 +228,16 @@ def bar(job: Job | None) -> str:
         f'aria-valuenow="{100 * share:.0f}"><span class="air-track"><span class="air-fill" '
         f'style="width:{share:.2%}"></span></span></div><p class="air-quiet">{escape(" · ".join(parts))}</p>'
     )
+
+
+async def read_log(api: Client, job_id: str, headers: Headers) -> str:
+    """The end of a job's log, or why this visitor cannot read it. Raises ApiError when the service does not say."""
+    try:
+        return log_text(await api.log(job_id, headers))
+    except ApiError as error:
+        if error.status not in (401, 403):
+            raise
+        return quiet(SIGN_IN_TO_READ if error.status == 401 else str(error))
 
 
 def log_text(log: str) -> str:

@@ -13,11 +13,12 @@ import gradio as gr
 
 from ui import clock, handover, job_buttons, service, sign_in, train_form
 from ui.cards import LIVE, html, notice, quiet
-from ui.client import IMAGES, TABLE, ApiError, Client
+from ui.client import IMAGES, TABLE, ApiError, Client, Headers
 from ui.curves import NOTHING_YET, curves
-from ui.jobs_view import ENDED, RESUMABLE, TRAIN, ahead, bar, headline, job_list, log_text, watched
+from ui.jobs_view import ENDED, RESUMABLE, TRAIN, ahead, bar, headline, job_list, log_text, read_log, watched
 from ui.scripts import BUTTONS
 from ui.updates import EVENTS, Sent, updates
+from ui.visitor import headers_of, with_token
 
 WATCHED = ["jobs", "headline", "bar", "curves", "log", *job_buttons.SHOWN, "finished", "model"]
 INTRO = """\
@@ -40,13 +41,15 @@ class Screen:
         asking: str | None,
         why_not: str | None,
         taken: handover.Found | None,
+        token: str,
+        request: gr.Request,
     ) -> list[Any]:
         """The list of jobs, and the watched one, as they are now."""
         try:
             everything = await self.api.jobs()
             jobs = [job for job in everything if job["kind"] == TRAIN]
             job = watched(jobs, chosen)
-            details = await self._details(job, before)
+            details = await self._details(job, before, headers_of(request), token)
         except ApiError as error:
             return updates(WATCHED, before, {"headline": notice(str(error), "warning")})
         state, job_id = (job["state"], job["id"]) if job else ("", "")
@@ -69,16 +72,18 @@ class Screen:
             before = {key: value for key, value in before.items() if key != "model"}
         return updates(WATCHED, before, now)
 
-    async def _details(self, job: dict[str, Any] | None, before: Sent) -> Sent:
-        """Curves and log; a job that has ended stays as it was."""
+    async def _details(self, job: dict[str, Any] | None, before: Sent, headers: Headers, token: str) -> Sent:
+        """Curves and log; a job that has ended stays as it was, for the same visitor."""
         if job is None:
             return {"curves": quiet(NOTHING_YET), "log": log_text("")}
-        if job == before.get("job") and job["state"] in ENDED:
+        if job == before.get("job") and job["state"] in ENDED and before.get("signed") == bool(token):
             return {}
         full, log, champion = await asyncio.gather(
-            self.api.job(job["id"]), self.api.log(job["id"]), self._champion(job["model"])
+            self.api.job(job["id"]),
+            read_log(self.api, job["id"], with_token(headers, token)),
+            self._champion(job["model"]),
         )
-        return {"curves": curves(full, champion), "log": log_text(log)}
+        return {"curves": curves(full, champion), "log": log, "signed": bool(token)}
 
     async def _champion(self, model: str) -> dict[str, Any] | None:
         try:
@@ -132,7 +137,7 @@ def build(
     gr.on(
         [*ticking.looks, *(state.change for state in (chosen, asked, acted, why_not))],
         screen.watch,
-        [watching, chosen, asked, why_not, taken],
+        [watching, chosen, asked, why_not, taken, token],
         [watching, jobs, head, progress, drawn, log, *buttons.changing, finished, fields.model],
         **EVENTS,
     )

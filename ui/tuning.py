@@ -16,11 +16,12 @@ import gradio as gr
 from ui import clock, handover, job_buttons, sign_in, study_data, study_form, study_view
 from ui.cards import LIVE, html, notice, quiet
 from ui.client import ApiError, Client
-from ui.jobs_view import ENDED, RESUMABLE, log_text
+from ui.jobs_view import ENDED, RESUMABLE, log_text, read_log
 from ui.scripts import BUTTONS
 from ui.snippets import public_api
 from ui.study_view import Entry
 from ui.updates import EVENTS, Sent, updates
+from ui.visitor import headers_of, with_token
 
 WATCHED = ["studies", "headline", "bar", "summary", "importance", "log", "logged"]
 WATCHED += [*job_buttons.SHOWN, "train", "drawing"]
@@ -82,13 +83,14 @@ class Screen:
         asking: str | None,
         why_not: str | None,
         again: int,
+        token: str,
         request: gr.Request,
     ) -> list[Any]:
         """The list of studies, and the shown one, as they are now."""
         try:
             studies, jobs = await asyncio.gather(self.api.studies(), self.api.jobs())
             entry = study_view.shown(found := study_view.entries(studies, jobs), chosen)
-            details = await self._details(entry, before, again, request)
+            details = await self._details(entry, before, again, token, request)
         except ApiError as error:
             return updates(WATCHED, before, {"headline": notice(str(error), "warning"), "entry": None})
         job_id, state = (entry.job["id"], entry.state) if entry and entry.job else ("", "")
@@ -105,10 +107,12 @@ class Screen:
         }
         return updates(WATCHED, before, now)
 
-    async def _details(self, entry: Entry | None, before: Sent, again: int, request: gr.Request) -> Sent:
-        """The trials and the log; a study that has ended stays as it was."""
-        if entry and entry == before.get("entry") and entry.state in ENDED and again == before.get("again"):
+    async def _details(self, entry: Entry | None, before: Sent, again: int, token: str, request: gr.Request) -> Sent:
+        """The trials and the log; a study that has ended stays as it was, for the same visitor."""
+        same = entry == before.get("entry") and before.get("signed") == bool(token) and again == before.get("again")
+        if entry and same and entry.state in ENDED:
             return {}
+        headers = with_token(headers_of(request), token)
         study = await self.api.study(entry.id) if entry and entry.study else None
         drawn = before.get("drawn") if again == before.get("again") else None
         told = study_data.message(study, drawn) if study else None if drawn is None and "drawn" in before else NONE
@@ -116,7 +120,8 @@ class Screen:
             "bar": study_view.progress(entry, study),
             "summary": study_view.summary(study, public_api(request, self.public_url)),
             "importance": study_view.importance(study),
-            "log": log_text(await self.api.log(entry.job["id"]) if entry and entry.job else ""),
+            "log": await read_log(self.api, entry.job["id"], headers) if entry and entry.job else log_text(""),
+            "signed": bool(token),
         }
         if told is None:
             return now
@@ -202,7 +207,7 @@ def build(
     gr.on(
         [*ticking.looks, *(state.change for state in (chosen, asked, acted, again, why_not))],
         screen.watch,
-        [watching, chosen, asked, why_not, again],
+        [watching, chosen, asked, why_not, again, token],
         [watching, studies, head, progress, summary, importance, log, logged] + [*buttons.changing, train, drawing],
         **EVENTS,
     )

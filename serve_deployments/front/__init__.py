@@ -21,7 +21,7 @@ from typing import IO
 
 import psutil
 
-from settings import Settings
+from settings import Settings, private_folder
 
 HERE = Path(__file__).parent
 STARTING_PAGE = HERE / "starting.html"
@@ -122,9 +122,7 @@ def claim(settings: Settings) -> IO[str]:
 
     Raises BlockingIOError when another app holds it; what else is there then is no orphan.
     """
-    settings.tmp.mkdir(parents=True, exist_ok=True)
-    settings.tmp.chmod(0o700)
-    lock = (settings.tmp / "app.lock").open("w")
+    lock = (private_folder(settings.tmp) / "app.lock").open("w")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -135,8 +133,8 @@ def claim(settings: Settings) -> IO[str]:
 
 def prepare(settings: Settings) -> None:
     """Write what ``environment`` names, and set it for this process and all that Ray starts."""
-    folder = settings.tmp / "haproxy"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = private_folder(settings.tmp) / "haproxy"
+    folder.mkdir(exist_ok=True)
     script = folder / "haproxy.sh"
     shutil.copyfile(HERE / "haproxy.sh", script)
     script.chmod(0o700)

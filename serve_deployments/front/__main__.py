@@ -24,6 +24,10 @@ def main() -> None:
         **front.environment(settings),
         "AIR_LOGICAL_CPUS": str(LOGICAL_CPUS_PER_CORE * available_cpus()),
     }
+    if settings.admin_token_sha256:
+        # Ray's processes and the jobs in them need to know the right token when they see it, and no more.
+        variables["AIR_ADMIN_TOKEN_SHA256"] = settings.admin_token_sha256
+        print("unset AIR_ADMIN_TOKEN")
     front.prepare(settings)
     for name, value in variables.items():
         print(f"export {name}={shlex.quote(value)}")

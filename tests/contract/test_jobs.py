@@ -47,6 +47,24 @@ def _job(anyone: httpx.Client, job_id: str) -> dict[str, Any]:
         ({"kind": "train", "model": "breast-cancer", "config": {"params": {"objective": "x"}}}, "objective"),
         ({"kind": "train", "model": "breast-cancer", "config": []}, "config"),
         ({"kind": "batch_predict", "model": "cifar10", "config": {"data": "/etc/passwd"}}, "must be an address"),
+        *(
+            (
+                {"kind": kind, "model": "breast-cancer", "config": {"data": address}},
+                "of s3, gs, abfs or abfss and without",
+            )
+            for kind in ("train", "batch_predict")
+            for address in (
+                "file:///srv/private.csv",
+                "http://169.254.169.254/latest/meta-data.png",
+                "hf://datasets/a/b.csv",
+                "github://a:b@c/d.csv",
+                "S3://bucket/rows.csv",
+                "s3://bucket/rows.csv?endpoint_override=169.254.169.254",
+                "s3://bucket/rows.csv#a",
+                "simplecache::s3://bucket/rows.csv",
+                "s3://a.zip::file:///srv/private.csv",
+            )
+        ),
         ({"kind": "batch_predict", "model": "cifar10", "config": {"upload": "a", "data": "s3://b"}}, "exclude each"),
         ({"kind": "batch_predict", "model": "cifar10", "config": {"num_workers": 0}}, "config.num_workers"),
         ({"kind": "batch_predict", "model": "cifar10", "config": {"output": "/tmp"}}, "config.output"),
@@ -60,8 +78,8 @@ def test_wrong_job_is_refused_with_what_is_wrong(admin: httpx.Client, body: dict
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/nothing/logs", "/..%2F..", "/%2e"])
-def test_unknown_job_is_not_found(anyone: httpx.Client, path: str) -> None:
-    assert anyone.get(f"/jobs{path}").status_code == 404
+def test_unknown_job_is_not_found(admin: httpx.Client, path: str) -> None:
+    assert admin.get(f"/jobs{path}").status_code == 404
 
 
 def test_public_sees_jobs_and_starts_none(anyone: httpx.Client) -> None:
@@ -132,8 +150,8 @@ def test_log_ends_with_the_last_lines_and_a_progress_bar_is_one(
     job_id = _start(admin)
     Played(public, job_id)
     (public.home / "jobs" / job_id / "log.txt").write_text("one\n 10%\r 20%\r 30%\nthree\n")
-    assert anyone.get(f"/jobs/{job_id}/logs").json() == {"id": job_id, "log": "one\n 30%\nthree"}
-    assert anyone.get(f"/jobs/{job_id}/logs", params={"lines": 1}).json()["log"] == "three"
+    assert admin.get(f"/jobs/{job_id}/logs").json() == {"id": job_id, "log": "one\n 30%\nthree"}
+    assert admin.get(f"/jobs/{job_id}/logs", params={"lines": 1}).json()["log"] == "three"
 
 
 def test_files_of_a_job_are_its_own_and_nothing_else(public: Studio, anyone: httpx.Client, admin: httpx.Client) -> None:
@@ -187,3 +205,39 @@ def test_terminal_lists_shows_and_cancels(
         get_settings.cache_clear()
     while (state := _job(anyone, job_id)["state"]) != "stopped":
         assert state in ("running", "stopping")
+
+
+@pytest.mark.parametrize(
+    "address", ["s3://bucket/a.csv", "s3://anonymous@b/a b.csv", "gs://b/c", "abfs://c@a/d", "abfss://c/d"]
+)
+def test_addresses_of_object_storage_are_taken(admin: httpx.Client, address: str) -> None:
+    assert _start(admin, kind="batch_predict", data=address.replace(" ", "-"))
+
+
+def test_log_is_the_admins_to_read_in_public_mode(
+    public: Studio, anyone: httpx.Client, admin: httpx.Client, api: httpx.Client
+) -> None:
+    job_id = _start(admin)
+    Played(public, job_id)
+    refused = anyone.get(f"/jobs/{job_id}/logs")
+    assert (refused.status_code, refused.headers["WWW-Authenticate"]) == (401, "Bearer")
+    assert refused.json()["error"]["message"].startswith("This is the admin's to read: send the admin's token")
+    assert anyone.get(f"/jobs/{job_id}/logs", headers={"Authorization": "Bearer wrong"}).status_code == 401
+    assert anyone.get("/jobs/nothing/logs").status_code == 401
+    assert admin.get(f"/jobs/{job_id}/logs").status_code == 200
+    assert api.get("/jobs/nothing/logs").status_code == 404, "in local mode nobody signs in"
+
+
+def test_job_is_shown_without_the_login_of_its_address(
+    public: Studio, anyone: httpx.Client, admin: httpx.Client
+) -> None:
+    job_id = _start(admin, kind="batch_predict", data="s3://KEY:SEC/RET@bucket/rows.csv")
+    running = Played(public, job_id)
+    (public.home / "jobs" / job_id / "log.txt").write_text("s3://KEY:SEC/RET@bucket/rows.csv is read\n")
+    running.fail("s3://KEY:SEC/RET@bucket/rows.csv cannot be read: KEY:SEC/RET@bucket is not there")
+    told = [anyone.get(path).text for path in ("/jobs", f"/jobs/{job_id}", "/cluster")]
+    told += [admin.get(f"/jobs/{job_id}/logs").text, admin.post(f"/jobs/{job_id}/cancel").text]
+    assert "RET" not in " ".join(told)
+    assert _job(anyone, job_id)["error"] == "s3://bucket/rows.csv cannot be read: bucket is not there"
+    assert admin.post(f"/jobs/{job_id}/resume").json()["config"]["data"] == "s3://bucket/rows.csv"
+    assert '"data": "s3://KEY:SEC/RET@bucket/rows.csv"' in (public.home / "jobs" / job_id / "job.json").read_text()

@@ -198,3 +198,15 @@ def test_pictures_of_nothing_known_are_flagged_unsure(api: httpx.Client) -> None
     files = [("file", (str(i), pictures.encoded(Image.fromarray(pixels), "PNG"))) for i, pixels in enumerate(strange)]
     predictions = api.post(URL, files=files).json()["predictions"]
     assert np.mean([p["unsure"] for p in predictions]) >= 0.8
+
+
+def test_jpeg_of_too_many_scans_is_refused_and_pictures_are_answered_as_before(api: httpx.Client) -> None:
+    message = _sentence(api.post(URL, content=pictures.scans(2_000), headers=PNG), 422)
+    assert message.startswith("Image 0: The JPEG has more than 100 scans")
+    assert api.post(URL, content=pictures.accepted()["jpeg"], headers=PNG).status_code == 200
+
+
+def test_pictures_that_are_too_much_together_are_refused_before_they_are_decoded(api: httpx.Client) -> None:
+    half = pictures.bomb(5_700, 5_700)
+    message = _sentence(api.post(URL, files=[("file", ("a", half)), ("file", ("b", half))]), 413)
+    assert message == "The images have 65.0 megapixels together; send at most 64 in a request."

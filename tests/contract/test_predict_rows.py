@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import threading
+from typing import Any
 
 import httpx
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from models import catalog
+from serve_deployments import breast_cancer as table_app
 from settings import ROOT
 from training.datasets import breast_cancer as dataset
 
@@ -61,6 +64,34 @@ def test_contributions_sum_to_the_logit_of_the_probability(api: httpx.Client) ->
         assert set(prediction["contributions"]) == {*TABLE.features, "bias"}
         p = prediction["probability_malignant"]
         assert sum(prediction["contributions"].values()) == pytest.approx(math.log(p / (1 - p)), abs=1e-5)
+
+
+def test_a_thousand_rows_are_explained_and_no_more(api: httpx.Client) -> None:
+    rows = [_row(i % len(TABLE.matrix)) for i in range(1_001)]
+    predictions = api.post(f"{URL}?explain=true", json=rows[:1_000]).json()["predictions"]
+    assert len(predictions) == 1_000
+    alone = api.post(f"{URL}?explain=true", json=rows[999]).json()["predictions"][0]
+    assert predictions[999] == alone
+    for path in (URL, "/breast-cancer/compare"):
+        refused = api.post(f"{path}?explain=true", json=rows)
+        assert refused.status_code == 422
+        sentence = "The request has 1001 rows; with explain, send at most 1,000, or leave it out."
+        assert refused.json()["error"]["message"] == sentence
+
+
+@pytest.mark.parametrize(("count", "options"), [(1, "?explain=true"), (101, "")])
+def test_explanations_and_many_rows_do_not_hold_up_other_requests(
+    api: httpx.Client, monkeypatch: pytest.MonkeyPatch, count: int, options: str
+) -> None:
+    threads = set()
+
+    def encode(*arguments: Any) -> list[dict[str, Any]]:
+        threads.add(threading.current_thread().name)
+        return table_app.encode(*arguments)
+
+    monkeypatch.setattr(table_app.TableApp, "encode", lambda _, *arguments: encode(*arguments))
+    assert api.post(f"{URL}{options}", json=[_row()] * count).status_code == 200
+    assert threads == {"predict_0"}
 
 
 def test_value_outside_the_training_range_is_named(api: httpx.Client) -> None:

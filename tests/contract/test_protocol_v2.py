@@ -128,8 +128,8 @@ def test_wrong_tensor_is_told_what_is_wrong(api: httpx.Client, body: Any, status
     assert sentence in reply.json()["error"]
 
 
-@pytest.mark.parametrize("length", ["-1", "x", "99999999"])
-def test_wrong_header_length_is_told(api: httpx.Client, length: str) -> None:
+@pytest.mark.parametrize("length", ["-1", "x", "99999999", "", "²".encode("latin-1"), "9" * 5_000])
+def test_wrong_header_length_is_told(api: httpx.Client, length: str | bytes) -> None:
     url = "/v2/models/breast-cancer/infer"
     reply = api.post(url, json={"inputs": [TENSOR]}, headers={"Inference-Header-Content-Length": length})
     assert reply.status_code == 400

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
 import httpx
 
+from models.registry import Registry
 from settings import ROOT
 from tests.helpers import versions
 from tests.helpers.studio import Studio
@@ -35,6 +39,18 @@ def test_discarded_version_is_gone_and_what_is_needed_is_kept(
     assert int(versions.add_shifted(public.home, "after")) > int(version), "a number was given twice"
 
 
+def test_version_whose_folder_is_not_ours_is_not_discarded(public: Studio, admin: httpx.Client, tmp_path: Path) -> None:
+    """Who may write to an MLflow server may name any folder."""
+    (tmp_path / "letter").touch()
+    client = Registry(public.settings).client
+    version = client.create_model_version("cifar10", source=f"folder://{tmp_path}").version
+    reply = admin.post(f"/models/cifar10/versions/{version}/discard")
+    client.delete_model_version("cifar10", version)
+    assert reply.status_code == 409
+    assert "outside AIR_STORAGE" in reply.json()["error"]["message"]
+    assert (tmp_path / "letter").exists()
+
+
 def test_differences_are_counted_and_shown_with_their_pictures(anyone: httpx.Client) -> None:
     """Version 2 says the next class for each picture, so no answer is the same."""
     url = "/models/cifar10/versions"
@@ -55,6 +71,23 @@ def test_differences_are_counted_and_shown_with_their_pictures(anyone: httpx.Cli
     same = anyone.get(f"{url}/1/differences?against=1").json()
     assert (same["differing"], same["examples"]) == (0, [])
     assert anyone.get(f"{url}/99/differences").status_code == 404
+
+
+def test_answers_that_are_kept_start_nothing(public: Studio, anyone: httpx.Client) -> None:
+    url = "/models/breast-cancer/versions/1/differences?against=1"
+    first, runs = anyone.get(url).json(), public.aside.runs
+    assert anyone.get(url).json() == first
+    assert public.aside.runs == runs
+
+
+def test_many_who_ask_for_new_answers_start_one_process_at_a_time(public: Studio, anyone: httpx.Client) -> None:
+    for kept in (public.home / "cache").glob("validation-*.npy"):
+        kept.unlink()
+    runs = public.aside.runs
+    with ThreadPoolExecutor(20) as pool:
+        replies = list(pool.map(anyone.get, ["/models/breast-cancer/versions/1/differences?against=1"] * 20))
+    assert [reply.status_code for reply in replies] == [200] * 20
+    assert (public.aside.runs - runs, public.aside.most) == (1, 1)
 
 
 def test_rows_of_one_version_do_not_differ_from_themselves(anyone: httpx.Client) -> None:

@@ -42,7 +42,7 @@ class Jobs:
 
     def log(self, job_id: str) -> str:
         """What a job printed."""
-        return requests.get(f"{self._url}/{job_id}/logs").json()["log"]
+        return self._admin.get(f"{self._url}/{job_id}/logs").json()["log"]
 
     def cancel(self, job_id: str) -> requests.Response:
         """Ask to stop a job."""

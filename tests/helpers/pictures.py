@@ -49,6 +49,13 @@ def bomb(width: int = 20_000, height: int = 20_000) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
+def scans(count: int, side: int = 2_000) -> bytes:
+    """A progressive JPEG whose last scan, a few bytes, is repeated until there are ``count`` scans or a few more."""
+    whole = encoded(Image.new("RGB", (side, side), "red"), "JPEG", progressive=True)
+    last, end = whole.rindex(b"\xff\xda"), whole.rindex(b"\xff\xd9")
+    return whole[:end] + whole[last:end] * (count - whole.count(b"\xff\xda")) + whole[end:]
+
+
 @cache
 def accepted() -> dict[str, bytes]:
     """Every kind of picture that a person may send, by name."""
@@ -74,6 +81,8 @@ def accepted() -> dict[str, bytes]:
         "bmp": encoded(rgb, "BMP"),
         "cmyk": encoded(rgb.convert("CMYK"), "JPEG"),
         "exif": rotated_by_exif(),
+        "progressive": encoded(rgb, "JPEG", progressive=True),
+        "motion photo": encoded(photo(400, 300), "JPEG") + b"\xff\xda\0\2" * 200,
         "one pixel": encoded(photo(1, 1), "PNG"),
         "wide": encoded(photo(1000, 10), "PNG"),
         "tall": encoded(photo(7, 900), "JPEG"),

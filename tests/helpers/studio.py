@@ -111,10 +111,22 @@ class RayAsSet:
 
 
 class InThread:
-    """Runs in a thread of this process what a running app gives a process of its own."""
+    """Runs in a thread of this process what a running app gives a process of its own.
+
+    ``runs`` is how many there were, ``most`` how many at a time.
+    """
+
+    def __init__(self) -> None:
+        self.runs = self.running = self.most = 0
 
     async def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        return await asyncio.to_thread(function, *arguments)
+        self.runs += 1
+        self.running += 1
+        self.most = max(self.most, self.running)
+        try:
+            return await asyncio.to_thread(function, *arguments)
+        finally:
+            self.running -= 1
 
 
 class Served:
@@ -149,7 +161,7 @@ class Studio(Served):
     def __init__(self, home: Path, page: bool = False, **settings: Any) -> None:
         self.settings = Settings(air_home=home, **{"air_tmp": home / "tmp"} | settings)
         self.home = self.settings.air_home
-        self.replicas, self.ray = LocalReplicas(), RayAsSet()
+        self.replicas, self.ray, self.aside = LocalReplicas(), RayAsSet(), InThread()
         self.registry = RegistryService(Registry(self.settings), self.replicas)
         self.launched: list[subprocess.Popen] = []
         self.jobs = Supervisor(self.settings, "this session", self._launch)
@@ -160,7 +172,7 @@ class Studio(Served):
             services.jobs: self.jobs,
             services.replicas: self.replicas,
             services.cluster: self.ray,
-            services.aside: InThread(),
+            services.aside: self.aside,
         }.items():
             self.api.dependency_overrides[part] = partial(_given, own)
         self._page = self._build_page() if page else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import requests
 
 from tests.helpers.running_app import RunningApp
+from tests.helpers.screens import ADMIN_TOKEN
 
 PREDICTIONS_PER_MINUTE = 300
 
@@ -12,6 +13,12 @@ PREDICTIONS_PER_MINUTE = 300
 def test_page_is_there_under_any_name(public_app: RunningApp) -> None:
     headers = {"Host": "studio.example", "X-Forwarded-For": "192.0.2.7", "Origin": "https://studio.example"}
     assert requests.get(public_app.url, headers=headers).status_code == 200
+
+
+def test_processes_of_ray_know_the_hash_of_the_token_and_not_the_token(public_app: RunningApp) -> None:
+    rays = [process.environ() for process in public_app.processes() if process.pid != public_app.process.pid]
+    assert any("AIR_ADMIN_TOKEN_SHA256" in environment for environment in rays)
+    assert not [environment for environment in rays if ADMIN_TOKEN in environment.values()]
 
 
 def test_client_that_predicts_too_often_waits_and_others_do_not(public_app: RunningApp) -> None:

@@ -94,6 +94,19 @@ def test_nothing_can_be_changed_before_signing_in_which_holds_on_all_screens(
     expect(button(page, "Train")).to_be_disabled()
 
 
+def test_log_is_shown_to_who_has_signed_in(
+    open_screen: Callable[..., Page], public: Studio, admin: httpx.Client, jobs: str
+) -> None:
+    job_id = admin.post(jobs, json={"kind": "train", "model": "breast-cancer"}).json()["id"]
+    Played(public, job_id)
+    (public.home / "jobs" / job_id / "log.txt").write_text("the third tree\n")
+    page = open_screen(public.url)
+    page.get_by_role("button", name="What it printed").click()
+    expect(page.get_by_text("Sign in to read the log.")).to_be_visible()
+    sign_in(page)
+    expect(page.get_by_role("region", name="End of the log")).to_have_text("the third tree")
+
+
 def test_from_the_button_to_the_version_in_service_and_back(
     open_screen: Callable[..., Page], public: Studio, admin: httpx.Client, jobs: str
 ) -> None:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-import pytest
+import asyncio
 
+import pytest
+from starlette.responses import PlainTextResponse
+from starlette.testclient import TestClient
+
+from serve_deployments import access
 from serve_deployments.access import changes_allowed, check_change, check_host
 from serve_deployments.errors import ApiError, Forbidden, Unauthorized
 from settings import Settings
+from tests.helpers.screens import ADMIN_TOKEN
 
 LOCAL = Settings(air_mode="local")
 READ_ONLY = Settings(air_mode="public", air_host="0.0.0.0")
-WITH_TOKEN = Settings(air_mode="public", air_host="0.0.0.0", air_admin_token="secret-ä")
+WITH_TOKEN = Settings(air_mode="public", air_host="0.0.0.0", air_admin_token="secret-ä-of-16-letters")
 
 
 def _refusal(headers: dict[str, str], settings: Settings) -> ApiError | None:
@@ -37,10 +43,10 @@ def _refusal(headers: dict[str, str], settings: Settings) -> ApiError | None:
         ({"authorization": "Bearer anything"}, READ_ONLY, Forbidden, "read-only demo"),
         ({}, WITH_TOKEN, Unauthorized, "send the admin's token"),
         ({"authorization": "Bearer"}, WITH_TOKEN, Unauthorized, "send the admin's token"),
-        ({"authorization": "Basic secret-ä"}, WITH_TOKEN, Unauthorized, "send the admin's token"),
-        ({"authorization": "Bearer wrong"}, WITH_TOKEN, Unauthorized, "wrong"),
-        ({"authorization": "Bearer secret-ä "}, WITH_TOKEN, None, ""),
-        ({"authorization": "bearer secret-ä", "x-forwarded-for": "192.0.2.7"}, WITH_TOKEN, None, ""),
+        ({"authorization": "Basic secret-ä-of-16-letters"}, WITH_TOKEN, Unauthorized, "send the admin's token"),
+        ({"authorization": "Bearer wrong"}, WITH_TOKEN, access.WrongToken, "wrong"),
+        ({"authorization": "Bearer secret-ä-of-16-letters "}, WITH_TOKEN, None, ""),
+        ({"authorization": "bearer secret-ä-of-16-letters", "x-forwarded-for": "192.0.2.7"}, WITH_TOKEN, None, ""),
     ],
 )
 def test_who_may_change_something(
@@ -86,4 +92,56 @@ def test_local_mode_binds_loopback_only() -> None:
 
 
 def test_token_is_never_printed() -> None:
-    assert "secret-ä" not in f"{WITH_TOKEN!r} {WITH_TOKEN.model_dump_json()}"
+    assert "secret-ä-of-16-letters" not in f"{WITH_TOKEN!r} {WITH_TOKEN.model_dump_json()}"
+
+
+class Clock:
+    """Seconds as a test sets them; ``slept`` is how long was waited."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now, self.slept = 1000.0, 0.0
+        monkeypatch.setattr(access.time, "monotonic", lambda: self.now)
+        monkeypatch.setattr(access.asyncio, "sleep", self._sleep)
+        monkeypatch.setattr(access, "BRAKE", access.Brake())
+
+    async def _sleep(self, seconds: float) -> None:
+        self.slept += seconds
+
+
+def _guarded() -> TestClient:
+    return TestClient(
+        access.ChangeGuard(PlainTextResponse("changed"), Settings(air_mode="public", air_admin_token=ADMIN_TOKEN))
+    )
+
+
+def test_who_tries_token_after_token_waits_and_the_right_one_never_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, client = Clock(monkeypatch), _guarded()
+    wrong = {"authorization": "Bearer wrong"}
+    right = {"authorization": f"Bearer {ADMIN_TOKEN}"}
+    assert [client.post("/", headers=wrong).status_code for _ in range(10)] == [401] * 10
+    assert clock.slept == 0
+    assert client.post("/", headers=wrong).status_code == 401
+    assert clock.slept == 1
+    assert client.post("/").status_code == 401
+    assert client.post("/", headers=right).text == "changed"
+    assert clock.slept == 1
+    clock.now += 61
+    assert client.post("/", headers=wrong).status_code == 401
+    assert clock.slept == 1
+
+
+def test_so_many_wait_with_a_wrong_token_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(access, "SLOW_S", 0.05)
+
+    async def all_at_once() -> list[ApiError]:
+        brake = access.Brake()
+        return await asyncio.gather(*(brake.hold(access.WrongToken("no")) for _ in range(40)))
+
+    answers = asyncio.run(all_at_once())
+    assert [type(answer).__name__ for answer in answers] == ["WrongToken"] * 30 + ["Busy"] * 10
+
+
+def test_hash_of_the_token_is_enough_to_know_it() -> None:
+    known = Settings(air_mode="public", air_admin_token_sha256=WITH_TOKEN.admin_token_sha256)
+    assert _refusal({"authorization": "Bearer secret-ä-of-16-letters"}, known) is None
+    assert isinstance(_refusal({"authorization": f"Bearer {known.admin_token_sha256}"}, known), Unauthorized)

@@ -204,6 +204,40 @@ def test_bomb_is_refused_by_its_table_of_contents(uploads: Uploads) -> None:
         uploads.send([], archive=bomb)
 
 
+@pytest.mark.parametrize("name", [".", "", "./", "/."])
+def test_entry_without_a_name_does_no_harm(uploads: Uploads, name: str) -> None:
+    named = zipfile.ZipInfo("?")
+    named.filename = name
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        archive.writestr("1.png", PICTURE)
+        archive.writestr(named, b"no picture")
+    if name.startswith("/"):
+        with pytest.raises(DataError, match="outside itself"):
+            uploads.send([], archive=data.getvalue())
+    else:
+        assert uploads.send([], archive=data.getvalue()).good == 1
+
+
+def _directory(count: int, name: bytes = b"a") -> bytes:
+    """An archive of nothing but a table of contents with ``count`` entries of no bytes; it says that it has one."""
+    entry = struct.pack("<4s6H3I5H2I", b"PK\x01\x02", 20, 20, *[0] * 4, 0, 0, 0, len(name), *[0] * 4, 0, 0) + name
+    return entry * count + struct.pack("<4s4H2IH", b"PK\x05\x06", 0, 0, 1, 1, len(entry) * count, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("archive", "sentence"),
+    [(_directory(400_001), "more than 400,000 entries"), (_directory(1_100, b"a" * 65_000), "too long a table")],
+    ids=["many", "long"],
+)
+def test_too_long_a_table_of_contents_is_refused_before_it_is_taken_apart(
+    uploads: Uploads, archive: bytes, sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(zipfile, "ZipInfo", lambda *_: pytest.fail("it was taken apart"))
+    with pytest.raises(ArchiveTooLarge, match=sentence):
+        uploads.send([], archive=archive)
+
+
 def test_bomb_that_lies_about_its_size_is_one_damaged_picture(uploads: Uploads) -> None:
     data = bytearray(_zip({"1.png": PICTURE, "2.bmp": b"\0" * 30_000_000}, compression=zipfile.ZIP_DEFLATED))
     at = data.rindex(b"PK\x01\x02")

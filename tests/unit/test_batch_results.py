@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from training import batch_results
+from training.batch_predict import _without_formulas
 from training.batch_results import PARQUET
 
 
@@ -42,3 +43,14 @@ def test_result_is_read_in_parts_and_filtered(tmp_path: Path) -> None:
     pq.write_table(table.select(["name", "label", "error"]), path)
     with pytest.raises(ValueError, match="the truth of these rows is not known"):
         names(0, 2, "wrong")
+
+
+def test_spreadsheet_is_given_no_formula_by_a_column_or_its_name() -> None:
+    kinds = [pa.string(), pa.large_string(), pa.string_view(), pa.dictionary(pa.int32(), pa.string())]
+    columns = {f"{i}": pa.array(["=1+1", "a", None, "-0.5"]).cast(kind) for i, kind in enumerate(kinds)}
+    names = [*columns, '=HYPERLINK("x")', "@x", "count"]
+    table = pa.table([*columns.values(), *[pa.array([1, 2, 3, -4])] * 3], names)
+    safe = _without_formulas(table)
+    assert safe.column_names == [*columns, '\'=HYPERLINK("x")', "'@x", "count"]
+    assert [safe.column(i).to_pylist() for i in range(4)] == [["'=1+1", "a", None, "'-0.5"]] * 4
+    assert safe.column("count").to_pylist() == [1, 2, 3, -4]

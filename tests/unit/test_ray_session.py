@@ -10,7 +10,13 @@ from training import ray_session
 
 
 def test_no_secret_is_handed_to_ray_which_would_log_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    secrets = ["AIR_ADMIN_TOKEN", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"]
+    secrets = [
+        "AIR_ADMIN_TOKEN",
+        "AIR_ADMIN_TOKEN_SHA256",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+    ]
     secrets += ["MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN"]
     for name in (*secrets, "AIR_MODE", "AWS_ENDPOINT_URL", "MLFLOW_TRACKING_URI"):
         monkeypatch.setenv(name, "something")

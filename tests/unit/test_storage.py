@@ -16,7 +16,7 @@ import requests
 from models import catalog, checkpoint, storage
 from models.checkpoint import CheckpointError
 from models.registry import PRETRAINED, Registry, RegistryError
-from models.storage import StorageError
+from models.storage import ForeignSource, StorageError
 from settings import Settings
 from tests.unit.conftest import BUCKET
 from training import breast_cancer, command, ray_session
@@ -203,3 +203,72 @@ def test_server_that_is_no_mlflow_is_said_so(s3: Any, tmp_path: Path) -> None:
     url = os.environ["AWS_ENDPOINT_URL"]
     with pytest.raises(RegistryError, match=f"MLFLOW_TRACKING_URI: {url} answers with status 404, not as MLflow does."):
         Registry(Settings(air_home=tmp_path, mlflow_tracking_uri=url))
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("s3://KEY:SECRET@bucket/a.csv", "s3://bucket/a.csv"),
+        ("s3://KEY:SEC/RET@bucket/a.csv cannot be read", "s3://bucket/a.csv cannot be read"),
+        ("s3://anonymous@bucket/a.csv", "s3://bucket/a.csv"),
+        ("s3://bucket/a.csv?X-Amz-Signature=SECRET", "s3://bucket/a.csv"),
+        ("s3://bucket/a.csv#SECRET", "s3://bucket/a.csv"),
+        ("no server answers at http://user:SECRET@mlflow:5000.", "no server answers at http://mlflow:5000."),
+        (
+            "'abfs://c@account/d' and 'postgresql+psycopg://u:S%40CRET@db/x'",
+            "'abfs://account/d' and 'postgresql+psycopg://db/x'",
+        ),
+        ("KEY:SECRET@bucket/a.csv: no such key", "bucket/a.csv: no such key"),
+        ("s3://bucket/a.csv, at 12:30, of a@b.example", "s3://bucket/a.csv, at 12:30, of a@b.example"),
+        ("http://localhost:7860/api", "http://localhost:7860/api"),
+    ],
+)
+def test_addresses_are_shown_without_logins_and_signatures(text: str, shown: str) -> None:
+    assert storage.without_secrets(text) == shown
+    assert storage.without_secrets({"a": [text, 1, None]}) == {"a": [shown, 1, None]}
+
+
+def test_server_that_does_not_answer_is_named_without_its_login(tmp_path: Path) -> None:
+    with pytest.raises(RegistryError, match=r"answers at http://127.0.0.1:1\.$"):
+        Registry(Settings(air_home=tmp_path, mlflow_tracking_uri="http://user:SECRET@127.0.0.1:1"))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{home}",
+        "{home}/checkpoints",
+        "{home}/checkpoints/cifar10",
+        "{home}/checkpoints/../other/one",
+        "{home}/other/one",
+    ]
+    + ["s3://studio/air/cifar10/one", "s3://elsewhere/cifar10/one", "file:///etc/a/b"],
+)
+def test_folder_outside_the_storage_is_left_alone(tmp_path: Path, source: str) -> None:
+    """Nobody but this app says what of its storage a version is."""
+    folder = tmp_path / "other" / "one"
+    folder.mkdir(parents=True)
+    (tmp_path / "checkpoints" / "cifar10").mkdir(parents=True)
+    named = source.format(home=tmp_path)
+    for step in (storage.fetch, storage.delete):
+        with pytest.raises(ForeignSource, match="stands outside AIR_STORAGE"):
+            step(named, _machine(tmp_path, str(tmp_path / "storage")))
+    assert folder.is_dir()
+    assert (tmp_path / "checkpoints" / "cifar10").is_dir()
+
+
+@pytest.mark.parametrize(
+    "source", ["s3://studio/air", "s3://studio/air/cifar10", "s3://studio/air/../x/y", "s3://studio/airs/x/y"]
+)
+def test_address_outside_the_storage_is_left_alone(s3: Any, tmp_path: Path, source: str) -> None:
+    s3.put_object(Key="x/y/one", Body=b"kept")
+    with pytest.raises(ForeignSource, match="stands outside AIR_STORAGE"):
+        storage.delete(source, _machine(tmp_path))
+    assert _names(s3) == ["x/y/one"]
+
+
+def test_folder_made_before_the_storage_was_named_is_still_ours(tmp_path: Path) -> None:
+    folder = tmp_path / "checkpoints" / "cifar10" / "one"
+    folder.mkdir(parents=True)
+    storage.delete(str(folder), _machine(tmp_path))
+    assert not folder.exists()

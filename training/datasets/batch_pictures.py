@@ -7,7 +7,9 @@ name, and an archive that tries tricks is refused as a whole.
 
 from __future__ import annotations
 
+import io
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -23,6 +25,9 @@ from training.datasets.checking import Check, Problem
 from training.errors import DataError
 
 MAX_PICTURES = 200_000
+# Archives of macOS have an entry of its own beside each file.
+MAX_ENTRIES = 2 * MAX_PICTURES
+MAX_DIRECTORY_BYTES = 64 * 1024**2
 MAX_UNPACKED_BYTES = 2 * 1024**3
 MAX_RATIO = 200
 GROUP_BYTES = 8 * 1024**2
@@ -77,15 +82,44 @@ def pictures_of_files(files: Iterable[tuple[str, Path]]) -> Iterator[Named]:
 
 def pictures_of_zip(path: Path) -> Iterator[Named]:
     """The pictures of a ZIP archive. Raises DataError when it is none, or is refused."""
-    try:
-        archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError, NotImplementedError) as error:
-        raise DataError("The ZIP archive is damaged or cut off; make it again.") from error
-    with archive:
+    with _CountedFile(path) as file, _opened(file) as archive:
         entries = [entry for entry in archive.infolist() if not _is_debris(entry)]
         _refuse_tricks(entries)
         for entry in entries:
             yield entry.filename[:200], lambda entry=entry: _read_entry(archive, entry)
+
+
+def _opened(file: IO[bytes]) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(file)
+    except (zipfile.BadZipFile, OSError, NotImplementedError) as error:
+        raise DataError("The ZIP archive is damaged or cut off; make it again.") from error
+
+
+class _CountedFile(io.FileIO):
+    """An archive whose table of contents is counted before ``zipfile``, which reads it at once, takes it apart."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        """As of any file. Raises ArchiveTooLarge for a table of contents that is too long."""
+        if size is not None and size > MAX_DIRECTORY_BYTES:
+            raise ArchiveTooLarge(
+                f"The archive has too long a table of contents; at most {MAX_PICTURES:,} pictures are read."
+            )
+        data = super().read(size)
+        if _has_too_many_entries(data):
+            raise ArchiveTooLarge(
+                f"The archive has more than {MAX_ENTRIES:,} entries; at most {MAX_PICTURES:,} pictures are read."
+            )
+        return data
+
+
+def _has_too_many_entries(directory: bytes) -> bool:
+    """Whether there are more entries in a table of contents, or in what is none, than an archive may have."""
+    count = at = 0
+    while count <= MAX_ENTRIES and directory.startswith(b"PK\x01\x02", at) and at + 46 <= len(directory):
+        at += 46 + sum(struct.unpack_from("<3H", directory, at + 28))
+        count += 1
+    return count > MAX_ENTRIES
 
 
 def is_zip(path: Path) -> bool:
@@ -95,7 +129,7 @@ def is_zip(path: Path) -> bool:
 
 def _is_debris(entry: zipfile.ZipInfo) -> bool:
     parts = PurePosixPath(entry.filename).parts
-    return entry.is_dir() or "__MACOSX" in parts or (bool(parts) and parts[-1] in DEBRIS)
+    return entry.filename.endswith("/") or "__MACOSX" in parts or (bool(parts) and parts[-1] in DEBRIS)
 
 
 def _refuse_tricks(entries: list[zipfile.ZipInfo]) -> None:
@@ -112,7 +146,7 @@ def _refuse_tricks(entries: list[zipfile.ZipInfo]) -> None:
     for entry in entries:
         name = repr(entry.filename[:80])
         path = PurePosixPath(entry.filename.replace("\\", "/"))
-        if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
+        if path.is_absolute() or ".." in path.parts or ":" in "".join(path.parts[:1]):
             raise DataError(f"The archive names a file outside itself, {name}; make it again with plain names.")
         if stat.S_ISLNK(entry.external_attr >> 16):
             raise DataError(f"The archive has a link, {name}; put the picture itself into it.")

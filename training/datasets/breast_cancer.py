@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from models.storage import without_secrets
 from training.datasets import storage
 from training.errors import DataError, innermost
 
@@ -67,8 +68,8 @@ def read_with_ray(path: str | None) -> Table:
         frame = ray.data.read_csv(path_there, filesystem=filesystem).to_pandas()
     except Exception as error:
         # Arrow, fsspec and Ray each wrap a missing key, a refused login or bad CSV in types of their own.
-        raise DataError(f"{source} cannot be read as CSV: {innermost(error)}") from error
-    return _table(frame, source if path else CSV.name)
+        raise DataError(without_secrets(f"{source} cannot be read as CSV: {innermost(error)}")) from error
+    return _table(frame, without_secrets(source) if path else CSV.name)
 
 
 def read_shipped() -> Table:
