@@ -18,9 +18,8 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serve_deployments.errors import ApiError, Forbidden, Unauthorized, Unavailable, error_response, request_id_of
-from settings import LOOPBACK_NAMES, MAX_UPLOAD_BYTES, Settings
+from settings import FORWARDED, LOOPBACK_NAMES, MAX_UPLOAD_BYTES, Settings
 
-FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via")
 MAX_KEPT_BYTES = 4 * MAX_UPLOAD_BYTES
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 Changes = Literal["open", "token", "off"]
