@@ -131,7 +131,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "RAY_SERVE_HAPROXY_BINARY_PATH": str(folder / "haproxy.sh"),
         "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(folder / "haproxy.cfg"),
         "RAY_SERVE_HAPROXY_SOCKET_PATH": str(folder / "admin.sock"),
-        # A client that neither sends nor takes anything for so long is cut off; the page's streams send more often.
+        # Who stops in the middle of a body, or takes nothing of an answer, is cut off; who waits for one is not.
         "RAY_SERVE_HAPROXY_TIMEOUT_CLIENT_S": str(CLIENT_TIMEOUT_S),
         "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(folder),
         "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(folder / "server-state"),
@@ -175,7 +175,8 @@ def prepare(settings: Settings) -> None:
     script.chmod(0o700)
     edits = EDITS.replace("{page}", str(STARTING_PAGE)).replace("{json}", STARTING_JSON).replace("{gone}", GONE_JSON)
     edits = edits.replace("{host}", settings.air_host)
-    (folder / "edits.sed").write_text(edits + _limits(settings))
+    # The limits first: HAProxy warns of connections' rules that stand behind those of requests.
+    (folder / "edits.sed").write_text(_limits(settings) + edits)
     os.environ.update(environment(settings))
 
 

@@ -30,6 +30,8 @@ class _Told(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
+        if self.path == "/reads":
+            self.rfile.read(int(self.headers["content-length"]))
         self.send_response(200)
         for name in ("via", front.VISITOR):
             self.send_header(f"told-{name}", self.headers.get(name, "nothing"))
@@ -124,8 +126,9 @@ def _addresses(port: int) -> set[str]:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "::"])
 def test_public_port_alone_listens_at_air_host(start: Callable[..., Front], host: str) -> None:
-    front_ = start(air_host=host)
+    front_ = start(air_host=host, air_requests_per_minute=1)
     assert _addresses(front_.port) == {host}
+    assert [front_.ask("/api/jobs").status_code for _ in range(3)] == [200] * 3, "this machine itself is not counted"
     assert _addresses(front_.port + 2) == _addresses(front_.port + 3) == {"127.0.0.1"}
 
 
@@ -199,14 +202,23 @@ def test_slow_bodies_of_one_client_are_counted_as_open(start: Callable[..., Fron
         assert front_.ask("/api/jobs", OTHER).status_code == 200
 
 
-def test_stream_that_says_something_outlives_the_time_limit_of_silent_clients(start: Callable[..., Front]) -> None:
-    """HAProxy cuts off after 2 s here, and the stream says something once a second."""
+def test_client_that_waits_for_an_answer_outlives_the_limit_of_those_that_send_nothing(
+    start: Callable[..., Front],
+) -> None:
+    """They are cut off after 2 s here, and the stream says something every 3."""
     front_ = start()
-    front_.told.pause_s = 1
+    front_.told.pause_s = 3
     with front_.ask("/gradio_api/heartbeat/x", CLIENT, stream=True) as reply:
         lines = reply.iter_lines(1)
-        said = [line for line in (next(lines) for _ in range(10)) if line]
-    assert said == [b"data: ALIVE"] * 5
+        said = [line for line in (next(lines) for _ in range(4)) if line]
+    assert said == [b"data: ALIVE"] * 2
+
+
+def test_client_that_stops_in_the_middle_of_its_body_is_cut_off(start: Callable[..., Front]) -> None:
+    front_ = start()
+    with socket.create_connection(("127.0.0.1", front_.port), timeout=8) as client:
+        client.sendall(b"POST /reads HTTP/1.1\r\nHost: x\r\nContent-Length: 20000000\r\n\r\n{")
+        assert client.makefile("rb").read().startswith(b"HTTP/1.1 400")
 
 
 def test_connections_of_one_client_that_comes_without_a_proxy_are_bounded(start: Callable[..., Front]) -> None:
