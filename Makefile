@@ -3,6 +3,7 @@
 # make proof      what takes longer or breaks things: kills, floods, clouds, the real CIFAR-10
 # make test-all   both
 # make doctor say what is wrong with this machine, and the way out
+# make lock   requirements.lock anew after a change of requirements.txt; ARGS=--upgrade takes newer versions
 # make proof-container   the Dockerfile's steps without a container engine; root, Debian, some 12 GB of disk
 # make proof-cluster     ray up on three machines of namespaces; root, sshd, rsync; some 12 GB of memory
 # make bench-serving   requests a second beside FastAPI and LitServe; needs wrk and a quiet machine
@@ -14,7 +15,7 @@
 PYTHON ?= python3
 VENV_PYTHON := .venv/bin/python
 
-.PHONY: run test proof test-all doctor lint bench bench-serving bench-batch bench-training bench-gpu bench-tuning mlflow proof-container proof-cluster clean
+.PHONY: run test proof test-all doctor lint lock bench bench-serving bench-batch bench-training bench-gpu bench-tuning mlflow proof-container proof-cluster clean
 
 run:
 	@$(PYTHON) bootstrap.py
@@ -42,6 +43,10 @@ lint:
 	@$(PYTHON) bootstrap.py --dev
 	$(VENV_PYTHON) -m ruff check .
 	$(VENV_PYTHON) -m ruff format --check .
+
+lock:
+	@$(PYTHON) bootstrap.py --dev
+	$(VENV_PYTHON) -m uv pip compile --quiet requirements.txt --output-file requirements.lock $(ARGS)
 
 bench:
 	@$(PYTHON) bootstrap.py --dev

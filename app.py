@@ -184,7 +184,12 @@ def _start_serve(settings: Settings) -> None:
     with suppress(Exception):
         serve.start(
             proxy_location="HeadOnly",
-            http_options={"host": settings.air_host, "port": settings.air_port},
+            # HAProxy opens the public port at AIR_HOST itself; a replica's own port is for HAProxy alone. The nodes
+            # of a cluster reach each other's replicas at the address that is set there.
+            http_options={
+                "host": settings.air_host if settings.ray_address else "127.0.0.1",
+                "port": settings.air_port,
+            },
             logging_config={"enable_access_log": False, "log_level": "WARNING"},
         )
 
@@ -305,7 +310,8 @@ def run(settings: Settings) -> int:
     try:
         start(settings)
         host = "localhost" if settings.air_host == "127.0.0.1" else settings.air_host
-        say(f"AIR Studio is ready: http://{host}:{settings.air_port}   (Ctrl-C stops it)")
+        whose = ", for this machine and its users only" if settings.air_mode == "local" else ""
+        say(f"AIR Studio is ready: http://{host}:{settings.air_port}{whose}   (Ctrl-C stops it)")
         with closing(front.StandIn(settings)):
             # Without a limit, a signal that another thread of the process takes would not wake this one.
             while not STOP_ASKED.wait(1):

@@ -3,6 +3,9 @@
     python3 bootstrap.py          what the app needs
     python3 bootstrap.py --dev    and what the tests need
 
+Every package but torch comes by the hashes of requirements.lock. Then torch, from AIR_TORCH_INDEX where that is
+set: what else it needs is there by then, so nothing but torch is taken from that index.
+
 Does nothing when the environment is complete for these requirements. A half-made one is finished,
 or made anew where it is broken.
 """
@@ -18,6 +21,7 @@ VENV = os.path.join(ROOT, ".venv")
 PYTHON = os.path.join(VENV, "bin", "python")
 NEWEST_FIRST = ("python3.13", "python3.12", "python3.11")
 NEEDED_BYTES = 9 * 1024**3
+LOCK, REQUIREMENTS, DEV = "requirements.lock", "requirements.txt", "requirements-dev.txt"
 
 
 def fail(sentence):
@@ -37,10 +41,10 @@ def find_python():
     )
 
 
-def wanted(requirements):
+def wanted(names):
     """What identifies a complete environment: the contents of the requirement files."""
     digest = hashlib.sha256()
-    for name in ("requirements.txt", "requirements-dev.txt")[: 2 if "dev" in requirements else 1]:
+    for name in names:
         with open(os.path.join(ROOT, name), "rb") as file:
             digest.update(file.read())
     return digest.hexdigest()
@@ -57,10 +61,17 @@ def works():
     return os.path.exists(PYTHON) and subprocess.call([PYTHON, "-c", "import pip"], stderr=subprocess.DEVNULL) == 0
 
 
+def install(name, *options):
+    print("installing %s into .venv; the first time takes some minutes" % name, flush=True)
+    command = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *options, "-r", name]
+    if subprocess.call(command, cwd=ROOT):
+        fail("pip could not install %s (its message is above); check network and disk, then run again." % name)
+
+
 def main():
     dev = "--dev" in sys.argv[1:]
-    requirements = "requirements-dev.txt" if dev else "requirements.txt"
-    key = wanted(requirements)
+    run_key = wanted((LOCK, REQUIREMENTS))
+    key = wanted((LOCK, REQUIREMENTS, DEV)) if dev else run_key
     dev_stamp, run_stamp = os.path.join(VENV, ".complete-dev"), os.path.join(VENV, ".complete")
     stamp = dev_stamp if dev else run_stamp
     if is_complete(stamp, key):
@@ -74,15 +85,16 @@ def main():
         print("making the virtual environment .venv", flush=True)
         if subprocess.call([python, "-m", "venv", "--clear", VENV]):
             fail("Python cannot make a virtual environment; on Debian: apt install python3-venv, then run again.")
-    print("installing %s into .venv; the first time takes some minutes" % requirements, flush=True)
-    command = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", requirements]
-    if subprocess.call(command, cwd=ROOT):
-        fail("pip could not install %s (its message is above); check network and disk, then run again." % requirements)
+    index = os.environ.get("AIR_TORCH_INDEX")
+    install(LOCK, "--require-hashes")
+    install(REQUIREMENTS, *(["--index-url", index] if index else []))
+    if dev:
+        install(DEV)
     with open(stamp, "w") as file:
         file.write(key)
     if dev:
         with open(run_stamp, "w") as file:
-            file.write(wanted("requirements.txt"))
+            file.write(run_key)
 
 
 if __name__ == "__main__":

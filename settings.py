@@ -27,6 +27,22 @@ class SettingsError(ValueError):
 
 
 LOOPBACK_NAMES = {"localhost", "127.0.0.1", "::1", "[::1]"}
+# Headers by which a proxy tells that a request came through it.
+FORWARDED = (
+    "forwarded",
+    "via",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-forwarded-port",
+    "x-forwarded-server",
+    "x-forwarded-ssl",
+    "x-real-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "true-client-ip",
+    "cf-connecting-ip",
+)
 
 MIN_TOKEN = 16
 MAX_BODY_BYTES = 20 * 1024 * 1024
@@ -62,6 +78,12 @@ class Settings(BaseSettings):
     air_admin_token_sha256: SecretStr | None = Field(None, description="its SHA-256 in its place, as 64 hex digits")
     air_predictions_per_minute: int = Field(
         300, ge=0, description="AIR_MODE=public: what a client may ask for; 0 is no limit"
+    )
+    air_requests_per_minute: int = Field(
+        1200, ge=0, description="AIR_MODE=public: the same of requests of any kind; 0 is no limit"
+    )
+    air_open_requests: int = Field(
+        40, ge=0, description="AIR_MODE=public: what a client may hold open at once; 0 is no limit"
     )
     air_trusted_proxies: str = Field(
         "127.0.0.1", description="AIR_MODE=public: networks whose X-Forwarded-For is believed"
@@ -193,11 +215,6 @@ class Settings(BaseSettings):
     def fallback_port(self) -> int:
         """Serve's own proxy, behind HAProxy, on loopback."""
         return self.air_fallback_port or self.air_port + 4
-
-    @property
-    def prediction_limit(self) -> int:
-        """Predictions a minute that a client may ask for; 0 is no limit, as for who sits at this machine."""
-        return self.air_predictions_per_minute if self.air_mode == "public" else 0
 
     @property
     def frame_ancestors(self) -> str:

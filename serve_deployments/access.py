@@ -20,9 +20,8 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serve_deployments.errors import ApiError, Busy, Forbidden, Unauthorized, error_response, request_id_of
-from settings import LOOPBACK_NAMES, Settings, token_sha256
+from settings import FORWARDED, LOOPBACK_NAMES, Settings, token_sha256
 
-FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via")
 FREE_TRIES, SLOW_S, MAX_SLOWED = 10, 1.0, 20
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 Changes = Literal["open", "token", "off"]

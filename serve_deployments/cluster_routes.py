@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import Annotated
 
@@ -18,6 +17,7 @@ from serve_deployments import cluster_schemas, ray_state, schemas
 from serve_deployments import services as parts
 from serve_deployments.cluster_schemas import Cluster, Killed, KillRequest
 from serve_deployments.errors import Conflict, NotFound, Unavailable
+from serve_deployments.recent import Recent
 from serve_deployments.remote import GONE
 from serve_deployments.services import AllReplicas, Jobs
 from serve_deployments.workloads import TRAINING_WORKERS, replica_class, role
@@ -37,33 +37,16 @@ CHANGE_ERRORS = {status: {"model": schemas.ErrorReply} for status in (401, 409, 
 router = APIRouter(prefix="/cluster", tags=["cluster"])
 
 
-class Looks:
-    """Looks at the cluster: many who watch cost no more than one."""
-
-    def __init__(self) -> None:
-        self._lock = asyncio.Lock()
-        self._last: Cluster | None = None
-        self._at = 0.0
-
-    async def last(self, look: Callable[[], Awaitable[Cluster]]) -> Cluster:
-        """The cluster as it was less than ``FRESH_S`` ago."""
-        async with self._lock:
-            if self._last is None or time.monotonic() - self._at > FRESH_S:
-                self._last = await look()
-                self._at = time.monotonic()
-            return self._last
-
-
-async def _looks(request: Request) -> Looks:
+async def _looks(request: Request) -> Recent[Cluster]:
     return request.app.state.looks
 
 
 @router.get("", responses={503: {"model": schemas.ErrorReply}})
 async def cluster(
-    looks: Annotated[Looks, Depends(_looks)], ray: parts.Cluster, queue: Jobs, all_replicas: AllReplicas
+    looks: Annotated[Recent[Cluster], Depends(_looks)], ray: parts.Cluster, queue: Jobs, all_replicas: AllReplicas
 ) -> Cluster:
     """Nodes, processes, replicas and jobs as they are now; at most a second old."""
-    return await looks.last(lambda: _look(ray, queue, all_replicas))
+    return await looks.get(lambda: _look(ray, queue, all_replicas), FRESH_S)
 
 
 @router.post("/kill", responses=CHANGE_ERRORS)

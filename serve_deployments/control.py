@@ -41,8 +41,10 @@ from serve_deployments.errors import (
     request_id_of,
 )
 from serve_deployments.model_app import REPLICA_CPUS
+from serve_deployments.recent import Recent
 from serve_deployments.root_path import RootPath
 from serve_deployments.services import AllReplicas, CurrentSettings
+from serve_deployments.slow_bodies import BodyDeadline
 from settings import MODEL_NAMES, Settings, get_settings
 from training.datasets import breast_cancer as table_data
 from training.ray_session import ON_HEAD
@@ -75,8 +77,11 @@ def build_api(settings: Settings | None = None) -> FastAPI:
         responses=ERRORS,
         servers=[{"url": f"{settings.air_root_path}/api"}],
     )
-    api.state.looks = cluster_routes.Looks()
-    api.state.calculations = Calculations()
+    api.state.looks, api.state.listed_jobs, api.state.calculations = Recent(), Recent(), Calculations()
+    # Files for a batch prediction take as long as a line needs for 256 MB, and only who may change things sends them.
+    api.add_middleware(
+        BodyDeadline, seconds=settings.air_deadline_s, refusal=_slow, patient=(upload_routes.router.prefix,)
+    )
     api.add_middleware(ChangeGuard, settings=settings, harmless=(protocol_v2.PREFIX,))
     api.add_middleware(RootPath, prefix=settings.air_root_path)
     for part in ROUTERS:
@@ -93,6 +98,11 @@ def build_api(settings: Settings | None = None) -> FastAPI:
 
     api.openapi = openapi  # type: ignore[method-assign]
     return api
+
+
+def _slow(path: str, error: ApiError, request_id: str) -> Response:
+    in_form = protocol_v2.refusal if path.startswith(protocol_v2.PREFIX) else error_response
+    return in_form(error, request_id)
 
 
 async def _on_error(request: Request, error: Exception) -> Response:

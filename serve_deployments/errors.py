@@ -6,6 +6,7 @@
     ├── Forbidden         403  this client may not do that
     ├── NotFound          404  no such model, version, route, or nothing to show
     ├── MethodNotAllowed  405
+    ├── SlowBody          408  the body took too long to arrive
     ├── Conflict          409  the state of things stands against it
     ├── TooLarge          413  too many bytes or pixels
     ├── UnsupportedMedia  415  a content type that is not read
@@ -75,6 +76,13 @@ class MethodNotAllowed(ApiError):
     """The route exists, but not with this method."""
 
     status, code = 405, "method_not_allowed"
+
+
+class SlowBody(ApiError):
+    """The body took too long to arrive; the connection ends with the reply."""
+
+    status, code = 408, "request_timeout"
+    headers = {"Connection": "close"}
 
 
 class Conflict(ApiError):

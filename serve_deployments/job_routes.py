@@ -6,14 +6,15 @@ import asyncio
 import re
 from collections.abc import Awaitable
 from pathlib import Path as FilePath
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import FileResponse
 
 from serve_deployments import schemas
 from serve_deployments.access import check_reader
 from serve_deployments.errors import Busy, Conflict, Invalid, NotFound
+from serve_deployments.recent import Recent
 from serve_deployments.services import CurrentSettings, Jobs
 from settings import Settings
 from training import batch_results
@@ -23,6 +24,7 @@ from training.jobs import FILES, Job, Store, UnknownJob, validated
 from training.supervisor import NotPossible, QueueFull
 from training.uploads import UnknownUpload
 
+FRESH_S = 0.5
 MAX_LOG_LINES = 2_000
 MAX_ROWS = 200
 # Object storage alone, and as it is: a query may name another server, and fsspec chains file systems by "::".
@@ -36,8 +38,15 @@ router = APIRouter(prefix="/jobs", tags=["jobs"], responses=ERRORS)
 T = TypeVar("T")
 
 
+async def _listed(request: Request) -> Recent[list[Job]]:
+    return request.app.state.listed_jobs
+
+
+Listed = Annotated[Recent[list[Job]], Depends(_listed)]
+
+
 @router.post("", status_code=202)
-async def submit(wanted: schemas.JobRequest, queue: Jobs) -> Job:
+async def submit(wanted: schemas.JobRequest, queue: Jobs, listed: Listed) -> Job:
     """Queue a job; one runs at a time. Every option has a default, so `config` may be left out."""
     try:
         config = validated(wanted.kind, wanted.model, wanted.config)
@@ -48,13 +57,13 @@ async def submit(wanted: schemas.JobRequest, queue: Jobs) -> Job:
             "config.data: over HTTP it must be an address such as s3://bucket/file, of s3, gs, abfs or abfss and "
             "without a query; or send the file to /uploads."
         )
-    return await _asked(queue.submit(wanted.kind, wanted.model, config))
+    return await _changed(listed, queue.submit(wanted.kind, wanted.model, config))
 
 
 @router.get("")
-async def jobs(queue: Jobs) -> schemas.Jobs:
-    """Every job, newest first, each with its last figures."""
-    return schemas.Jobs(jobs=await queue.jobs())
+async def jobs(queue: Jobs, listed: Listed) -> schemas.Jobs:
+    """Every job, newest first, each with its last figures; at most half a second old."""
+    return schemas.Jobs(jobs=await listed.get(queue.jobs, FRESH_S))
 
 
 @router.get("/{job_id}")
@@ -77,15 +86,15 @@ async def logs(
 
 
 @router.post("/{job_id}/cancel")
-async def cancel(queue: Jobs, job_id: str = ID) -> Job:
+async def cancel(queue: Jobs, listed: Listed, job_id: str = ID) -> Job:
     """Stop a job, whatever it is doing; one that has ended stays as it is."""
-    return await _asked(queue.cancel(job_id))
+    return await _changed(listed, queue.cancel(job_id))
 
 
 @router.post("/{job_id}/resume", status_code=202)
-async def resume(queue: Jobs, job_id: str = ID) -> Job:
+async def resume(queue: Jobs, listed: Listed, job_id: str = ID) -> Job:
     """Queue a job again that was stopped, failed or was interrupted; it goes on from its last checkpoint."""
-    return await _asked(queue.resume(job_id))
+    return await _changed(listed, queue.resume(job_id))
 
 
 @router.get("/{job_id}/rows")
@@ -124,6 +133,14 @@ def _file(settings: Settings, job_id: str, name: str) -> FilePath:
     if name not in there:
         raise NotFound(f"Job {job_id} has no file {name!r}; there are: {', '.join(sorted(there)) or 'none'}.")
     return there[name]
+
+
+async def _changed(listed: Recent[list[Job]], answer: Awaitable[T]) -> T:
+    """``_asked`` of a change: what is listed next has it."""
+    try:
+        return await _asked(answer)
+    finally:
+        listed.forget()
 
 
 async def _asked(answer: Awaitable[T]) -> T:

@@ -109,7 +109,7 @@ class PageGuard:
             case "POST", "/gradio_api/upload":
                 await self._upload(visitor, scope, headers, receive, send)
             case "GET", _ if path.startswith(STREAMS):
-                with self.sessions.stream(visitor, _session_of(scope, path)):
+                with self.sessions.stream(_session_of(scope, path)):
                     await self._app(scope, receive, send)
             case "GET" | "HEAD", _ if self._is_shown(path, scope):
                 await self._app(scope, receive, send)

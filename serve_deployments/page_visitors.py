@@ -22,7 +22,7 @@ LEFT_S = 60
 MAX_KEPT_BYTES = 4 * MAX_UPLOAD_BYTES
 MAX_KEPT_OF_ONE = MAX_UPLOAD_BYTES + 2 * 1024**2
 MAX_FILES = 4000
-MAX_STREAMS, STREAMS_OF_ONE = 800, 40
+MAX_STREAMS = 800  # how many one client may hold, HAProxy counts
 SESSIONS_A_MINUTE = 30
 
 
@@ -31,26 +31,23 @@ class Sessions:
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
-        self._streams: Counter[str] = Counter()  # by session
-        self._streams_of: Counter[str] = Counter()  # by visitor
+        self._streams: Counter[str] = Counter()
         self._seen: dict[str, float] = {}
         self._new_of: dict[str, deque[float]] = {}
 
     @contextmanager
-    def stream(self, visitor: str, session: str) -> Iterator[None]:
-        """While a stream of a session is open. Raises Busy when the visitor, or all together, hold too many."""
-        if self._streams_of.total() >= MAX_STREAMS or (visitor and self._streams_of[visitor] >= STREAMS_OF_ONE):
-            raise Busy("Too many pages are open; close some and try again.")
+    def stream(self, session: str) -> Iterator[None]:
+        """While a stream of a session is open. Raises Busy when all together hold too many."""
+        if self._streams.total() >= MAX_STREAMS:
+            raise Busy("Too many pages are open; try again later.")
         self._streams[session] += 1
-        self._streams_of[visitor] += 1
         try:
             yield
         finally:
             self._seen[session] = self._now()
-            for counter, key in ((self._streams, session), (self._streams_of, visitor)):
-                counter[key] -= 1
-                if not counter[key]:
-                    del counter[key]
+            self._streams[session] -= 1
+            if not self._streams[session]:
+                del self._streams[session]
 
     def saw(self, visitor: str, session: str) -> None:
         """Note an event of a session. Raises Busy when the visitor opens too many sessions a minute."""

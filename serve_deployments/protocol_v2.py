@@ -47,6 +47,11 @@ OUTPUTS = {
 }
 
 
+def refusal(error: ApiError, request_id: str) -> Response:
+    """An error in the protocol's form."""
+    return json_response({"error": error.message, "request_id": request_id}, error.status, error.headers)
+
+
 class ProtocolRoute(APIRoute):
     """A route whose errors have the protocol's form."""
 
@@ -58,8 +63,7 @@ class ProtocolRoute(APIRoute):
             try:
                 return await handle(request)
             except ApiError as error:
-                body = {"error": error.message, "request_id": request_id_of(request.headers)}
-                return json_response(body, error.status, error.headers)
+                return refusal(error, request_id_of(request.headers))
 
         return handler
 

@@ -11,17 +11,10 @@ from dataclasses import dataclass
 
 import gradio as gr
 
+from settings import FORWARDED
 from ui.client import ApiError, Client, Headers
 
-PASSED_ON = (
-    "forwarded",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-proto",
-    "x-real-ip",
-    "via",
-    "sec-fetch-site",
-)
+PASSED_ON = (*FORWARDED, "sec-fetch-site")
 # Who asked the page, as HAProxy tells it in public mode; predictions are counted by it.
 ADDRESS = "x-air-visitor"
 SIGN_IN = "Only who has the admin's token may change things here. Everything can be looked at without it."

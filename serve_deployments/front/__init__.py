@@ -27,14 +27,18 @@ HERE = Path(__file__).parent
 STARTING_PAGE = HERE / "starting.html"
 ORPHAN_GRACE_S = 3.0
 
-# For sed. Statistics and metrics on loopback; no log line a request, which nobody reads; a client that
-# sends its header by the drop is cut off; what HAProxy itself must refuse is said as the API says it;
-# a prediction whose replica dies is asked of another; a client alone stays with one replica, whose caches
-# are warm, in place of each in turn; no task a request that waits for a hang-up, other than
-# where events are streamed.
+CLIENT_TIMEOUT_S = 120
+FILES_PER_REQUEST = 10
+NO_LIMIT = 2**32 - 1
+# For sed. Statistics and metrics on loopback, the public port at its own address; no log line a request, which
+# nobody reads; a client that sends its header by the drop is cut off; what HAProxy itself must refuse is said as the
+# API says it; a prediction whose replica dies is asked of another; a client alone stays with one replica, whose
+# caches are warm, in place of each in turn; HTTP/1.0, which a proxy speaks that says nothing of itself, is marked as
+# a proxy's; no task a request that waits for a hang-up, other than where events are streamed.
 EDITS = r"""
 s/bind \*:/bind 127.0.0.1:/
 s/bind :\([0-9]\)/bind 127.0.0.1:\1/
+/^frontend http_frontend/,/bind/s/bind .*:/bind {host}:/
 /^ *log /d
 /^ *option \(httplog\|log-health-checks\)/d
 /^defaults/a\    timeout http-request 15s
@@ -42,7 +46,9 @@ s/errorfile \(50[234]\) .*/http-error status \1 content-type application\/json l
 /^backend http-\(cifar10\|breast-cancer\)$/a\    option http-buffer-request\n    retry-on conn-failure empty-response
 s/^\( *\)server \(SERVE_REPLICA_\(cifar10\|breast-cancer\)[^ ]*\) .*/&\n\1use-server \2 if { be_conn le 1 }/
 /^frontend http_frontend/,/bind/{
-/bind/a\    http-request set-header x-request-disconnect-disabled ?1 if { path_beg /api/ }
+/bind/a\
+    http-request set-header x-request-disconnect-disabled ?1 if { path_beg /api/ }\
+    http-request set-header via 1.0 if HTTP_1.0
 }
 /http-request return status 404 content-type text.plain lf-string "Path/{
 i\    acl api path_beg /api
@@ -50,29 +56,54 @@ i\    http-request return status 503 content-type text/html file {page} hdr Retr
 i\    http-request return status 503 content-type application/json lf-string '{json}' hdr Retry-After 2 if api
 }
 """
-# In public mode: how often a client may predict. The page tells whom it asks for, as a proxy does; who
-# sits at this machine itself is not counted. {visitor} reaches the page, which cannot see the client.
+# In public mode: how often a client may ask and predict, and how much it may hold open. The page tells whom it asks
+# for, as a proxy does; who sits at this machine itself is not counted. A client is an IPv4 address, or a /64 of IPv6,
+# which is what one person has. {visitor} reaches the page, which cannot see the client. The page's own files are
+# counted apart: a browser fetches a hundred at once through a proxy that speaks HTTP/2. So are the connections of who
+# comes without a proxy.
 LIMITS = r"""
+/^frontend http_frontend/i\
+backend held\
+    stick-table type ipv6 size 100k expire 2m store conn_cur
 /^frontend http_frontend/,/bind/{
 /bind/a\
-    stick-table type ipv6 size 100k expire 1m store http_req_rate(60s)\
-    acl predicts path,url_dec -m end /predict /compare /infer\
+    stick-table type ipv6 size 100k expire 2m store http_req_rate(60s),gpc0_rate(60s),conn_cur\
     acl near src 127.0.0.0/8 ::1\
     acl trusted src 127.0.0.0/8 ::1 {trusted}\
+    acl from_v4 src ::ffff:0:0/96\
+    tcp-request connection track-sc1 src table held if !trusted from_v4\
+    tcp-request connection track-sc1 src,ipmask(32,64) table held if !trusted !from_v4\
+    tcp-request connection reject if { sc_conn_cur(1) gt {files} }\
+    acl predicts path,url_dec -m end /predict /compare /infer\
+    acl file path_beg /assets/ /static/\
     acl passed_on req.hdr(x-forwarded-for) -m found\
     http-request set-var(txn.client) src\
     http-request set-var(txn.client) req.hdr_ip(x-forwarded-for,-1) if trusted passed_on\
     http-request set-header {visitor} %[var(txn.client)]\
-    http-request track-sc0 var(txn.client) if predicts !near or predicts passed_on\
-    acl too_often sc_http_req_rate(0) gt {limit}\
-    http-request return status 429 content-type application/json lf-string '{json}' hdr Retry-After 30 if too_often
+    acl by_v4 var(txn.client) -m ip ::ffff:0:0/96\
+    http-request set-var(txn.client) var(txn.client),ipmask(32,64) if !by_v4\
+    http-request track-sc2 var(txn.client) table held if file !near or file passed_on\
+    http-request track-sc0 var(txn.client) if !file !near or !file passed_on\
+    http-request sc-inc-gpc0(0) if predicts\
+    acl predicts_too_often sc_gpc0_rate(0) gt {predictions}\
+    http-request return status 429 {predictions_json} hdr Retry-After 30 if predicts predicts_too_often\
+    acl asks_too_often sc_http_req_rate(0) gt {requests}\
+    http-request return status 429 {requests_json} hdr Retry-After 30 if asks_too_often\
+    acl holds_too_much sc_conn_cur(0) gt {open}\
+    acl holds_too_many_files sc_conn_cur(2) gt {files}\
+    http-request return status 429 {open_json} hdr Retry-After 5 if holds_too_much or holds_too_many_files
 }
 """
 VISITOR = "x-air-visitor"
-LIMIT_JSON = (
-    '{"error":{"code":"too_many_requests","message":"More than {limit} predictions were asked for from your '
-    'address within a minute; wait half a minute."},"request_id":"%[uuid]"}'
+TOO_MANY = (
+    'content-type application/json lf-string \'{"error":{"code":"too_many_requests","message":"{message}"},'
+    '"request_id":"%[uuid]"}\''
 )
+TOO_MANY_PREDICTIONS = (
+    "More than {predictions} predictions were asked for from your address within a minute; wait half a minute."
+)
+TOO_MANY_REQUESTS = "More than {requests} requests came from your address within a minute; wait half a minute."
+TOO_MANY_OPEN = "More than {open} requests from your address are open at once; wait until some have ended."
 GONE_JSON = (
     '{"error":{"code":"unavailable","message":"What answers this has just gone and is coming back; try again."},'
     '"request_id":"%[uuid]"}'
@@ -100,6 +131,8 @@ def environment(settings: Settings) -> dict[str, str]:
         "RAY_SERVE_HAPROXY_BINARY_PATH": str(folder / "haproxy.sh"),
         "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": str(folder / "haproxy.cfg"),
         "RAY_SERVE_HAPROXY_SOCKET_PATH": str(folder / "admin.sock"),
+        # Who stops in the middle of a body, or takes nothing of an answer, is cut off; who waits for one is not.
+        "RAY_SERVE_HAPROXY_TIMEOUT_CLIENT_S": str(CLIENT_TIMEOUT_S),
         "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": str(folder),
         "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": str(folder / "server-state"),
         "RAY_SERVE_HAPROXY_METRICS_SOCKET_PATH": str(folder / "metrics.sock"),
@@ -139,15 +172,30 @@ def prepare(settings: Settings) -> None:
     shutil.copyfile(HERE / "haproxy.sh", script)
     script.chmod(0o700)
     edits = EDITS.replace("{page}", str(STARTING_PAGE)).replace("{json}", STARTING_JSON).replace("{gone}", GONE_JSON)
-    (folder / "edits.sed").write_text(edits + _limits(settings))
+    edits = edits.replace("{host}", settings.air_host)
+    # The limits first: HAProxy warns of connections' rules that stand behind those of requests.
+    (folder / "edits.sed").write_text(_limits(settings) + edits)
     os.environ.update(environment(settings))
 
 
 def _limits(settings: Settings) -> str:
-    if not settings.prediction_limit:
+    if settings.air_mode == "local":
         return ""
-    limits = LIMITS.replace("{json}", LIMIT_JSON).replace("{limit}", str(settings.prediction_limit))
-    return limits.replace("{visitor}", VISITOR).replace("{trusted}", settings.air_trusted_proxies.replace(",", " "))
+    values = {
+        "predictions_json": TOO_MANY.replace("{message}", TOO_MANY_PREDICTIONS),
+        "requests_json": TOO_MANY.replace("{message}", TOO_MANY_REQUESTS),
+        "open_json": TOO_MANY.replace("{message}", TOO_MANY_OPEN),
+        "predictions": settings.air_predictions_per_minute or NO_LIMIT,
+        "requests": settings.air_requests_per_minute or NO_LIMIT,
+        "open": settings.air_open_requests or NO_LIMIT,
+        "files": FILES_PER_REQUEST * settings.air_open_requests or NO_LIMIT,
+        "visitor": VISITOR,
+        "trusted": settings.air_trusted_proxies.replace(",", " "),
+    }
+    text = LIMITS
+    for name, value in values.items():
+        text = text.replace(f"{{{name}}}", str(value))
+    return text
 
 
 def stop_orphans(settings: Settings) -> int:

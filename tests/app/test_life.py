@@ -27,6 +27,7 @@ def test_page_is_there_before_the_app_is_ready_and_then_answers(app: RunningApp,
     }
     ready_at = float(re.search(r"\[ *([\d.]+) s\] AIR Studio is ready", app.output())[1])
     assert ready_at > 0
+    assert "for this machine and its users only" in app.output()
     assert len(app.processes()) > 10
 
 

@@ -35,6 +35,19 @@ def _job(anyone: httpx.Client, job_id: str) -> dict[str, Any]:
     return anyone.get(f"/jobs/{job_id}").json()
 
 
+def test_list_has_a_change_at_once(anyone: httpx.Client, admin: httpx.Client) -> None:
+    def listed() -> dict[str, str]:
+        return {job["id"]: job["state"] for job in anyone.get("/jobs").json()["jobs"]}
+
+    before = listed()
+    first = _start(admin)
+    assert set(listed()) == {*before, first}
+    second = _start(admin)
+    assert listed()[second] == "queued"
+    admin.post(f"/jobs/{second}/cancel")
+    assert listed()[second] != "queued"
+
+
 @pytest.mark.parametrize(
     ("body", "sentence"),
     [

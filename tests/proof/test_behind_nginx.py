@@ -38,6 +38,15 @@ http {{
     include {folder}/site.conf;
 }}
 """
+# As most people write it first: nothing but where to.
+BARE = """
+server {{
+    listen 127.0.0.1:{port};
+    location / {{
+        proxy_pass http://127.0.0.1:{app_port};
+    }}
+}}
+"""
 WAIT_MS = 40_000
 
 
@@ -53,11 +62,33 @@ class Site:
 
 
 @pytest.fixture(scope="session")
-def behind_nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[RunningApp, str], Site]]:
-    """Puts nginx in front of an app, at a path that begins and ends with a slash."""
+def run_nginx() -> Iterator[Callable[[Path, str], None]]:
+    """Runs nginx in a folder with the text of a site."""
     binary = nginx()
     assert binary, "no nginx; python -m tests.helpers.install_nginx installs one"
     started = []
+
+    def run(folder: Path, text: str) -> None:
+        (folder / "site.conf").write_text(text)
+        user = "user root;" if os.geteuid() == 0 else ""
+        (folder / "nginx.conf").write_text(MAIN.format(folder=folder, user=user))
+        started.append(subprocess.Popen([binary, "-c", str(folder / "nginx.conf"), "-e", str(folder / "error.log")]))
+        deadline = time.monotonic() + 10
+        while not (folder / "nginx.pid").exists():
+            assert time.monotonic() < deadline, (folder / "error.log").read_text()
+            time.sleep(0.05)
+
+    yield run
+    for process in started:
+        process.terminate()
+        process.wait(10)
+
+
+@pytest.fixture(scope="session")
+def behind_nginx(
+    tmp_path_factory: pytest.TempPathFactory, run_nginx: Callable[[Path, str], None]
+) -> Callable[[RunningApp, str], Site]:
+    """Puts nginx in front of an app, at a path that begins and ends with a slash."""
 
     def start(app: RunningApp, path: str) -> Site:
         folder = tmp_path_factory.mktemp("nginx")
@@ -75,21 +106,10 @@ def behind_nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
         ):
             text, count = re.subn(pattern, own, text)
             assert count, pattern
-        (folder / "site.conf").write_text(text)
-        user = "user root;" if os.geteuid() == 0 else ""
-        (folder / "nginx.conf").write_text(MAIN.format(folder=folder, user=user))
-        started.append(subprocess.Popen([binary, "-c", str(folder / "nginx.conf"), "-e", str(folder / "error.log")]))
-        site = Site(folder, port, path)
-        deadline = time.monotonic() + 10
-        while not (folder / "nginx.pid").exists():
-            assert time.monotonic() < deadline, (folder / "error.log").read_text()
-            time.sleep(0.05)
-        return site
+        run_nginx(folder, text)
+        return Site(folder, port, path)
 
-    yield start
-    for process in started:
-        process.terminate()
-        process.wait(10)
+    return start
 
 
 @pytest.fixture(scope="session")
@@ -214,3 +234,16 @@ def test_a_public_demo_without_a_token_changes_nothing(site_below_a_path: Site) 
         reply = site_below_a_path.client.post(f"{site_below_a_path.url}{path}", json={"version": "1"}, timeout=60)
         assert reply.status_code == 403, reply.text
         assert "read-only demo" in reply.json()["error"]["message"]
+
+
+def test_local_mode_changes_nothing_through_a_proxy_that_says_nothing_of_itself(
+    app: RunningApp, tmp_path: Path, run_nginx: Callable[[Path, str], None]
+) -> None:
+    port = free_port()
+    run_nginx(tmp_path, BARE.format(port=port, app_port=app.port))
+    api = f"http://127.0.0.1:{port}/api"
+    assert requests.get(f"{api}/access", timeout=10).json() == {"mode": "local", "changes": "off"}
+    refused = requests.post(f"{api}/jobs", json={"kind": "train", "model": "breast-cancer"}, timeout=10)
+    assert refused.status_code == 403
+    assert "through a proxy" in refused.json()["error"]["message"]
+    assert requests.get(f"{app.url}/api/access", timeout=10).json()["changes"] == "open"

@@ -22,6 +22,10 @@ BACK_WITHIN_S = 10
 FLOOD = 150
 SLOW_CLIENTS = 300
 HEADER_TIMEOUT_S = 15
+DEADLINE_S = 30
+ONE_CLIENT = "192.0.2.50"
+MANY_OF_ONE = 200
+OPEN_REQUESTS = 40
 
 
 @pytest.fixture
@@ -127,6 +131,34 @@ def test_slow_clients_hold_nothing(public_app: RunningApp, url: str) -> None:
         replies.append(client.recv(12))
         client.close()
     assert {reply[9:12] for reply in replies} == {b"408"}
+
+
+def test_slow_bodies_of_one_client_hold_nothing_of_the_control_api(public_app: RunningApp) -> None:
+    """Of 200 that drip tensors, 40 are heard and told so at the deadline; the rest are refused, others answered."""
+    head = f"POST /api/v2/models/cifar10/infer HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: {ONE_CLIENT}\r\n"
+    began = time.monotonic()
+    clients = [_slow(public_app.port, head.encode() + b"Content-Length: 20000000\r\n\r\n{") for _ in range(MANY_OF_ONE)]
+    for _ in range(20):
+        assert requests.get(f"{public_app.url}/api/models", timeout=5).status_code == 200
+    replies = Counter()
+    for client in clients:
+        client.settimeout(max(1.0, began + DEADLINE_S + 15 - time.monotonic()))
+        replies[client.recv(12)[9:12]] += 1
+        client.close()
+    assert replies == {b"408": OPEN_REQUESTS, b"429": MANY_OF_ONE - OPEN_REQUESTS}
+
+
+def test_streams_of_one_client_keep_nobody_from_the_page(public_app: RunningApp) -> None:
+    head = f"GET /gradio_api/heartbeat/x HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: {ONE_CLIENT}\r\n\r\n"
+    clients = [_slow(public_app.port, head.encode()) for _ in range(MANY_OF_ONE)]
+    assert requests.get(public_app.url, headers={"X-Forwarded-For": "192.0.2.51"}, timeout=10).status_code == 200
+    replies = Counter()
+    for client in clients:
+        client.settimeout(20)
+        replies[client.recv(12)[9:12]] += 1
+    for client in clients:
+        client.close()
+    assert replies == {b"200": OPEN_REQUESTS, b"429": MANY_OF_ONE - OPEN_REQUESTS}
 
 
 @pytest.mark.parametrize("manner", ["half-closed", "reset"])

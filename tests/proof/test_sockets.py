@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import grpc
+import psutil
 import pytest
 import requests
 
@@ -53,6 +55,23 @@ def test_only_a_port_of_each_replica_and_where_training_workers_meet_listen_beyo
     beyond = [one.process.partition(".")[0] for one in sockets.listening(app) if not one.on_loopback]
     replicas = [process.cmdline()[0].partition(".")[0] for process in app.processes("ray::ServeReplica:")]
     assert sorted(beyond) == sorted([*replicas, "ray::RayTrainWorker"])
+
+
+def test_at_an_address_for_all_the_public_port_alone_is_open(
+    tmp_path_factory: pytest.TempPathFactory, start_app: Callable[[RunningApp], RunningApp]
+) -> None:
+    home = tmp_path_factory.mktemp("everywhere") / "home"
+    app = start_app(RunningApp(home, AIR_MODE="public", AIR_HOST="0.0.0.0"))
+    beyond = {one for one in sockets.listening(app) if not one.on_loopback}
+    assert [one.port for one in beyond if one.process == "haproxy"] == [app.port]
+    replicas = {one.port for one in beyond if one.process.startswith("ray::ServeReplica:")}
+    assert len(replicas) == len(app.processes("ray::ServeReplica:")), "more than the gRPC port of each"
+    assert {one.process.partition(":")[0] for one in beyond} == {"haproxy", "ray"}
+    cards = psutil.net_if_addrs().values()
+    own = [one.address for card in cards for one in card if one.family == socket.AF_INET]
+    for address in own:
+        url = f"http://{address}:{app.port}/api/healthz"
+        assert requests.get(url, headers={"Host": "studio.example"}, timeout=10).status_code == 200
 
 
 def _refusal(port: int, method: str) -> str:

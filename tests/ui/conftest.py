@@ -16,6 +16,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page
 
+from serve_deployments import job_routes
 from settings import get_settings
 from tests.helpers import versions
 from tests.helpers.processes import at_rest
@@ -36,6 +37,7 @@ def seldom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("page")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AIR_REFRESH_S", str(REFRESH_S))
+        patch.setattr(job_routes, "FRESH_S", 0.0)
         patch.setenv("GRADIO_TEMP_DIR", str(folder))  # the page sets it; here it is as before in the end
         get_settings.cache_clear()
         yield folder

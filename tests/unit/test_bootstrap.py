@@ -13,7 +13,8 @@ from settings import ROOT
 def test_bootstrap_says_that_python_is_too_old(tmp_path: Path) -> None:
     script = (ROOT / "bootstrap.py").read_text().replace("(3, 11)", "(99, 0)")
     (tmp_path / "bootstrap.py").write_text(script)
-    shutil.copy(ROOT / "requirements.txt", tmp_path)
+    for name in ("requirements.txt", "requirements.lock"):
+        shutil.copy(ROOT / name, tmp_path)
     ended = subprocess.run(
         [sys.executable, "bootstrap.py"],
         cwd=tmp_path,
@@ -30,7 +31,8 @@ def test_bootstrap_says_that_python_is_too_old(tmp_path: Path) -> None:
 def test_half_made_environment_is_finished(tmp_path: Path) -> None:
     script = (ROOT / "bootstrap.py").read_text().replace("9 * 1024**3", "0")  # no requirements need no room
     (tmp_path / "bootstrap.py").write_text(script)
-    (tmp_path / "requirements.txt").write_text("")
+    for name in ("requirements.txt", "requirements.lock"):
+        (tmp_path / name).write_text("")
     (tmp_path / ".venv" / "bin").mkdir(parents=True)
     (tmp_path / ".venv" / "bin" / "python").write_text("#!/bin/sh\nexit 1\n")
     (tmp_path / ".venv" / "bin" / "python").chmod(0o755)

@@ -76,6 +76,8 @@ def test_pods_run_as_the_images_user_with_probes_and_limits() -> None:
         assert container["resources"]["limits"] == container["resources"]["requests"]
         assert "livenessProbe" in container
         assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+        environment = {one["name"]: one["value"] for one in container["env"]}
+        assert f"WORKDIR {environment['PYTHONPATH']}\n" in dockerfile
         ports = {port["name"]: port["containerPort"] for port in container["ports"]}
         assert ports["serve"] == Settings.model_fields["air_port"].default
 

@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 from serve_deployments import page_visitors
 from serve_deployments.errors import Busy, Forbidden, Unavailable
 from serve_deployments.page_guard import MAX_EVENT_BYTES, MAX_FORM_BYTES, PageGuard
-from serve_deployments.page_visitors import MAX_KEPT_BYTES, SESSIONS_A_MINUTE, STREAMS_OF_ONE, Sessions, Uploads
+from serve_deployments.page_visitors import MAX_KEPT_BYTES, SESSIONS_A_MINUTE, Sessions, Uploads
 from settings import Settings
 
 LOCAL = Settings(air_mode="local")
@@ -196,19 +196,9 @@ def test_other_sites_may_show_it_in_a_frame_when_told() -> None:
         Settings(air_frame_ancestors="'self'; script-src *")
 
 
-def test_one_visitor_holds_so_many_streams_and_opens_so_many_pages() -> None:
+def test_one_visitor_opens_so_many_pages_a_minute() -> None:
     clock = [0.0]
     sessions = Sessions(lambda: clock[0])
-    streams = [sessions.stream("one", f"{number}") for number in range(STREAMS_OF_ONE)]
-    for stream in streams:
-        stream.__enter__()
-    with pytest.raises(Busy), sessions.stream("one", "more"):
-        pass
-    with sessions.stream("another", "theirs"):
-        assert sessions.is_alive("theirs")
-    streams[0].__exit__(None, None, None)
-    with sessions.stream("one", "more"):
-        pass
     for number in range(SESSIONS_A_MINUTE):
         sessions.saw("one", f"new {number}")
     sessions.saw("one", "new 0")
@@ -217,8 +207,15 @@ def test_one_visitor_holds_so_many_streams_and_opens_so_many_pages() -> None:
         sessions.saw("one", "one more")
     clock[0] = 61
     sessions.saw("one", "one more")
-    assert sessions.is_alive("1")  # its stream is open
-    assert not sessions.is_alive("0")
+
+
+def test_streams_of_all_pages_leave_room_for_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page_visitors, "MAX_STREAMS", 2)
+    sessions = Sessions()
+    with sessions.stream("one"), sessions.stream("two"), pytest.raises(Busy), sessions.stream("three"):
+        pass
+    with sessions.stream("three"):
+        assert sessions.is_alive("three")
 
 
 def test_session_ends_a_minute_after_its_page_was_closed(folder: Path) -> None:
@@ -226,7 +223,7 @@ def test_session_ends_a_minute_after_its_page_was_closed(folder: Path) -> None:
     guard, clock = PageGuard(Page(folder), LOCAL, folder, ended.append), [0.0]
     guard.sessions = sessions = Sessions(lambda: clock[0])
     sessions.saw("", "never looked")
-    with sessions.stream("", "open"):
+    with sessions.stream("open"):
         sessions.saw("", "open")
         clock[0] = 59
         asyncio.run(guard.sweep())
@@ -250,7 +247,7 @@ def test_files_go_a_minute_after_the_page_that_has_them(folder: Path, monkeypatc
     mine, left = _file(folder), _file(folder, "half")
     uploads.came("", [mine])
     uploads.claim(mine, "mine")
-    with sessions.stream("", "mine"):
+    with sessions.stream("mine"):
         asyncio.run(uploads.sweep())
         assert uploads.holds(mine)
         assert Path(mine).exists()
