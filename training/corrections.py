@@ -5,13 +5,12 @@
       correction.json    the right label, and what was answered
 
 The id comes from the pixels: the same picture has one correction. Pictures of the validation and
-test sets are refused: versions are compared by them, so none may learn from them.
+test sets are refused, in whatever file they come: versions are compared by them, so none may learn from them.
 """
 
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import re
 import shutil
@@ -26,12 +25,16 @@ from models.images import decode, encode_png
 from settings import Settings
 from training.datasets import cifar10
 from training.errors import DataError
+from training.near_duplicates import Known, pixel_digest
 from training.records import write_whole
 
 PICTURE, CORRECTION = "picture.png", "correction.json"
 MAX_KEPT = 1_000
 ID = re.compile("[0-9a-f]{16}")
-HELD_OUT = "It belongs to the validation or the test images: versions are compared by them, so none may learn from it."
+HELD_OUT = (
+    "It is one of the validation or test images, or nearly the same: versions are compared by them, so none may learn "
+    "from it."
+)
 
 
 class HeldOut(DataError):
@@ -72,10 +75,9 @@ class Store:
         Raises ImageError, HeldOut, TooMany.
         """
         pixels = decode(picture, cifar10.SIZE)
-        digest = pixel_digest(pixels)
-        if digest in held_out(self._settings):
+        if held_out(self._settings).has(pixels):
             raise HeldOut(f"This picture cannot be corrected. {HELD_OUT}")
-        folder = self._root / digest[:16]
+        folder = self._root / pixel_digest(pixels)[:16]
         if not folder.exists() and len(list(self._root.glob(f"*/{CORRECTION}"))) >= MAX_KEPT:
             raise TooMany(f"{MAX_KEPT} corrections are kept already; remove some first.")
         folder.mkdir(parents=True, exist_ok=True)
@@ -116,11 +118,11 @@ def training_pictures(
 
     Raises DataError when there are none, or one has a label that the data has not.
     """
-    forbidden = {pixel_digest(image) for images in held_out_images for image in images}
+    forbidden = Known(np.concatenate(held_out_images))
     pixels, targets = [], []
     for correction in Store(settings).all():
         image = decode(base64.b64decode(correction.image), cifar10.SIZE)
-        if pixel_digest(image) in forbidden:
+        if forbidden.has(image):
             print(f"Correction {correction.id} is left out. {HELD_OUT}", flush=True)
             continue
         if correction.label not in labels:
@@ -134,20 +136,13 @@ def training_pictures(
     return np.stack(pixels), np.array(targets, dtype=np.int64)
 
 
-def pixel_digest(pixels: np.ndarray) -> str:
-    """SHA-256 of the pixels, whatever file they came in."""
-    return hashlib.sha256(np.ascontiguousarray(pixels).tobytes()).hexdigest()
-
-
 @lru_cache(maxsize=1)
-def held_out(settings: Settings) -> frozenset[str]:
-    """Digests of the validation and test images; none where there is no data (a training looks again)."""
+def held_out(settings: Settings) -> Known:
+    """The validation and test images; those that ship where CIFAR-10 is not here (a training looks again)."""
     try:
         splits = cifar10.load(settings, download=False)
+        parts = [splits.validation, splits.test]
     except DataError:
-        return frozenset()
-    return frozenset(
-        pixel_digest(image)
-        for part in (splits.validation, splits.test)
-        for image in cifar10.decode_stored([item.as_py() for item in part.stored], part.raw)
-    )
+        parts = [cifar10.read_shipped()]
+    stored = (cifar10.decode_stored([item.as_py() for item in part.stored], part.raw) for part in parts)
+    return Known(np.concatenate(list(stored)))

@@ -33,7 +33,7 @@ def test_correction_by_http_is_listed_with_its_picture_and_can_be_removed(
         ({"image": "%%%"}, 422, "no valid base64"),
         ({"image": base64.b64encode(b"hello").decode()}, 422, "not a picture"),
         ({"image": base64.b64encode(pictures.bomb()).decode()}, 413, "megapixels"),
-        ({"image": example["image"]}, 409, "validation or the test images"),
+        ({"image": example["image"]}, 409, "validation or test images"),
     ):
         reply = admin.post(url, json=body | change)
         assert (reply.status_code, sentence in reply.json()["error"]["message"]) == (status, True), reply.text

@@ -22,10 +22,19 @@ def test_held_out_pictures_are_refused_whatever_file_they_come_in(tmp_path: Path
         stored = part.stored[0].as_py()
         again = pictures.encoded(Image.open(io.BytesIO(stored)), "BMP")
         for data in (stored, again):
-            with pytest.raises(HeldOut, match="validation or the test images"):
+            with pytest.raises(HeldOut, match="one of the validation or test images"):
                 store.add(data, "cat", None, None)
     store.add(splits.train.stored[0].as_py(), "cat", None, None)
     assert len(store.all()) == 1
+
+
+def test_shipped_validation_pictures_are_refused_where_there_is_no_data(tmp_path: Path) -> None:
+    store = Store(Settings(air_home=tmp_path, cifar10_dir=None))
+    shipped = dataset.read_shipped().stored[7].as_py()
+    large = Image.open(io.BytesIO(shipped)).resize((224, 224), Image.Resampling.BICUBIC)
+    for data in (shipped, pictures.encoded(large, "JPEG", quality=75)):
+        with pytest.raises(HeldOut, match="or nearly the same"):
+            store.add(data, "cat", None, None)
 
 
 def test_same_picture_has_one_correction_and_the_newest_comes_first(tmp_path: Path) -> None:

@@ -1,0 +1,43 @@
+"""Whether a picture is one of a set again, in a disguise."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image, ImageEnhance
+
+from models.images import decode
+from tests.helpers import pictures
+from training.datasets import cifar10
+from training.near_duplicates import Known
+
+
+@pytest.fixture(scope="module")
+def shipped() -> np.ndarray:
+    """Forty pictures of CIFAR-10, four a class."""
+    return cifar10.decode_stored([item.as_py() for item in cifar10.read_shipped().stored], raw=False)
+
+
+def _again(picture: Image.Image, kind: str, **options: object) -> np.ndarray:
+    return decode(pictures.encoded(picture, kind, **options), cifar10.SIZE)
+
+
+def test_real_pictures_are_known_in_every_disguise_and_told_apart(shipped: np.ndarray) -> None:
+    for number, pixels in enumerate(shipped):
+        picture = Image.fromarray(pixels)
+        own, others = Known(shipped[number : number + 1]), Known(np.delete(shipped, number, axis=0))
+        for disguised in (
+            _again(picture, "JPEG", quality=50),
+            _again(picture.resize((100, 100), Image.Resampling.NEAREST), "PNG"),
+            _again(picture.resize((256, 256), Image.Resampling.LANCZOS), "WEBP", quality=80),
+            _again(picture.convert("L"), "PNG"),
+            _again(ImageEnhance.Brightness(picture).enhance(0.8), "PNG"),
+        ):
+            assert own.has(disguised), number
+            assert not others.has(disguised), number
+
+
+def test_pictures_of_one_colour_are_known_by_their_pixels() -> None:
+    grey, red = (np.full((1, 32, 32, 3), colour, dtype=np.uint8) for colour in (128, (200, 0, 0)))
+    assert Known(grey).has(grey[0])
+    assert not Known(grey).has(red[0])
