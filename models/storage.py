@@ -154,13 +154,13 @@ class ForeignSource(CheckpointError):
 def check_is_ours(source: str, settings: Settings) -> None:
     """Raise ForeignSource unless a source is a folder of a model, ``model/name``, in AIR_STORAGE or AIR_HOME.
 
-    Whoever may write to the MLflow server says what the registry names.
+    Whoever may write to the MLflow server says what the registry names, and what it names may be deleted.
     """
     own = str(settings.air_home / "checkpoints")
     if not any(_is_folder_in(source, place) for place in {settings.storage, own}):
         raise ForeignSource(
             f"{without_secrets(source)} stands outside AIR_STORAGE ({without_secrets(settings.storage)}); "
-            "it is neither read nor deleted from here."
+            "it is not deleted from here."
         )
 
 
@@ -184,9 +184,8 @@ def exists(source: str) -> bool:
 def fetch(source: str, settings: Settings) -> Path:
     """A folder of this machine with what stands at ``source``: itself, or its copy in AIR_HOME/cache.
 
-    Raises CheckpointError when it is not whole or damaged, ForeignSource, StorageError.
+    Raises CheckpointError when it is not whole or damaged, StorageError.
     """
-    check_is_ours(source, settings)
     if not is_remote(source):
         return Path(source)
     copy = _copy_of(source, settings)
@@ -206,8 +205,7 @@ def fetch(source: str, settings: Settings) -> Path:
 
 
 def here(source: str, settings: Settings) -> Path | None:
-    """What ``fetch`` returns, if nothing has to be fetched. Raises ForeignSource."""
-    check_is_ours(source, settings)
+    """What ``fetch`` returns, if nothing has to be fetched."""
     folder = _copy_of(source, settings) if is_remote(source) else Path(source)
     return folder if folder.exists() else None
 
