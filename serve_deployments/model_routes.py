@@ -19,6 +19,7 @@ from settings import MODEL_NAMES, Settings
 from training import validation
 from training.config import TrainBreastCancer, TrainCifar10
 from training.datasets import breast_cancer as table_data
+from training.datasets import cifar10 as image_data
 
 MAX_EXAMPLES = 60
 NAME = Path(description="cifar10 or breast-cancer", examples=["cifar10"])
@@ -75,15 +76,17 @@ async def evaluation(
 
 
 @router.get("/{name}/presets")
-async def presets(name: str = NAME) -> schemas.TrainingPresets:
+async def presets(settings: CurrentSettings, name: str = NAME) -> schemas.TrainingPresets:
     """Ready-made configurations of a training, quickest first."""
+    needs = ""
     if replicas.known(name) == "breast-cancer":
         offered = {"default": (TrainBreastCancer.MINUTES, TrainBreastCancer.GIVES, {})}
     else:
         known = TrainCifar10.PRESETS.items()
         offered = {key: (preset.minutes, preset.gives, {"preset": key}) for key, preset in known}
+        needs = image_data.lacking(settings)
     listed = [
-        schemas.TrainingPreset(preset=key, minutes=minutes, gives=gives, config=config)
+        schemas.TrainingPreset(preset=key, minutes=minutes, gives=gives, config=config, needs=needs)
         for key, (minutes, gives, config) in offered.items()
     ]
     return schemas.TrainingPresets(name=name, presets=listed)

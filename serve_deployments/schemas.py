@@ -251,6 +251,7 @@ class TrainingPreset(Reply):
     minutes: float = Field(description="on 2 cores with nothing else to do")
     gives: str = Field(description="on validation, in words")
     config: dict[str, Any] = Field(description="for POST /jobs")
+    needs: str = Field("", description="what this server lacks for it, and what happens then")
 
 
 class TrainingPresets(Reply):

@@ -55,7 +55,6 @@ class Client:
         self._http = httpx.AsyncClient(timeout=TIMEOUT, trust_env=not direct, transport=transport)
         self._features: list[dict[str, Any]] = []
         self._evaluations: dict[tuple[str, str], dict[str, Any]] = {}
-        self._presets: dict[str, list[dict[str, Any]]] = {}
         self._differences: dict[tuple[str, str, str], dict[str, Any]] = {}
         self._searches: dict[str, dict[str, Any]] = {}
 
@@ -151,10 +150,8 @@ class Client:
         await self._json("DELETE", f"/corrections/{quote(correction, safe='')}", headers=headers)
 
     async def presets(self, name: str) -> list[dict[str, Any]]:
-        """Ready-made trainings of a model, quickest first; they never change, so they are asked for once."""
-        if name not in self._presets:
-            self._presets[name] = (await self._json("GET", f"/models/{name}/presets"))["presets"]
-        return self._presets[name]
+        """Ready-made trainings of a model, quickest first."""
+        return (await self._json("GET", f"/models/{name}/presets"))["presets"]
 
     async def searches(self, name: str) -> dict[str, Any]:
         """Ready-made searches of a model, and what may be tried at all; never changed, so asked for once."""

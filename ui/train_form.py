@@ -96,7 +96,7 @@ class Form:
             return updates(FORM, before, {"why": notice(str(error), "warning")})
         now = sign_in.shown(allowed) | {
             "train": gr.update(interactive=allowed.may),
-            "preset": offered([preset_choice(item) for item in presets], preset),
+            "preset": offered([preset_choice(item) for item in presets], preset) | {"info": presets[0]["needs"]},
             "image_options": gr.update(visible=_in_sight(model == IMAGES)),
             "table_options": gr.update(visible=_in_sight(model == TABLE)),
             "learn": gr.update(visible=model == IMAGES) | await self._learnable(model),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from models.registry import Registry
 from settings import ROOT
 from tests.helpers import versions
 from tests.helpers.studio import Studio
+from training.datasets.cifar10 import LABELS, SHIPPED_SOURCE
 
 PICTURE = (ROOT / "docs" / "example.png").read_bytes()
 
@@ -102,3 +104,18 @@ def test_comparison_asks_the_version_that_is_named(anyone: httpx.Client) -> None
         reply = anyone.post(f"{url}?version={version}", content=PICTURE, headers=headers).json()
         assert reply["challenger"]["model"]["version"] == version
     assert anyone.post(f"{url}?version=99", content=PICTURE, headers=headers).status_code == 404
+
+
+def test_training_that_has_to_download_its_data_says_so_before(studio: Studio, tmp_path: Path) -> None:
+    def needs(studio: Studio, model: str) -> set[str]:
+        return {preset["needs"] for preset in studio.client().get(f"/models/{model}/presets").json()["presets"]}
+
+    assert needs(studio, "cifar10") == needs(studio, "breast-cancer") == {""}
+    with Studio(tmp_path / "home", cifar10_dir=None) as bare:
+        (sentence,) = needs(bare, "cifar10")
+        assert sentence.startswith("CIFAR-10 is not on this server: it is downloaded first (170 MB)")
+        examples = bare.client().get("/models/cifar10/examples", params={"n": 40}).json()
+        assert Counter(example["label"] for example in examples["examples"]) == dict.fromkeys(LABELS, 4)
+        assert examples["source"] == SHIPPED_SOURCE
+        found = bare.client().get("/models/cifar10/versions/1/differences", params={"against": "1"}).json()
+        assert (found["rows"], found["differing"]) == (40, 0)

@@ -108,6 +108,13 @@ def load(settings: Settings, download: bool = True) -> Splits:
     )
 
 
+def lacking(settings: Settings) -> str:
+    """What a training does first, in a sentence, where CIFAR-10 is not on this machine; "" where it is."""
+    if settings.cifar10_dir is not None or _cached(settings.air_home / "cache").is_dir():
+        return ""
+    return "CIFAR-10 is not on this server: it is downloaded first (170 MB), or set CIFAR10_DIR to where it is."
+
+
 def read_shipped() -> Pictures:
     """Four validation pictures of each class, lossless, for a machine that has no CIFAR-10.
 
@@ -284,7 +291,7 @@ def _read_class_folders(folder: Path) -> tuple[Pictures, Pictures, list[str], st
 
 
 def _read_torchvision(cache: Path, download: bool) -> tuple[Pictures, Pictures, list[str], str]:
-    folder = cache / "cifar-10-batches-py"
+    folder = _cached(cache)
     if not folder.is_dir() and download:
         from torchvision.datasets import CIFAR10
 
@@ -295,3 +302,7 @@ def _read_torchvision(cache: Path, download: bool) -> tuple[Pictures, Pictures, 
     if not folder.is_dir():
         raise DataError(f"CIFAR-10 is not on this machine. {WAY_OUT}")
     return _read_batches(folder)
+
+
+def _cached(cache: Path) -> Path:
+    return cache / "cifar-10-batches-py"
