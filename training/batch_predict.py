@@ -15,6 +15,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +33,15 @@ from training.batch_results import CSV, PARQUET
 from training.batch_sources import Source, open_source
 from training.batch_worker import BEGAN, PicturePredictor, Predictor, RowPredictor
 from training.config import BatchPredict, BatchPredictCommand, from_command_line
+from training.datasets import formulas
 from training.errors import ConfigError, TrainingError, innermost
 from training.progress import Listener
 
 PICTURES_AT_ONCE, ROWS_AT_ONCE = 256, 4_096
 # Of the logical CPUs: a pool of 16 must fit on a laptop beside what serves.
 ACTOR_CPUS = 0.25
-FORMULA_STARTS = "=+-@\t\r"
-TEXT = pa.large_string()
+# Excel takes a file without it for one in the code page of its country.
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 def predict(
@@ -162,19 +164,18 @@ def _write(output: Path, batches: Iterator[pa.Table]) -> None:
     """Both files, as the batches come; they get their names when they are whole."""
     output.mkdir(parents=True, exist_ok=True)
     halves = {name: output / f".{name}.half" for name in (CSV, PARQUET)}
-    writers: list[Any] = []
     try:
-        for batch in batches:
-            safe = _without_formulas(batch)
-            if not writers:
-                writers = [
-                    pyarrow.csv.CSVWriter(str(halves[CSV]), safe.schema),
-                    pq.ParquetWriter(halves[PARQUET], batch.schema),
-                ]
-            writers[0].write_table(safe)
-            writers[1].write_table(batch)
-        for writer in writers:
-            writer.close()
+        with ExitStack() as opened:
+            writers: list[Any] = []
+            for batch in batches:
+                safe = _without_formulas(batch)
+                if not writers:
+                    text = opened.enter_context(halves[CSV].open("wb"))
+                    text.write(BYTE_ORDER_MARK)
+                    writers.append(opened.enter_context(pyarrow.csv.CSVWriter(text, safe.schema)))
+                    writers.append(opened.enter_context(pq.ParquetWriter(halves[PARQUET], batch.schema)))
+                writers[0].write_table(safe)
+                writers[1].write_table(batch)
         for name, half in halves.items():
             if half.exists():
                 half.replace(output / name)
@@ -186,21 +187,11 @@ def _write(output: Path, batches: Iterator[pa.Table]) -> None:
 
 
 def _without_formulas(batch: pa.Table) -> pa.Table:
-    """Text that a spreadsheet would take for a formula, in columns and their names, gets an apostrophe in front.
-
-    OWASP, "CSV Injection".
-    """
-    starts, mark, nothing = pa.array(list(FORMULA_STARTS), TEXT), pa.scalar("'", TEXT), pa.scalar("", TEXT)
+    """The batch as a spreadsheet can be given it: texts and names of columns that it would run are marked."""
     for i, field in enumerate(batch.schema):
         if _is_text(field.type):
-            text = batch.column(i).cast(TEXT)
-            begins = pc.is_in(pc.utf8_slice_codeunits(text, 0, 1), starts)
-            batch = batch.set_column(
-                i, field.name, pc.if_else(begins, pc.binary_join_element_wise(mark, text, nothing), text)
-            )
-    return batch.rename_columns(
-        [f"'{name}" if name.startswith(tuple(FORMULA_STARTS)) else name for name in batch.column_names]
-    )
+            batch = batch.set_column(i, field.name, formulas.mark(batch.column(i)))
+    return batch.rename_columns(formulas.mark(pa.array(batch.column_names)).to_pylist())
 
 
 def _is_text(kind: pa.DataType) -> bool:

@@ -7,10 +7,11 @@ a struct with bytes, as the Hugging Face hub has them), maybe a ``name`` or ``pa
 from __future__ import annotations
 
 import shutil
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from training.datasets import breast_cancer, storage
 from training.datasets.batch_pictures import check_pictures, is_zip, pictures_of_zip
 from training.datasets.batch_rows import check_rows
 from training.datasets.checking import Check
+from training.datasets.given_columns import given_names
 from training.errors import DataError, innermost
 
 TEST_SET = "the test set"
@@ -106,9 +108,11 @@ def _test_pictures(settings: Settings) -> Source:
 
 def _rows(source: str, features: list[str], scratch: Path) -> Source:
     if source.endswith(".parquet"):
-        return _opened(source, lambda: _parquet(source, source, features))
-    with storage.open_stream(source) as file:
-        check = check_rows(file, features, scratch)
+        return _opened(source, lambda: _with_names_of_their_own(_parquet(source, source, features), features))
+    with storage.open_stream(source) as given, tempfile.TemporaryFile(dir=scratch.parent) as copy:
+        # Read twice, which a remote file cannot be.
+        shutil.copyfileobj(given, copy)
+        check = check_rows(copy, features, scratch)
     _say_what_is_wrong(check)
     return _parquet(scratch, source)
 
@@ -141,6 +145,13 @@ def _parquet(source: Path | str, name: str, needed: list[str] | None = None) -> 
     if missing:
         raise DataError(f"{name} lacks the column {missing[0]!r}; it must have all {len(needed or [])} features.")
     return Source(name, data, data.count())
+
+
+def _with_names_of_their_own(source: Source, features: list[str]) -> Source:
+    """Columns that the result needs itself come back under other names."""
+    names = source.data.schema().names
+    changed = {names[i]: name for i, name in given_names(names, features).items() if names[i] != name}
+    return replace(source, data=source.data.rename_columns(changed)) if changed else source
 
 
 def _files(source: str) -> Source:

@@ -45,6 +45,8 @@ def train(
     registry = publishing.open_registry(settings)
     ray_session.connect(settings)
     table = dataset.read_with_ray(config.data)
+    for column, why in table.left_out.items():
+        print(f"column {column!r} is no feature: {why}", flush=True)
     preprocessor = fit_preprocessor(table, scaled_columns(config, table.features))
     with tracking.run(registry.client, model_module.NAME, f"train {config.num_boost_round} trees") as run:
         run.params(config.model_dump())
@@ -213,6 +215,7 @@ def _evaluate(
         data={
             "source": table.source,
             "fingerprint": table.fingerprint(),
+            **({"left_out": table.left_out} if table.left_out else {}),
             "rows": {split: int((table.split == split).sum()) for split in dataset.SPLITS},
         },
         job=config,

@@ -17,6 +17,7 @@ import ray.train
 import xgboost as xgb
 from ray.train.xgboost import RayTrainReportCallback
 
+from training.booster_params import told
 from training.config import TrainBreastCancer
 from training.errors import ConfigError, DivergedError
 from training.ray_session import give_way
@@ -55,16 +56,7 @@ def _report(booster: xgb.Booster | None) -> None:
 
 def booster_params(config: TrainBreastCancer, threads: int) -> dict[str, Any]:
     """XGBoost's parameters of a training."""
-    return {
-        "objective": "binary:logistic",
-        "eval_metric": ["logloss", "error"],
-        "tree_method": "hist",
-        "max_depth": config.max_depth,
-        "learning_rate": config.learning_rate,
-        "seed": config.seed,
-        "nthread": threads,
-        **config.params,
-    }
+    return {**config.booster_params(), "nthread": threads}
 
 
 def boost(
@@ -90,9 +82,7 @@ def boost(
             callbacks=callbacks,
         )
     except xgb.core.XGBoostError as error:
-        # Its first line says what is wrong, behind a time and a place in its own source; a stack follows.
-        said = str(error).splitlines()[0].rpartition(".cc:")[2]
-        raise ConfigError(f"XGBoost refuses the parameters: {said}.") from None
+        raise ConfigError(f"XGBoost refuses the parameters: {told(error)}.") from None
     refuse_nan(history)
     return booster, history
 

@@ -10,14 +10,16 @@ import sys
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import CliApp
 
+from training.booster_params import refuse_without_effect
 from training.errors import ConfigError
 
 # The module that trains each model, as a library and as a command.
 TRAINERS = {"cifar10": "training.cifar10", "breast-cancer": "training.breast_cancer"}
 BATCH = 250
+XGBOOST = {"objective": "binary:logistic", "eval_metric": ["logloss", "error"], "tree_method": "hist"}
 SCALABLE_DEFAULT = ["mean radius", "mean texture"]
 
 
@@ -91,6 +93,13 @@ class TrainCifar10(JobConfig):
             raise ValueError("use_corrections needs the loader memory")
         return self
 
+    @model_validator(mode="after")
+    def _has_an_effect(self) -> TrainCifar10:
+        weight = TrainCifar10.model_fields["correction_weight"].default
+        if self.correction_weight != weight and not self.use_corrections:
+            raise ValueError("correction_weight has no effect without use_corrections")
+        return self
+
     def placed(self, gpu: bool) -> TrainCifar10:
         """The same with the batch size that suits where it trains."""
         if self.batch_size is not None:
@@ -124,13 +133,15 @@ class TrainBreastCancer(JobConfig):
 
     @field_validator("params")
     @classmethod
-    def _no_override(cls, params: dict[str, Any]) -> dict[str, Any]:
-        fixed = {"objective", "num_class", "nthread", "device", "eval_metric", "disable_default_eval_metric"} & set(
-            params
-        )
-        if fixed:
-            raise ValueError(f"{', '.join(sorted(fixed))} is set by the program and cannot be changed")
+    def _have_an_effect(cls, params: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        own = {name: info.data[name] for name in ("max_depth", "learning_rate") if name in info.data}
+        refuse_without_effect(XGBOOST | own, params)
         return params
+
+    def booster_params(self) -> dict[str, Any]:
+        """XGBoost's parameters, but for those of where it trains."""
+        own = {"max_depth": self.max_depth, "learning_rate": self.learning_rate, "seed": self.seed}
+        return XGBOOST | own | self.params
 
 
 class BatchPredict(JobConfig):

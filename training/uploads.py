@@ -135,8 +135,5 @@ def _check(features: list[str], given: list[Given], destination: Path) -> Check:
 def _check_rows(features: list[str], given: list[Given], destination: Path) -> Check:
     if len(given) != 1:
         raise DataError(f"There are {len(given)} files. {ONE_CSV}")
-    name, path = given[0]
-    if is_zip(path):
-        raise DataError(f"{name[:80]!r} is an archive or a spreadsheet. {ONE_CSV}")
-    with path.open("rb") as source:
+    with given[0][1].open("rb") as source:
         return check_rows(source, features, destination)

@@ -160,7 +160,7 @@ def test_from_a_csv_with_two_bad_lines_to_the_downloaded_file(
     _state(page, "#air-batch-job", "Done: 6 predicted, 2 could not be read.")
     with page.expect_download() as download:
         page.get_by_role("link", name="predictions.csv").click()
-    written = list(csv.DictReader(io.StringIO(download.value.path().read_text())))
+    written = list(csv.DictReader(io.StringIO(download.value.path().read_text("utf-8-sig"))))
     assert [row["line"] for row in written] == ["2", "3", "4", "5", "6", "7", "8", "9"]
     assert [bool(row["error"]) for row in written] == [False, False, True, False, False, True, False, False]
     answers = requests.post(f"{api}/breast-cancer/predict", json=rows).json()["predictions"]

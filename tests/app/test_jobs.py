@@ -77,7 +77,9 @@ def test_archive_is_answered_as_one_by_one_and_is_gone_afterwards(app: RunningAp
     assert requests.get(f"{url}/rows?show=errors").json()["rows"] == shown["rows"][PICTURES:]
     download = requests.get(f"{url}/files/predictions.csv")
     assert "attachment" in download.headers["Content-Disposition"]
-    assert [row["name"] for row in csv.DictReader(io.StringIO(download.text))] == [row["name"] for row in shown["rows"]]
+    assert [row["name"] for row in csv.DictReader(io.StringIO(download.content.decode("utf-8-sig")))] == [
+        row["name"] for row in shown["rows"]
+    ]
     assert len(pd.read_parquet(io.BytesIO(requests.get(f"{url}/files/predictions.parquet").content))) == 13
     assert requests.get(f"{app.url}/api/uploads/{upload['id']}").status_code == 404
     assert list((app.home / "uploads").iterdir()) == []

@@ -107,7 +107,7 @@ def test_test_rows_are_answered_as_the_model_answers_them(
         "right": right,
     }
     assert sum(result["labels"].values()) == 113
-    with (tmp_path / CSV).open() as file:
+    with (tmp_path / CSV).open(encoding="utf-8-sig") as file:
         written = list(csv.DictReader(file))
     assert [row["label"] for row in written] == [row["label"] for row in rows]
 
@@ -182,7 +182,7 @@ def test_upload_is_answered_line_by_line(
     assert rows[2]["error"].startswith("mean radius: 'abc' is no number")
     assert rows[2]["label"] is None
     assert json.loads(json.dumps(rows, allow_nan=False)) == rows
-    with (tmp_path / CSV).open() as file:
+    with (tmp_path / CSV).open(encoding="utf-8-sig") as file:
         assert {row["patient"] for row in csv.DictReader(file)} == {"'=1+1"}, "a spreadsheet would run the formula"
 
 

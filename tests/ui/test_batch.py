@@ -111,7 +111,7 @@ def test_from_a_csv_with_two_bad_lines_to_the_downloaded_file(
     expect(page.locator(".air-rows tbody th")).to_have_text(["4", "7"])
     expect(page.locator(".air-rows tbody tr").first).to_contain_text("mean radius")
     expect(page.locator("#injected")).to_have_count(0)
-    written = list(csv.DictReader(io.StringIO(_download(page, "predictions.csv").read_text())))
+    written = list(csv.DictReader(io.StringIO(_download(page, "predictions.csv").read_text("utf-8-sig"))))
     assert [bool(row["error"]) for row in written] == [False, False, True, False, False, True, False, False]
     answered = admin.get(f"{jobs}/{job}/rows").json()["rows"]
     assert [row["label"] or None for row in written] == [row["label"] for row in answered]

@@ -118,12 +118,11 @@ def test_other_orders_columns_and_delimiters_are_read_alike(uploads: Uploads) ->
         (_csv([], FEATURES), "no rows"),
         (_csv(_rows(), [*FEATURES[:-1], "worst mood"]), "lacks 'worst fractal dimension'"),
         (_csv([[*row, "1"] for row in _rows()], [*FEATURES, "mean radius"]), "'mean radius' more than once"),
-        (_csv(_rows()).decode().encode("utf-16"), "UTF-8"),
         (b"\x00\xff\xfe" * 500, "UTF-8"),
-        (b"PK\x03\x04" + b"\0" * 50, "UTF-8|header"),
-        (_zip({"xl/workbook.xml": b"<x/>"}), "spreadsheet"),
+        (b"PK\x03\x04" + b"\0" * 50, "ZIP archive"),
+        (_zip({"xl/workbook.xml": b"<x/>"}), "Excel workbook"),
     ],
-    ids=["empty", "letter", "no rows", "column missing", "column twice", "utf-16", "binary", "half a zip", "xlsx"],
+    ids=["empty", "letter", "no rows", "column missing", "column twice", "binary", "half a zip", "xlsx"],
 )
 def test_what_is_no_table_of_features_is_refused_in_a_sentence(uploads: Uploads, content: bytes, sentence: str) -> None:
     with pytest.raises(DataError, match=sentence):

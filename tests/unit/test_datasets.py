@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 from pathlib import Path
 
@@ -135,3 +136,70 @@ def test_shipped_csv_is_scikit_learns(tmp_path: Path) -> None:
     table = breast_cancer.read_shipped()
     assert np.array_equal(table.matrix, bundled.data)
     assert np.array_equal(table.malignant, bundled.target == 0)
+
+
+def _table(header: str, *columns: list) -> breast_cancer.Table:
+    """A table of ten rows with a target, and what was read of it."""
+    rows = zip(*columns, ["0", "1"] * 5, strict=True)
+    text = "\n".join([f"{header},target", *(",".join(map(str, row)) for row in rows)])
+    return breast_cancer._table([io.BytesIO(text.encode())], "given.csv")
+
+
+VALUES = [0.5 + i * i for i in range(10)]
+SHUFFLED = [3, 7, 2, 9, 11, 5, 0, 20, 4, 8]
+
+
+@pytest.mark.parametrize(
+    ("name", "numbers"),
+    [
+        ("", list(range(10))),
+        ("", SHUFFLED),
+        ("", [0, 1, 2, 3, 4] * 2),
+        ("Unnamed: 0", list(range(1, 11))),
+        ("index", SHUFFLED),
+        ("id", SHUFFLED),
+        ("patient_id", [3, 3, *SHUFFLED[:8]]),
+        ("PatientID", SHUFFLED),
+        ("sample no.", SHUFFLED),
+        ("anything", list(range(10))),
+    ],
+)
+def test_column_that_numbers_the_rows_is_no_feature_and_is_kept_in_mind(name: str, numbers: list[int]) -> None:
+    table = _table(f"{name},a,b", numbers, VALUES, VALUES[::-1])
+    assert (table.features, table.matrix.shape) == (["a", "b"], (10, 2))
+    assert list(table.left_out) == [name or "column 1"]
+
+
+@pytest.mark.parametrize(
+    ("name", "numbers"),
+    [
+        ("acid", SHUFFLED),
+        ("nodes", SHUFFLED),
+        ("number", [1, 1, *SHUFFLED[:8]]),
+        ("id", VALUES),
+        ("mean index", VALUES),
+    ],
+)
+def test_column_of_measurements_is_a_feature_whatever_it_resembles(name: str, numbers: list) -> None:
+    assert _table(f"a,{name}", VALUES, numbers).features == ["a", name]
+
+
+def test_training_reads_numbers_as_a_batch_prediction_does() -> None:
+    rows = [f"1.00{i};{i},5;{i % 2};" for i in range(10)]
+    table = breast_cancer._table([io.BytesIO("\n".join(["a;b;target;", *rows]).encode())], "given.csv")
+    assert (table.features, table.left_out) == (["a", "b"], {})
+    assert table.matrix[1].tolist() == [1001, 1.5]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("a;b;target\n1;1.001;0\n", "line 2, column 'b': '1.001' is 1001 or 1.001"),
+        (",a,target\n0.5,1,0\n0.25,1,1\n", "Column 1 has no name of its own"),
+        ('a,n,target\n1,"2,0\n2,3,1\n', "Line 2, column 'n': a quote opens here"),
+        ("PAR1", "a Parquet file"),
+    ],
+)
+def test_training_table_is_refused_by_line_and_column(text: str, sentence: str) -> None:
+    with pytest.raises(DataError, match=f"^given.csv: .*{sentence}"):
+        breast_cancer._table([io.BytesIO(text.encode())], "given.csv")

@@ -6,7 +6,12 @@ from typing import Any
 
 import pytest
 
-from training.config import TrainCifar10
+from training import jobs
+from training.booster_params import SAME, refuse_without_effect
+from training.breast_cancer_worker import booster_params
+from training.config import XGBOOST, TrainBreastCancer, TrainCifar10, from_command_line
+from training.errors import ConfigError
+from training.space import BoosterParams
 
 
 @pytest.mark.parametrize(
@@ -28,3 +33,50 @@ def test_batch_suits_where_it_is_learned_from_unless_one_was_asked_for(
 def test_corrections_are_learned_from_in_memory_only() -> None:
     with pytest.raises(ValueError, match="use_corrections needs the loader memory"):
         TrainCifar10(loader="stream", use_corrections=True)
+
+
+def test_weight_of_corrections_without_corrections_is_refused() -> None:
+    with pytest.raises(ValueError, match="correction_weight has no effect without use_corrections"):
+        TrainCifar10(correction_weight=7)
+    assert TrainCifar10.model_validate(TrainCifar10().model_dump()) == TrainCifar10()
+    assert TrainCifar10(correction_weight=7, use_corrections=True).correction_weight == 7
+
+
+@pytest.mark.parametrize(
+    ("params", "sentence"),
+    [
+        ({"foo": 1}, "XGBoost has no parameter 'foo'"),
+        ({"gamma": 1, "early_stopping_rounds": 5}, "no parameter 'early_stopping_rounds'"),
+        ({"rate_drop": 0.1}, "no parameter 'rate_drop' that has an effect here"),
+        ({"num_trees": 3}, "no parameter 'num_trees'"),
+        ({"n_estimators": 10}, "the option num_boost_round sets it"),
+        ({"eta": 0.9}, "the option learning_rate sets it"),
+        ({"learning_rate": 0.9}, "the option learning_rate sets it"),
+        ({"max_depth": 9}, "the option max_depth sets it"),
+        ({"random_state": 1}, "the option seed sets it"),
+        ({"lambda": 1, "reg_lambda": 2}, "lambda and reg_lambda are two names of one parameter"),
+        ({"min_split_loss": 1, "gamma": 2}, "two names of one parameter"),
+        ({"booster": "gblinear"}, "'gblinear' the option max_depth would have no effect"),
+        ({"nthread": 1}, "nthread is set by the program"),
+        ({"n_jobs": 1}, "n_jobs is set by the program"),
+        ({"validate_parameters": 0}, "is set by the program"),
+        ({"tree_method": "magic"}, "XGBoost refuses the parameters: Invalid Input: 'magic'"),
+        ({"subsample": "x"}, "XGBoost refuses the parameters: .*subsample"),
+        ({"a b": 1}, "XGBoost refuses the parameters: .*whitespace"),
+    ],
+)
+def test_parameter_of_xgboost_without_effect_is_refused_by_name(params: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ConfigError, match=rf"^config\.params: .*{sentence}"):
+        jobs.validated("train", "breast-cancer", {"params": params})
+    options = [f"--params={name}={value}" for name, value in params.items()]
+    with pytest.raises(ConfigError, match=rf"^params: .*{sentence}"):
+        from_command_line(TrainBreastCancer, options)
+
+
+def test_parameters_of_xgboost_with_an_effect_are_taken() -> None:
+    for params in ({"gamma": 0.1}, {"lambda": 2, "alpha": 1}, {"booster": "dart", "rate_drop": 0.1}, {"max_leaves": 4}):
+        assert booster_params(TrainBreastCancer(params=params), 1).items() >= params.items()
+    refuse_without_effect(XGBOOST | {"max_depth": 3, "learning_rate": 0.1}, BoosterParams().model_dump())
+    for name, other in SAME.items():
+        refuse_without_effect(XGBOOST | {"max_depth": 3, "learning_rate": 0.1}, {name: 1})
+        refuse_without_effect(XGBOOST | {"max_depth": 3, "learning_rate": 0.1}, {other: 1})

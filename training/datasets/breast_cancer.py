@@ -12,15 +12,20 @@ the SHA-256 of a row's values. It does not depend on a seed or on the order of r
 from __future__ import annotations
 
 import hashlib
+import io
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 import numpy as np
-import pandas as pd
 
 from models.storage import without_secrets
 from training.datasets import storage
+from training.datasets.csv_sheet import Sheet
+from training.datasets.csv_table import NumberTable
+from training.datasets.index_columns import why_no_feature
 from training.errors import DataError, innermost
 
 CSV = Path(__file__).with_name("breast_cancer.csv")
@@ -33,13 +38,17 @@ SPLITS = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class Table:
-    """Rows with their split. ``matrix`` float64 (n, features), ``malignant`` bool (n,), ``split`` str (n,)."""
+    """Rows with their split. ``matrix`` float64 (n, features), ``malignant`` bool (n,), ``split`` str (n,).
+
+    ``left_out``: columns of the file that are no features, each with the reason.
+    """
 
     features: list[str]
     matrix: np.ndarray
     malignant: np.ndarray
     split: np.ndarray
     source: str
+    left_out: dict[str, str] = field(default_factory=dict)
 
     def part(self, split: str) -> tuple[np.ndarray, np.ndarray]:
         """Matrix and malignant flags of one split."""
@@ -65,36 +74,67 @@ def read_with_ray(path: str | None) -> Table:
         raise DataError(f"There is no file {source}; give a CSV file or an s3:// address with --data.")
     try:
         path_there, filesystem = storage.filesystem_of(source)
-        frame = ray.data.read_csv(path_there, filesystem=filesystem).to_pandas()
+        # Whole files: how one writes its numbers is decided over all its rows, for a batch prediction as well.
+        files = ray.data.read_binary_files(path_there, filesystem=filesystem).take_all()
     except Exception as error:
-        # Arrow, fsspec and Ray each wrap a missing key, a refused login or bad CSV in types of their own.
+        # Arrow, fsspec and Ray each wrap a missing key or a refused login in types of their own.
         raise DataError(without_secrets(f"{source} cannot be read as CSV: {innermost(error)}")) from error
-    return _table(frame, without_secrets(source) if path else CSV.name)
+    return _table([io.BytesIO(file["bytes"]) for file in files], without_secrets(source) if path else CSV.name)
 
 
 def read_shipped() -> Table:
     """The CSV of this repository, read without Ray."""
-    return _table(pd.read_csv(CSV), CSV.name)
+    with CSV.open("rb") as file:
+        return _table([file], CSV.name)
 
 
-def _table(frame: pd.DataFrame, source: str) -> Table:
-    if TARGET not in frame.columns:
-        raise DataError(f"{source} has no column {TARGET!r} (0 malignant, 1 benign).")
-    features = [str(column) for column in frame.columns if column != TARGET]
+def _table(files: Sequence[IO[bytes]], source: str) -> Table:
     try:
-        matrix = frame[features].to_numpy(dtype=np.float64)
-        target = frame[TARGET].to_numpy(dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"{source} has a value that is no number: {error}.") from error
-    if not np.isfinite(matrix).all():
-        row, column = np.argwhere(~np.isfinite(matrix))[0]
-        raise DataError(f"{source}, row {row + 1}: {features[column]!r} is empty or not finite.")
+        names, columns = _columns(files)
+        reasons = [
+            None if name == TARGET else why_no_feature(name, place, columns[:, place])
+            for place, name in enumerate(names)
+        ]
+    except DataError as error:
+        raise DataError(f"{source}: {error}") from error
+    kept = [place for place, name in enumerate(names) if name != TARGET and reasons[place] is None]
+    features = [names[place] for place in kept]
+    left_out = {names[place] or f"column {place + 1}": why for place, why in enumerate(reasons) if why}
+    matrix = np.ascontiguousarray(columns[:, kept])
+    target = columns[:, names.index(TARGET)]
     if not set(np.unique(target)) == {0.0, 1.0}:
         raise DataError(f"{source}: column {TARGET!r} must hold 0 (malignant) and 1 (benign), both.")
+    if not features:
+        raise DataError(f"{source} has no feature besides {TARGET!r}.")
     malignant = target == MALIGNANT_TARGET
     if min(malignant.sum(), (~malignant).sum()) < 5:
         raise DataError(f"{source} has fewer than 5 rows of a class; too few to split.")
-    return Table(features, matrix, malignant, _split(matrix, malignant), source)
+    return Table(features, matrix, malignant, _split(matrix, malignant), source, left_out)
+
+
+def _columns(files: Sequence[IO[bytes]]) -> tuple[list[str], np.ndarray]:
+    """The names of the columns, and float64 (rows, columns), of files with one header."""
+    header: list[str] = []
+    parts = []
+    for file in files:
+        sheet = Sheet(file)
+        sheet.refuse_twice()
+        if TARGET not in sheet.names:
+            raise DataError(f"it has no column {TARGET!r} (0 malignant, 1 benign).")
+        at = [i for i, name in enumerate(sheet.names) if name]
+        table = NumberTable(sheet, at)
+        if table.filled:
+            at = sorted({*at, *table.filled})
+            table = NumberTable(sheet, at)
+        names = [sheet.names[i] for i in at]
+        if header and names != header:
+            raise DataError("its files have different headers.")
+        header = names
+        for part in table.parts():
+            if wrong := next(filter(None, part.problems), None):
+                raise DataError(wrong[0].sentence())
+            parts.append(part.matrix)
+    return header, np.concatenate(parts) if parts else np.empty((0, len(header)))
 
 
 def row_digests(matrix: np.ndarray) -> list[str]:

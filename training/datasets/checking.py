@@ -16,6 +16,10 @@ class Problem(BaseModel):
     column: str | None = None
     problem: str
 
+    def sentence(self) -> str:
+        """``line 3, column 'mean area': It is empty; a number is needed.``"""
+        return f"{self.where}{f', column {self.column!r}' if self.column else ''}: {self.problem}"
+
 
 class Check(BaseModel):
     """How many rows or pictures there are, how many of them are good, and the first problems."""

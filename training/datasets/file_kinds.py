@@ -1,0 +1,53 @@
+"""What a file is by its first bytes, for those who gave it where a table of text is read."""
+
+from __future__ import annotations
+
+import io
+from typing import IO
+
+HEAD, TAIL = 4_096, 65_536
+SAVE_AS = "save the table as CSV (UTF-8) and give that"
+UNPACK = "unpack it and give the CSV file in it"
+TAR_AT = 257
+KINDS = {
+    b"\x1f\x8b": ("a gzip archive", UNPACK),
+    b"BZh": ("a bzip2 archive", UNPACK),
+    b"\xfd7zXZ\x00": ("an xz archive", UNPACK),
+    b"\x28\xb5\x2f\xfd": ("a zstd archive", UNPACK),
+    b"Rar!\x1a\x07": ("a RAR archive", UNPACK),
+    b"7z\xbc\xaf\x27\x1c": ("a 7z archive", UNPACK),
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": ("an Excel workbook (.xls) or another old Office file", SAVE_AS),
+    b"PAR1": ("a Parquet file", SAVE_AS),
+    b"ARROW1": ("an Arrow file", SAVE_AS),
+    b"SQLite format 3\x00": ("an SQLite database", SAVE_AS),
+    b"%PDF-": ("a PDF", SAVE_AS),
+    b"\x89PNG": ("a picture (PNG)", "give a CSV file"),
+    b"\xff\xd8\xff": ("a picture (JPEG)", "give a CSV file"),
+    b"GIF8": ("a picture (GIF)", "give a CSV file"),
+    b"{\\rtf": ("an RTF document", SAVE_AS),
+}
+# What lies in an archive of each kind of spreadsheet.
+SHEETS = {b"xl/": "an Excel workbook (.xlsx)", b"content.xml": "an OpenDocument spreadsheet (.ods)"}
+
+
+def not_text(source: IO[bytes]) -> str | None:
+    """``It is an Excel workbook (.xls); save …`` when a file is no text, else None; it is left at its start."""
+    source.seek(0)
+    head = source.read(HEAD)
+    source.seek(0)
+    if head.startswith(b"PK\x03\x04") or head.startswith(b"PK\x05\x06"):
+        what, do = _kind_of_zip(source)
+    elif head[TAR_AT : TAR_AT + 5] == b"ustar":
+        what, do = "a TAR archive", UNPACK
+    else:
+        what, do = next((kind for magic, kind in KINDS.items() if head.startswith(magic)), (None, None))
+    return what and f"It is {what}; {do}."
+
+
+def _kind_of_zip(source: IO[bytes]) -> tuple[str, str]:
+    """A spreadsheet is a ZIP archive too; what lies in it is named at its start and at its end."""
+    names = source.read(HEAD)
+    source.seek(max(0, source.seek(0, io.SEEK_END) - TAIL))
+    names += source.read(TAIL)
+    source.seek(0)
+    return next(((what, SAVE_AS) for mark, what in SHEETS.items() if mark in names), ("a ZIP archive", UNPACK))
