@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, TypeVar
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from starlette.datastructures import FormData, UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
 from serve_deployments.errors import BadRequest, Invalid, TooLarge, UnsupportedMedia
+from serve_deployments.multipart import read_multipart
 from settings import MAX_BODY_BYTES, MAX_IMAGES
 
 DRAIN_BYTES = 4 * MAX_BODY_BYTES
@@ -109,26 +108,14 @@ async def _multipart_images(request: Request, body: bytes) -> list[bytes]:
     async def replay():  # noqa: ANN202 - an async generator of the one chunk
         yield body
 
-    form = await read_multipart(request, replay(), max_files=MAX_PARTS, max_fields=MAX_PARTS)
+    form = await read_multipart(request, replay(), max_files=MAX_PARTS)
     try:
-        wrong = [name for name, value in form.multi_items() if name != "file" or not isinstance(value, UploadFile)]
+        wrong = [name for name in form if name != "file"]
         if wrong:
-            raise Invalid(f'Part {wrong[0][:80]!r} is not read; send each picture as a file in a part named "file".')
+            raise Invalid(f'Part {wrong[0][:80]!r} is not read; send each picture in a part named "file".')
         return [await part.read() for part in form.getlist("file")]
     finally:
         await form.close()
-
-
-async def read_multipart(
-    request: Request, body: AsyncGenerator[bytes, None], max_files: int, max_fields: int
-) -> FormData:
-    """The parts of a multipart ``body``; the caller closes them. Raises BadRequest."""
-    try:
-        return await MultiPartParser(request.headers, body, max_files=max_files, max_fields=max_fields).parse()
-    except MultiPartException as error:
-        raise BadRequest(f"The multipart body cannot be read: {error.message}") from error
-    except (KeyError, ValueError, AssertionError) as error:
-        raise BadRequest("The multipart body cannot be read: its boundary or a part's header is wrong.") from error
 
 
 def _json_images(body: bytes) -> list[bytes]:

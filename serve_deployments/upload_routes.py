@@ -16,7 +16,8 @@ from models.registry import CHAMPION
 from serve_deployments import replicas, schemas
 from serve_deployments.errors import BadRequest, Invalid, NotFound, TooLarge, UnsupportedMedia
 from serve_deployments.model_routes import resolve
-from serve_deployments.requests import content_type, read_multipart
+from serve_deployments.multipart import read_multipart
+from serve_deployments.requests import content_type
 from serve_deployments.services import CurrentSettings, InAside, Registry
 from settings import MAX_UPLOAD_BYTES
 from training.datasets.batch_pictures import ArchiveTooLarge
@@ -90,11 +91,10 @@ async def _receive(request: Request, folder: FilePath) -> list[str]:
     kind = content_type(request)
     if kind != "multipart/form-data":
         raise UnsupportedMedia(f'Content-Type {kind[:80]!r} is not read here; send multipart parts named "file".')
-    form = await read_multipart(request, _bounded(request), max_files=MAX_FILES, max_fields=1)
+    form = await read_multipart(request, _bounded(request), max_files=MAX_FILES)
     try:
         parts = form.multi_items()
-        wrong = next((name for name, part in parts if name != "file" or not isinstance(part, UploadFile)), None)
-        if wrong is not None or not parts:
+        if not parts or any(name != "file" for name, _ in parts):
             raise Invalid('Send one or more files in parts named "file", and nothing else.')
         for i, (_, part) in enumerate(parts):
             await asyncio.to_thread(_keep, part, folder / str(i))
