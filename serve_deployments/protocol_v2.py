@@ -141,13 +141,15 @@ async def infer(request: Request, all_replicas: AllReplicas, name: str = NAME, v
     content = read_json(body[:split])
     if not isinstance(content, dict):
         raise BadRequest("The body must be a JSON object with 'inputs'.")
+    if not isinstance(content.get("id"), str | None):
+        raise BadRequest("'id' must be text.")
     wanted = tensors.wanted_outputs(content, OUTPUTS[name])
     inputs = tensors.read_input(content, body[split:], INPUTS[name])
     answered, labels, answers = await all_replicas.ask_one(name, "infer", inputs, version)
     outputs = {OUTPUTS[name][0].name: answers, "labels": tensors.label_array(labels, answers)}
     described, binary = tensors.write_outputs(outputs, wanted, OUTPUTS[name])
     reply: dict[str, Any] = {"model_name": name, "model_version": answered, "outputs": described}
-    if isinstance(content.get("id"), str):
+    if content.get("id") is not None:
         reply["id"] = content["id"]
     if not binary:
         return json_response(reply)
