@@ -15,13 +15,16 @@ from contextlib import closing, contextmanager
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from models import blocks, jpeg
+from models import blocks, jpeg, kinds, metadata
 from models.shrinking import upright_square
 from settings import MAX_PIXELS, get_settings, private_folder
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+READ = "JPEG, PNG, WebP, AVIF, GIF, BMP or TIFF"
 LARGE_PIXELS = 4_000_000
+# Of formats whose decoders hold a picture several times.
 MAX_HEAVY_PIXELS = 24_000_000
+HEAVY = ("WEBP", "TIFF", "AVIF")
 DRAFT_SIDE = 256
 SCANS = "scans"
 # A progressive picture has some ten.
@@ -51,7 +54,7 @@ def decode(data: bytes, size: int) -> np.ndarray:
 def open_header(data: bytes) -> Image.Image:
     """The picture with its header read and nothing decoded. Raises ImageError, ImageTooLarge."""
     if not data:
-        raise ImageError("The image is empty (0 bytes); send the bytes of a JPEG, PNG, WebP, GIF or BMP file.")
+        raise ImageError(f"The image is empty (0 bytes); send the bytes of a {READ} file.")
     found = jpeg.scans(data, MAX_SCANS) if data.startswith(jpeg.START) else 0
     if found > MAX_SCANS:
         raise ImageError(
@@ -60,9 +63,14 @@ def open_header(data: bytes) -> Image.Image:
         )
     if blocks.too_many_blocks(data):
         raise ImageError(f"The picture's file has more than {blocks.MAX_BLOCKS:,} blocks; save it anew.")
-    with _told():
-        image = Image.open(io.BytesIO(data), formats=FORMATS)
+    plain, aside = metadata.taken_out(data)
+    with _told(data):
+        image = _opened(plain)
+    # Under the names by which Pillow knows them.
+    image.info |= {name: value for name, value in vars(aside).items() if value is not None}
     image.info[SCANS] = found
+    if image.mode in ("I", "F"):
+        raise ImageError("The picture has 32 bits for a grey; save it with 8 or 16.")
     width, height = image.size
     if max(width, height) > MAX_SIDE:
         raise ImageTooLarge(f"The image has {width}×{height} pixels; at most {MAX_SIDE:,} a side are read.")
@@ -75,9 +83,19 @@ def open_header(data: bytes) -> Image.Image:
     return image
 
 
+def _opened(data: bytes) -> Image.Image:
+    try:
+        return Image.open(io.BytesIO(data), formats=FORMATS)
+    except UnidentifiedImageError:
+        if data[4:8] != b"ftyp":
+            raise
+    # Pillow reads the EXIF block of an AVIF at once, and refuses the picture where it is damaged: here it is none.
+    return Image.open(io.BytesIO(data.replace(b"Exif", b"free")), formats=FORMATS)
+
+
 def _is_heavy(image: Image.Image) -> bool:
-    """Whether decoding takes several times the memory of the picture: WebP's decoder, or four channels of scans."""
-    return image.format == "WEBP" or (image.info[SCANS] > 1 and image.mode == "CMYK")
+    """Whether decoding takes several times the memory of the picture: some decoders, or four channels of scans."""
+    return image.format in HEAVY or (image.info[SCANS] > 1 and image.mode == "CMYK")
 
 
 def is_large(image: Image.Image) -> bool:
@@ -90,7 +108,7 @@ def is_large(image: Image.Image) -> bool:
 
 def pixels(image: Image.Image, size: int) -> np.ndarray:
     """What ``decode`` returns, of what ``open_header`` returned; the picture is closed then. Raises ImageError."""
-    with closing(image), _one_large_at_a_time(image), _told():
+    with closing(image), _one_large_at_a_time(image), _told(b""):
         image.draft("RGB", (DRAFT_SIDE, DRAFT_SIDE))
         image.load()
         return np.asarray(upright_square(image, size), dtype=np.uint8)
@@ -108,15 +126,17 @@ def _one_large_at_a_time(image: Image.Image) -> Iterator[None]:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
-    """Turn whatever Pillow raises into an ImageError that tells a person what is wrong."""
+def _told(data: bytes) -> Iterator[None]:
+    """Turn whatever Pillow raises on ``data`` into an ImageError that tells a person what is wrong."""
     try:
         with warnings.catch_warnings():
             # Pillow warns of bombs and odd metadata; size is checked here and the rest decides nothing.
             warnings.simplefilter("ignore")
             yield
     except UnidentifiedImageError as error:
-        raise ImageError("The data is not a picture; send a JPEG, PNG, WebP, GIF or BMP file.") from error
+        name = kinds.name_of(data)
+        said = f"The data is {name}, which is not read" if name else "The data is not a picture"
+        raise ImageError(f"{said}; send a {READ} file.") from error
     except Image.DecompressionBombError as error:
         raise ImageTooLarge(
             f"The image has more than {MAX_PIXELS // 1_000_000} megapixels, which is too large."

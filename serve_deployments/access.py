@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serve_deployments.errors import ApiError, Busy, Forbidden, Unauthorized, error_response, request_id_of
+from serve_deployments.errors import ApiError, Busy, Forbidden, Unauthorized, error_response, path_of, request_id_of
 from settings import FORWARDED, LOOPBACK_NAMES, Settings, token_sha256
 
 FREE_TRIES, SLOW_S, MAX_SLOWED = 10, 1.0, 20
@@ -137,7 +137,7 @@ class HostGuard:
                 self.check(scope, headers)
             except ApiError as error:
                 refusal = await BRAKE.hold(error)
-                await error_response(refusal, request_id_of(headers))(scope, receive, send)
+                await error_response(refusal, request_id_of(headers), path_of(scope))(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
@@ -156,6 +156,5 @@ class ChangeGuard(HostGuard):
     def check(self, scope: Scope, headers: Headers) -> None:
         """Raise ApiError when the request is refused."""
         super().check(scope, headers)
-        path = scope["path"].removeprefix(scope.get("root_path", ""))
-        if scope["method"] not in SAFE_METHODS and not path.startswith(self._harmless):
+        if scope["method"] not in SAFE_METHODS and not path_of(scope).startswith(self._harmless):
             check_change(headers, self.settings)

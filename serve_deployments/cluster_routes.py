@@ -13,10 +13,11 @@ import psutil
 from fastapi import APIRouter, Depends, Request
 from ray.exceptions import RayError
 
-from serve_deployments import cluster_schemas, ray_state, schemas
+from serve_deployments import cluster_schemas, json_route, ray_state, schemas
 from serve_deployments import services as parts
 from serve_deployments.cluster_schemas import Cluster, Killed, KillRequest
 from serve_deployments.errors import Conflict, NotFound, Unavailable
+from serve_deployments.json_route import JsonRoute
 from serve_deployments.recent import Recent
 from serve_deployments.remote import GONE
 from serve_deployments.services import AllReplicas, Jobs
@@ -32,9 +33,9 @@ RUNNING = ("running", "stopping")
 NO_TRAINING = (
     "No training with workers of its own runs now. Start one, of images or of the table with 2 workers, and try again."
 )
-CHANGE_ERRORS = {status: {"model": schemas.ErrorReply} for status in (401, 409, 503)}
+CHANGE_ERRORS = json_route.ERRORS | {status: {"model": schemas.ErrorReply} for status in (401, 409, 503)}
 
-router = APIRouter(prefix="/cluster", tags=["cluster"])
+router = APIRouter(prefix="/cluster", route_class=JsonRoute, tags=["cluster"])
 
 
 async def _looks(request: Request) -> Recent[Cluster]:

@@ -33,11 +33,14 @@ from serve_deployments import (
 from serve_deployments.access import ChangeGuard, changes_allowed
 from serve_deployments.calculations import Calculations
 from serve_deployments.errors import (
+    PROTOCOL,
     ApiError,
+    BadRequest,
     Invalid,
     MethodNotAllowed,
     NotFound,
     error_response,
+    path_of,
     request_id_of,
 )
 from serve_deployments.model_app import REPLICA_CPUS
@@ -46,6 +49,7 @@ from serve_deployments.root_path import RootPath
 from serve_deployments.services import AllReplicas, CurrentSettings
 from serve_deployments.slow_bodies import BodyDeadline
 from settings import MODEL_NAMES, Settings, get_settings
+from training import sentences
 from training.datasets import breast_cancer as table_data
 from training.ray_session import ON_HEAD
 
@@ -60,6 +64,9 @@ ROUTERS = (
     cluster_routes,
     protocol_v2,
 )
+
+# What FastAPI calls the places where a value may be wrong, in words.
+PARTS = {"query": "Query option", "path": "Part of the path", "body": "Field", "header": "Header"}
 
 router = APIRouter(tags=["health"])
 
@@ -79,10 +86,8 @@ def build_api(settings: Settings | None = None) -> FastAPI:
     )
     api.state.looks, api.state.listed_jobs, api.state.calculations = Recent(), Recent(), Calculations()
     # Files for a batch prediction take as long as a line needs for 256 MB, and only who may change things sends them.
-    api.add_middleware(
-        BodyDeadline, seconds=settings.air_deadline_s, refusal=_slow, patient=(upload_routes.router.prefix,)
-    )
-    api.add_middleware(ChangeGuard, settings=settings, harmless=(protocol_v2.PREFIX,))
+    api.add_middleware(BodyDeadline, seconds=settings.air_deadline_s, patient=(upload_routes.router.prefix,))
+    api.add_middleware(ChangeGuard, settings=settings, harmless=(PROTOCOL,))
     api.add_middleware(RootPath, prefix=settings.air_root_path)
     for part in ROUTERS:
         api.include_router(part.router)
@@ -100,19 +105,15 @@ def build_api(settings: Settings | None = None) -> FastAPI:
     return api
 
 
-def _slow(path: str, error: ApiError, request_id: str) -> Response:
-    in_form = protocol_v2.refusal if path.startswith(protocol_v2.PREFIX) else error_response
-    return in_form(error, request_id)
-
-
 async def _on_error(request: Request, error: Exception) -> Response:
-    return error_response(error, request_id_of(request.headers))
+    return error_response(error, request_id_of(request.headers), path_of(request.scope))
 
 
 async def _on_invalid(request: Request, error: RequestValidationError) -> Response:
     first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    return await _on_error(request, Invalid(f"{where}: {first['msg']}, got {str(first.get('input'))[:80]!r}."))
+    kind, *names = map(str, first["loc"])
+    what = f"{PARTS.get(kind, kind)} {'.'.join(names)!r}" if names else f"The {kind}"
+    return await _on_error(request, Invalid(f"{what} {sentences.said_of(first)}{sentences.got(first)}."))
 
 
 async def _on_http(request: Request, error: HTTPException) -> Response:
@@ -120,7 +121,9 @@ async def _on_http(request: Request, error: HTTPException) -> Response:
     if error.status_code == 405:
         allowed = (error.headers or {}).get("Allow", "another method")
         return await _on_error(request, MethodNotAllowed(f"{path} takes {allowed}, not {request.method[:20]}."))
-    return await _on_error(request, NotFound(f"There is no route {path}; see /api/docs."))
+    if error.status_code == 404:
+        return await _on_error(request, NotFound(f"There is no route {path}; see /api/docs."))
+    return await _on_error(request, BadRequest(f"The request cannot be read: {error.detail}."))
 
 
 HANDLERS: dict[type[Exception], Any] = {

@@ -9,8 +9,9 @@ from fastapi import APIRouter, Path
 from models import storage
 from models.images import ImageError, ImageTooLarge
 from models.registry import CHAMPION
-from serve_deployments import schemas
+from serve_deployments import json_route, schemas
 from serve_deployments.errors import Conflict, Invalid, NotFound, TooLarge
+from serve_deployments.json_route import JsonRoute
 from serve_deployments.model_routes import resolve
 from serve_deployments.requests import read_base64
 from serve_deployments.services import CurrentSettings, Registry
@@ -20,7 +21,7 @@ from training.corrections import Correction, HeldOut, Store, TooMany, UnknownCor
 MODEL = "cifar10"
 ERRORS = {status: {"model": schemas.ErrorReply} for status in (401, 409, 413)}
 
-router = APIRouter(prefix="/corrections", tags=["corrections"], responses=ERRORS)
+router = APIRouter(prefix="/corrections", route_class=JsonRoute, tags=["corrections"], responses=ERRORS)
 
 
 @router.get("")
@@ -29,7 +30,7 @@ async def corrections(settings: CurrentSettings) -> schemas.Corrections:
     return schemas.Corrections(corrections=await asyncio.to_thread(Store(settings).all))
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, responses=json_route.ERRORS)
 async def correct(wanted: schemas.CorrectionRequest, registry: Registry, settings: CurrentSettings) -> Correction:
     """Keep what a picture really shows; a training learns from it when it is asked to (`use_corrections`).
 

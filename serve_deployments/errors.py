@@ -15,7 +15,8 @@
     ├── TimedOut          503  the deadline of a request has passed
     └── Unavailable       503  a part is starting or gone; comes with Retry-After
 
-Every reply is ``{"error": {"code", "message", "detail"?}, "request_id"}``. An exception of any
+Every reply is ``{"error": {"code", "message", "detail"?}, "request_id"}``, and under ``PROTOCOL``, as the Open
+Inference Protocol has it, ``{"error": "<sentence>", "request_id"}``. An exception of any
 other type becomes a 500 that carries only the request id; the log has the rest.
 """
 
@@ -29,8 +30,10 @@ from typing import Any
 
 import orjson
 from starlette.responses import Response
+from starlette.types import Scope
 
 log = logging.getLogger("ray.serve")
+PROTOCOL = "/v2"
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -146,12 +149,22 @@ def json_response(body: Any, status: int = 200, headers: Mapping[str, str] | Non
     )
 
 
-def error_response(error: Exception, request_id: str) -> Response:
-    """The JSON reply for an exception; anything but an ApiError is logged and shown as a bare 500."""
+def error_response(error: Exception, request_id: str, path: str = "") -> Response:
+    """The JSON reply for an exception; anything but an ApiError is logged and shown as a bare 500.
+
+    What answers for a ``path`` of the Open Inference Protocol has that protocol's form.
+    """
     if not isinstance(error, ApiError):
         log.error("request %s failed", request_id, exc_info=error)
         error = ApiError("Something went wrong on the server; its log has this request id.")
-    body: dict[str, Any] = {"code": error.code, "message": error.message}
+    body: Any = {"code": error.code, "message": error.message}
     if error.detail is not None:
         body["detail"] = error.detail
+    if f"{path}/".startswith(f"{PROTOCOL}/"):
+        body = error.message
     return json_response({"error": body, "request_id": request_id}, error.status, error.headers)
+
+
+def path_of(scope: Scope) -> str:
+    """The path of a request within its application."""
+    return scope.get("path", "").removeprefix(scope.get("root_path", ""))

@@ -11,9 +11,10 @@ from typing import Annotated, TypeVar
 from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import FileResponse
 
-from serve_deployments import schemas
+from serve_deployments import json_route, schemas
 from serve_deployments.access import check_reader
 from serve_deployments.errors import Busy, Conflict, Invalid, NotFound
+from serve_deployments.json_route import JsonRoute
 from serve_deployments.recent import Recent
 from serve_deployments.services import CurrentSettings, Jobs
 from settings import Settings
@@ -34,7 +35,7 @@ ID = Path(max_length=64, description="the job's id")
 ERRORS = {status: {"model": schemas.ErrorReply} for status in (401, 409, 503)}
 REFUSALS = {UnknownJob: NotFound, QueueFull: Busy, NotPossible: Conflict, UnknownUpload: Invalid}
 
-router = APIRouter(prefix="/jobs", tags=["jobs"], responses=ERRORS)
+router = APIRouter(prefix="/jobs", route_class=JsonRoute, tags=["jobs"], responses=ERRORS)
 T = TypeVar("T")
 
 
@@ -45,7 +46,7 @@ async def _listed(request: Request) -> Recent[list[Job]]:
 Listed = Annotated[Recent[list[Job]], Depends(_listed)]
 
 
-@router.post("", status_code=202)
+@router.post("", status_code=202, responses=json_route.ERRORS)
 async def submit(wanted: schemas.JobRequest, queue: Jobs, listed: Listed) -> Job:
     """Queue a job; one runs at a time. Every option has a default, so `config` may be left out."""
     try:

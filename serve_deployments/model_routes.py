@@ -12,8 +12,9 @@ from fastapi import APIRouter, Path, Query
 from models import checkpoint, storage
 from models.images import encode_base64_png
 from models.registry import CHAMPION, Move, RegisteredVersion, UnknownVersion
-from serve_deployments import replicas, schemas
+from serve_deployments import json_route, replicas, schemas
 from serve_deployments.errors import NotFound, Unavailable
+from serve_deployments.json_route import JsonRoute
 from serve_deployments.services import AllReplicas, CurrentSettings, Registry
 from settings import MODEL_NAMES, Settings
 from training import validation
@@ -24,9 +25,9 @@ from training.datasets import cifar10 as image_data
 MAX_EXAMPLES = 60
 NAME = Path(description="cifar10 or breast-cancer", examples=["cifar10"])
 
-CHANGE_ERRORS = {status: {"model": schemas.ErrorReply} for status in (401, 409, 503)}
+CHANGE_ERRORS = json_route.ERRORS | {status: {"model": schemas.ErrorReply} for status in (401, 409, 503)}
 
-router = APIRouter(prefix="/models")
+router = APIRouter(prefix="/models", route_class=JsonRoute)
 
 
 @router.get("")

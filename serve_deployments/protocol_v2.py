@@ -12,24 +12,15 @@ from typing import Any
 
 import orjson
 from fastapi import APIRouter, Path, Request
-from fastapi.routing import APIRoute
 from starlette.responses import Response
 
 from serve_deployments import replicas, schemas, tensors
-from serve_deployments.errors import (
-    ApiError,
-    BadRequest,
-    NotFound,
-    Unavailable,
-    json_response,
-    request_id_of,
-)
+from serve_deployments.errors import PROTOCOL, BadRequest, NotFound, Unavailable, json_response
 from serve_deployments.requests import read_body, read_json
 from serve_deployments.services import AllReplicas
 from serve_deployments.tensors import TensorSpec
 from settings import MAX_IMAGES, MAX_ROWS, MODEL_NAMES
 
-PREFIX = "/v2"
 HEADER_LENGTH = "Inference-Header-Content-Length"
 NAME = Path(description="cifar10 or breast-cancer", examples=["breast-cancer"])
 VERSION = Path(max_length=64, description="the version that is served")
@@ -47,27 +38,6 @@ OUTPUTS = {
 }
 
 
-def refusal(error: ApiError, request_id: str) -> Response:
-    """An error in the protocol's form."""
-    return json_response({"error": error.message, "request_id": request_id}, error.status, error.headers)
-
-
-class ProtocolRoute(APIRoute):
-    """A route whose errors have the protocol's form."""
-
-    def get_route_handler(self) -> Any:
-        """FastAPI's handler with ApiError translated."""
-        handle = super().get_route_handler()
-
-        async def handler(request: Request) -> Response:
-            try:
-                return await handle(request)
-            except ApiError as error:
-                return refusal(error, request_id_of(request.headers))
-
-        return handler
-
-
 INFER_DOCUMENTED: dict[str, Any] = {
     "openapi_extra": {
         "requestBody": {
@@ -80,11 +50,10 @@ INFER_DOCUMENTED: dict[str, Any] = {
     },
     "responses": {
         200: {"model": schemas.InferReply, "content": {"application/octet-stream": {}}},
-        415: {"model": schemas.ProtocolError},
     },
 }
-ERRORS = {status: {"model": schemas.ProtocolError} for status in (400, 404, 413, 422, 503)}
-router = APIRouter(prefix=PREFIX, tags=["Open Inference Protocol"], route_class=ProtocolRoute, responses=ERRORS)
+ERRORS = {status: {"model": schemas.ProtocolError} for status in (400, 403, 404, 405, 408, 413, 415, 422, 500, 503)}
+router = APIRouter(prefix=PROTOCOL, tags=["Open Inference Protocol"], responses=ERRORS)
 
 
 @router.get("")
@@ -141,13 +110,15 @@ async def infer(request: Request, all_replicas: AllReplicas, name: str = NAME, v
     content = read_json(body[:split])
     if not isinstance(content, dict):
         raise BadRequest("The body must be a JSON object with 'inputs'.")
+    if not isinstance(content.get("id"), str | None):
+        raise BadRequest("'id' must be text.")
     wanted = tensors.wanted_outputs(content, OUTPUTS[name])
     inputs = tensors.read_input(content, body[split:], INPUTS[name])
     answered, labels, answers = await all_replicas.ask_one(name, "infer", inputs, version)
     outputs = {OUTPUTS[name][0].name: answers, "labels": tensors.label_array(labels, answers)}
     described, binary = tensors.write_outputs(outputs, wanted, OUTPUTS[name])
     reply: dict[str, Any] = {"model_name": name, "model_version": answered, "outputs": described}
-    if isinstance(content.get("id"), str):
+    if content.get("id") is not None:
         reply["id"] = content["id"]
     if not binary:
         return json_response(reply)

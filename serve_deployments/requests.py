@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import AsyncGenerator, Mapping
+import codecs
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, TypeVar
+from urllib.parse import unquote
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from starlette.datastructures import FormData, UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
-from serve_deployments.errors import BadRequest, Invalid, TooLarge, UnsupportedMedia
+from serve_deployments.bodies import body_of
+from serve_deployments.errors import BadRequest, Invalid, UnsupportedMedia
+from serve_deployments.multipart import read_multipart
 from settings import MAX_BODY_BYTES, MAX_IMAGES
+from training import sentences
 
-DRAIN_BYTES = 4 * MAX_BODY_BYTES
 MAX_PARTS = 1_000
+FROM_URL_ALPHABET = str.maketrans("-_", "+/")
 IMAGE_FORMS = 'multipart parts named "file", a raw image/* body, or JSON {"images": ["<base64>", …]}'
 
 
@@ -52,7 +55,7 @@ def read_options(schema: type[O], query: Mapping[str, str]) -> O:
         name = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
             raise Invalid(f"There is no query option {name!r}; there are {', '.join(schema.model_fields)}.") from None
-        raise Invalid(f"Query option {name!r}: {first['msg']}, got {str(first['input'])[:50]!r}.") from None
+        raise Invalid(f"Query option {name!r} {sentences.said_of(first)}{sentences.got(first)}.") from None
 
 
 @lru_cache
@@ -65,27 +68,12 @@ def content_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-async def read_body(request: Request) -> bytes:
-    """The whole body, at most MAX_BODY_BYTES. Raises TooLarge, and BadRequest when it is empty.
-
-    A body that is too large is read on and dropped for a while, since a client that is cut off
-    while sending sees a broken connection in place of the reason.
-    """
-    chunks, size = [], 0
-    try:
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size <= MAX_BODY_BYTES:
-                chunks.append(chunk)
-            elif size > DRAIN_BYTES:
-                break
-    except ClientDisconnect as error:
-        raise BadRequest("The connection was closed before the body was complete.") from error
-    if size > MAX_BODY_BYTES:
-        raise TooLarge(f"The body has more than {MAX_BODY_BYTES // 1024**2} MB; send fewer or smaller items.")
-    if not size:
+async def read_body(request: Request, most: int = MAX_BODY_BYTES, may_be_empty: bool = False) -> bytes:
+    """The whole body, of at most ``most`` bytes. Raises TooLarge, UnsupportedMedia, and BadRequest for an empty one."""
+    body = b"".join([piece async for piece in body_of(request, most)])
+    if not body and not may_be_empty:
         raise BadRequest("The body is empty.")
-    return b"".join(chunks)
+    return body
 
 
 async def read_images(request: Request) -> list[bytes]:
@@ -109,26 +97,14 @@ async def _multipart_images(request: Request, body: bytes) -> list[bytes]:
     async def replay():  # noqa: ANN202 - an async generator of the one chunk
         yield body
 
-    form = await read_multipart(request, replay(), max_files=MAX_PARTS, max_fields=MAX_PARTS)
+    form = await read_multipart(request, replay(), max_files=MAX_PARTS)
     try:
-        wrong = [name for name, value in form.multi_items() if name != "file" or not isinstance(value, UploadFile)]
+        wrong = [name for name in form if name != "file"]
         if wrong:
-            raise Invalid(f'Part {wrong[0][:80]!r} is not read; send each picture as a file in a part named "file".')
+            raise Invalid(f'Part {wrong[0][:80]!r} is not read; send each picture in a part named "file".')
         return [await part.read() for part in form.getlist("file")]
     finally:
         await form.close()
-
-
-async def read_multipart(
-    request: Request, body: AsyncGenerator[bytes, None], max_files: int, max_fields: int
-) -> FormData:
-    """The parts of a multipart ``body``; the caller closes them. Raises BadRequest."""
-    try:
-        return await MultiPartParser(request.headers, body, max_files=max_files, max_fields=max_fields).parse()
-    except MultiPartException as error:
-        raise BadRequest(f"The multipart body cannot be read: {error.message}") from error
-    except (KeyError, ValueError, AssertionError) as error:
-        raise BadRequest("The multipart body cannot be read: its boundary or a part's header is wrong.") from error
 
 
 def _json_images(body: bytes) -> list[bytes]:
@@ -142,11 +118,21 @@ def _json_images(body: bytes) -> list[bytes]:
 
 
 def read_base64(item: Any, name: str) -> bytes:
-    """The bytes of a picture that came as base64 under ``name``. Raises Invalid."""
+    """The bytes of a picture that came as base64 under ``name``, in any of the ways that it is written. Raises Invalid.
+
+    As a data URL, in lines, in the alphabet for URLs, and with or without padding.
+    """
     if not isinstance(item, str):
         raise Invalid(f"{name} is no text; send base64 of the picture's bytes.")
+    text = item.strip()
+    if text[:5].lower() == "data:":
+        kind, _, text = text.partition(",")
+        if not kind.lower().endswith(";base64"):
+            raise Invalid(f"{name} is a data URL without base64; send base64 of the picture's bytes.")
+        text = unquote(text)
+    text = "".join(text.split()).translate(FROM_URL_ALPHABET).rstrip("=")
     try:
-        return base64.b64decode(item, validate=True)
+        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError) as error:
         raise Invalid(f"{name} is no valid base64; send base64 of the picture's bytes.") from error
 
@@ -161,8 +147,22 @@ async def read_json_request(request: Request) -> Any:
 
 
 def read_json(body: bytes) -> Any:
-    """Parsed JSON; NaN and Infinity are no JSON. Raises BadRequest saying where it breaks."""
+    """Parsed JSON; NaN and Infinity are no JSON. Raises BadRequest saying where it breaks, or how it is encoded."""
     try:
-        return orjson.loads(body)
+        return orjson.loads(body.removeprefix(codecs.BOM_UTF8))
     except orjson.JSONDecodeError as error:
+        _refuse_other_encodings(body)
         raise BadRequest(f"The body is no valid JSON: {error}. NaN and Infinity are no JSON either.") from error
+
+
+def _refuse_other_encodings(body: bytes) -> None:
+    """Raise BadRequest for text that is not in UTF-8."""
+    if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in body[:4]:
+        raise BadRequest("The body is in UTF-16 or UTF-32; JSON has to be in UTF-8.")
+    try:
+        body.decode()
+    except UnicodeDecodeError as error:
+        raise BadRequest(
+            f"The body is not in UTF-8, as JSON has to be: byte 0x{body[error.start]:02x} at position {error.start} "
+            "is none of it. It may be in Latin-1 or a Windows code page."
+        ) from error

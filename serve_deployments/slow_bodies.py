@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 
 from starlette.datastructures import Headers
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from serve_deployments.errors import ApiError, SlowBody, request_id_of
-
-Refusal = Callable[[str, ApiError, str], Response]
+from serve_deployments.errors import SlowBody, error_response, path_of, request_id_of
 
 
 class BodyDeadline:
-    """ASGI middleware that answers 408 when a body is not complete after ``seconds``, other than on ``patient`` paths.
+    """ASGI middleware: 408 when a body is not complete after ``seconds``, other than on ``patient`` paths."""
 
-    ``refusal`` makes the reply of a path, an error and a request id.
-    """
-
-    def __init__(self, app: ASGIApp, seconds: float, refusal: Refusal, patient: tuple[str, ...] = ()) -> None:
+    def __init__(self, app: ASGIApp, seconds: float, patient: tuple[str, ...] = ()) -> None:
         self._app = app
         self._seconds = seconds
-        self._refusal = refusal
         self._patient = patient
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope.get("path", "").removeprefix(scope.get("root_path", ""))
+        path = path_of(scope)
         if scope["type"] != "http" or path.startswith(self._patient):
             await self._app(scope, receive, send)
             return
@@ -45,7 +37,7 @@ class BodyDeadline:
                 if not answered:
                     refused = True
                     error = SlowBody(f"The body was not complete after {self._seconds:g} s.")
-                    reply = self._refusal(path, error, request_id_of(Headers(scope=scope)))
+                    reply = error_response(error, request_id_of(Headers(scope=scope)), path)
                     await reply(scope, receive, send)
                 return {"type": "http.disconnect"}
             complete = not message.get("more_body", False)

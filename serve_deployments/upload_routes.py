@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncGenerator
 from pathlib import Path as FilePath
 
 from fastapi import APIRouter, Path, Query, Request
 from starlette.datastructures import UploadFile
-from starlette.requests import ClientDisconnect
 
 from models import storage
 from models.registry import CHAMPION
 from serve_deployments import replicas, schemas
-from serve_deployments.errors import BadRequest, Invalid, NotFound, TooLarge, UnsupportedMedia
+from serve_deployments.bodies import body_of
+from serve_deployments.errors import Invalid, NotFound, TooLarge, UnsupportedMedia
 from serve_deployments.model_routes import resolve
-from serve_deployments.requests import content_type, read_multipart
+from serve_deployments.multipart import read_multipart
+from serve_deployments.requests import content_type
 from serve_deployments.services import CurrentSettings, InAside, Registry
 from settings import MAX_UPLOAD_BYTES
 from training.datasets.batch_pictures import ArchiveTooLarge
@@ -90,11 +90,10 @@ async def _receive(request: Request, folder: FilePath) -> list[str]:
     kind = content_type(request)
     if kind != "multipart/form-data":
         raise UnsupportedMedia(f'Content-Type {kind[:80]!r} is not read here; send multipart parts named "file".')
-    form = await read_multipart(request, _bounded(request), max_files=MAX_FILES, max_fields=1)
+    form = await read_multipart(request, body_of(request, MAX_UPLOAD_BYTES), max_files=MAX_FILES)
     try:
         parts = form.multi_items()
-        wrong = next((name for name, part in parts if name != "file" or not isinstance(part, UploadFile)), None)
-        if wrong is not None or not parts:
+        if not parts or any(name != "file" for name, _ in parts):
             raise Invalid('Send one or more files in parts named "file", and nothing else.')
         for i, (_, part) in enumerate(parts):
             await asyncio.to_thread(_keep, part, folder / str(i))
@@ -106,15 +105,3 @@ async def _receive(request: Request, folder: FilePath) -> list[str]:
 def _keep(part: UploadFile, path: FilePath) -> None:
     with path.open("wb") as file:
         shutil.copyfileobj(part.file, file)
-
-
-async def _bounded(request: Request) -> AsyncGenerator[bytes, None]:
-    size = 0
-    try:
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > MAX_UPLOAD_BYTES:
-                raise TooLarge(f"The files have more than {MAX_UPLOAD_BYTES // 1024**2} MB; send fewer at a time.")
-            yield chunk
-    except ClientDisconnect as error:
-        raise BadRequest("The connection was closed before the body was complete.") from error

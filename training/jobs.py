@@ -29,7 +29,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from models.storage import without_secrets
 from settings import MODEL_NAMES, Settings, SettingsError, get_settings
-from training.config import BatchPredict, JobConfig, TrainBreastCancer, TrainCifar10, describe
+from training import sentences
+from training.config import BatchPredict, JobConfig, TrainBreastCancer, TrainCifar10
 from training.errors import ConfigError
 from training.records import ID, new_id, read_json, read_lines, write_json
 from training.tune_config import TUNE_SCHEMAS
@@ -103,7 +104,9 @@ def validated(kind: str, model: str, config: dict[str, Any]) -> dict[str, Any]:
     try:
         return SCHEMAS[kind, model].model_validate(config).model_dump()
     except ValidationError as error:
-        raise ConfigError(f"config.{describe(error)}") from error
+        first = error.errors()[0]
+        field = ".".join(["config", *map(str, first["loc"])])
+        raise ConfigError(f"{field}: {sentences.said_of(first)}{sentences.got(first)}.") from error
 
 
 class Store:

@@ -21,7 +21,14 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from settings import Settings
-from training.datasets.batch_pictures import check_pictures, is_zip, pictures_of_files, pictures_of_zip
+from training.datasets.archives import shortened
+from training.datasets.batch_pictures import (
+    check_pictures,
+    is_zip,
+    pictures_of_files,
+    pictures_of_zip,
+    refuse_other_archives,
+)
 from training.datasets.batch_rows import check_rows
 from training.datasets.checking import Check, Problem
 from training.errors import DataError
@@ -80,7 +87,7 @@ class Store:
             upload = Upload(
                 id=new_id(now),
                 model=model,
-                names=[name[:200] for name in names],
+                names=[shortened(name) for name in names],
                 bytes=size,
                 **check.model_dump(),
             )
@@ -126,6 +133,8 @@ def _check(features: list[str], given: list[Given], destination: Path) -> Check:
         return _check_rows(features, given, destination)
     if len(given) == 1 and is_zip(given[0][1]):
         return check_pictures(pictures_of_zip(given[0][1]), destination)
+    if len(given) == 1:
+        refuse_other_archives(given[0][1])
     archive = next((name for name, path in given if is_zip(path)), None)
     if archive is not None:
         raise DataError(f"{archive[:80]!r} is an archive; send it alone, or send pictures only.")

@@ -150,10 +150,10 @@ def test_killed_worker_of_a_training_that_ends_with_it_has_no_successor(admin: h
     [
         ({"kind": "replica", "pid": 1}, 404, "No replica has the pid 1; there are 11, 12, 13."),
         ({"kind": "training_worker"}, 409, "No training with workers of its own runs now."),
-        ({"kind": "controller"}, 422, "body.kind"),
-        ({"kind": "replica", "pid": 0}, 422, "body.pid"),
-        ({"kind": "replica", "all": True}, 422, "body.all"),
-        ({}, 422, "body.kind"),
+        ({"kind": "controller"}, 422, "Field 'kind'"),
+        ({"kind": "replica", "pid": 0}, 422, "Field 'pid'"),
+        ({"kind": "replica", "all": True}, 422, "Field 'all'"),
+        ({}, 422, "Field 'kind'"),
     ],
 )
 def test_what_cannot_be_killed_is_refused_with_a_sentence(

@@ -82,9 +82,9 @@ def test_evaluation_is_the_shipped_one(api: httpx.Client, name: str, version: st
         ("/models/cifar10/features", 404, "takes pictures"),
         ("/models/cifar10/versions/9/evaluation", 404, "no version '9'; there are: 1"),
         ("/models/cifar10/versions/challenger/evaluation", 404, "no challenger"),
-        ("/models/cifar10/examples?n=0", 422, "query.n"),
-        ("/models/cifar10/examples?n=1000", 422, "query.n"),
-        ("/models/cifar10/examples?n=x", 422, "query.n"),
+        ("/models/cifar10/examples?n=0", 422, "Query option 'n' must be at least 1, got '0'."),
+        ("/models/cifar10/examples?n=1000", 422, "Query option 'n' must be at most 60, got '1000'."),
+        ("/models/cifar10/examples?n=x", 422, "Query option 'n' must be a whole number, got 'x'."),
     ],
 )
 def test_wrong_question_is_answered_with_what_would_be_right(

@@ -159,6 +159,33 @@ def test_wrong_body_is_named(api: httpx.Client, request_: dict, status: int, sen
     assert sentence in _sentence(api.post(URL, **request_), status)
 
 
+MULTIPART = {"Content-Type": "multipart/form-data; boundary=edge"}
+
+
+def _part(data: bytes, disposition: str = 'name="file"; filename="a.png"') -> bytes:
+    return f"--edge\r\nContent-Disposition: form-data; {disposition}\r\n\r\n".encode() + data + b"\r\n"
+
+
+@pytest.mark.parametrize("url", ["/cifar10/predict", "/cifar10/compare?version=1"])
+@pytest.mark.parametrize("end", [b"", b"--edge", b"--edge\r\n", b"--edg", b"--other--\r\n"])
+def test_multipart_body_without_its_end_is_incomplete(api: httpx.Client, url: str, end: bytes) -> None:
+    parts = _part(pictures.accepted()["png"]) * 2
+    assert "is incomplete" in _sentence(api.post(url, content=parts + end, headers=MULTIPART), 400)
+    whole = api.post(url, content=parts + b"--edge--", headers=MULTIPART)
+    assert whole.status_code == 200, whole.text
+    assert len((whole.json().get("champion") or whole.json())["predictions"]) == 2
+
+
+def test_part_without_a_files_name_is_a_picture(api: httpx.Client) -> None:
+    picture = pictures.encoded(pictures.photo(900, 700), "PNG", compress_level=0)
+    assert len(picture) > 2**20
+    body = _part(picture, 'name="file"') + _part(picture, "name=file") + b"--edge--\r\n"
+    nameless = api.post(URL, content=body, headers=MULTIPART)
+    assert nameless.status_code == 200, nameless.text
+    named = api.post(URL, files={"file": ("a.png", picture)}).json()["predictions"][0]
+    assert [one["label"] for one in nameless.json()["predictions"]] == [named["label"]] * 2
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [

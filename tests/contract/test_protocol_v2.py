@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import numpy as np
+import orjson
 import pytest
 import tritonclient.http as triton
 from tritonclient.utils import InferenceServerException
@@ -102,23 +103,55 @@ def test_error_is_the_protocols_own_form(client: triton.InferenceServerClient, i
 
 ROW = [1.0] * 30
 TENSOR = {"name": "rows", "datatype": "FP64", "shape": [1, 30], "data": ROW}
+TWO = TENSOR | {"shape": [2, 30]}
+WITHOUT_DATA = {key: value for key, value in TENSOR.items() if key != "data"}
 
 
 @pytest.mark.parametrize(
     ("body", "status", "sentence"),
     [
-        ({}, 422, "must be a list with one tensor"),
-        ({"inputs": [TENSOR, TENSOR]}, 422, "must be a list with one tensor"),
-        ({"inputs": [TENSOR | {"datatype": "INT64"}]}, 422, "FP64 or FP32"),
-        ({"inputs": [TENSOR | {"shape": [30]}]}, 422, "shape [-1, 30]"),
-        ({"inputs": [TENSOR | {"shape": [0, 30]}]}, 422, "shape [-1, 30]"),
+        ({}, 400, "must be a list with one tensor"),
+        ({"inputs": [TENSOR, TENSOR]}, 400, "must be a list with one tensor"),
+        ({"inputs": ["rows"]}, 400, "must be a list with one tensor"),
+        ({"inputs": [TENSOR | {"name": ["rows"]}]}, 400, "There is no input"),
+        ({"inputs": [TENSOR | {"datatype": "INT64"}]}, 400, "FP64 or FP32"),
+        ({"inputs": [TENSOR | {"datatype": ["FP64"]}]}, 400, "FP64 or FP32"),
+        ({"inputs": [TENSOR | {"datatype": "BOOL"}]}, 400, "FP64 or FP32"),
+        ({"inputs": [TENSOR | {"shape": [30]}]}, 400, "shape [-1, 30]"),
+        ({"inputs": [TENSOR | {"shape": [0, 30]}]}, 400, "shape [-1, 30]"),
+        ({"inputs": [TENSOR | {"shape": [True, 30]}]}, 400, "shape [-1, 30]"),
+        ({"inputs": [TENSOR | {"shape": "1,30"}]}, 400, "shape [-1, 30]"),
         ({"inputs": [TENSOR | {"shape": [20000, 30]}]}, 413, "send 1 to 10,000"),
-        ({"inputs": [TENSOR | {"data": ROW[:-1]}]}, 422, "must be 30 numbers"),
-        ({"inputs": [TENSOR | {"data": [*ROW[:-1], "x"]}]}, 422, "must be 30 numbers"),
-        ({"inputs": [TENSOR | {"data": [[1], [2, 3]]}]}, 422, "must be 30 numbers"),
-        ({"inputs": [TENSOR | {"data": [*ROW[:-1], 1e300]}]}, 422, "finite numbers"),
-        ({"inputs": [TENSOR | {"parameters": {"binary_data_size": 240}}]}, 400, "240 bytes behind the JSON"),
-        ({"inputs": [TENSOR], "outputs": [{"name": "shap"}]}, 422, "There is no output 'shap'"),
+        ({"inputs": [TENSOR | {"data": ROW[:-1]}]}, 400, "must be flat, 30 numbers"),
+        ({"inputs": [TENSOR | {"data": [*ROW[:-1], "x"]}]}, 400, "must be 30 numbers"),
+        ({"inputs": [TENSOR | {"data": [*ROW[:-1], True]}]}, 400, "must be 30 numbers"),
+        ({"inputs": [TENSOR | {"data": [*ROW[:-1], None]}]}, 400, "must be 30 numbers"),
+        ({"inputs": [TENSOR | {"data": [[1], [2, 3]]}]}, 400, "nested exactly as shape"),
+        ({"inputs": [TENSOR | {"data": [[value] for value in ROW]}]}, 400, "nested exactly as shape [1, 30]"),
+        ({"inputs": [TENSOR | {"data": [[ROW]]}]}, 400, "nested exactly as shape"),
+        ({"inputs": [TWO | {"data": [[1.0, 2.0]] * 30}]}, 400, "nested exactly as shape [2, 30]"),
+        ({"inputs": [TWO | {"data": [[1.0] * 15] * 4}]}, 400, "nested exactly as shape [2, 30]"),
+        ({"inputs": [TWO | {"data": [ROW, ROW[:-1]]}]}, 400, "nested exactly as shape [2, 30]"),
+        ({"inputs": [TENSOR | {"data": "1.0"}]}, 400, "must be flat"),
+        ({"inputs": [TENSOR | {"data": {"0": 1}}]}, 400, "must be flat"),
+        ({"inputs": [TENSOR | {"data": [*ROW[:-1], 1e300]}]}, 400, "finite numbers"),
+        ({"inputs": [TENSOR | {"data": [*ROW[:-1], 1e300], "datatype": "FP32"}]}, 400, "finite numbers"),
+        ({"inputs": [TENSOR | {"parameters": {"binary_data_size": 240}}]}, 400, "either 'data' or"),
+        ({"inputs": [WITHOUT_DATA]}, 400, "either 'data' or"),
+        ({"inputs": [WITHOUT_DATA | {"parameters": {"binary_data_size": 240}}]}, 400, "240 bytes behind the JSON"),
+        ({"inputs": [WITHOUT_DATA | {"parameters": {"binary_data_size": "240"}}]}, 400, "240 bytes behind the JSON"),
+        ({"inputs": [TENSOR | {"parameters": "none"}]}, 400, "'parameters' of input 'rows' must be an object"),
+        ({"inputs": [TENSOR], "parameters": [1]}, 400, "'parameters' of the request must be an object"),
+        ({"inputs": [TENSOR], "parameters": {"binary_data_output": "yes"}}, 400, "must be true or false"),
+        ({"inputs": [TENSOR], "outputs": [{"name": "shap"}]}, 400, "There is no output 'shap'"),
+        ({"inputs": [TENSOR], "outputs": [{"name": ["labels"]}]}, 400, "There is no output"),
+        ({"inputs": [TENSOR], "outputs": ["labels"]}, 400, '[{"name": "labels"}]'),
+        ({"inputs": [TENSOR], "outputs": "labels"}, 400, "must be a list of objects"),
+        ({"inputs": [TENSOR], "outputs": {"name": "labels"}}, 400, "must be a list of objects"),
+        ({"inputs": [TENSOR], "outputs": False}, 400, "must be a list of objects"),
+        ({"inputs": [TENSOR], "outputs": [{"name": "labels", "parameters": 1}]}, 400, "must be an object"),
+        ({"inputs": [TENSOR], "outputs": [{"name": "labels", "parameters": {"binary_data": 1}}]}, 400, "true or false"),
+        ({"inputs": [TENSOR], "id": 7}, 400, "'id' must be text"),
         ([], 400, "JSON object"),
     ],
 )
@@ -126,6 +159,32 @@ def test_wrong_tensor_is_told_what_is_wrong(api: httpx.Client, body: Any, status
     reply = api.post("/v2/models/breast-cancer/infer", json=body)
     assert reply.status_code == status, reply.text
     assert sentence in reply.json()["error"]
+
+
+def test_nested_data_is_read_as_flat_is_and_never_turned(
+    api: httpx.Client, rows: np.ndarray, images: np.ndarray
+) -> None:
+    def ask(model: str, name: str, datatype: str, values: np.ndarray, data: list) -> httpx.Response:
+        tensor = {"name": name, "datatype": datatype, "shape": list(values.shape), "data": data}
+        return api.post(f"/v2/models/{model}/infer", json={"inputs": [tensor]})
+
+    for model, name, datatype, values in (
+        ("breast-cancer", "rows", "FP64", rows),
+        ("cifar10", "images", "UINT8", images),
+    ):
+        nested = ask(model, name, datatype, values, values.tolist()).json()["outputs"]
+        assert nested == ask(model, name, datatype, values, values.reshape(-1).tolist()).json()["outputs"]
+        turned = ask(
+            model, name, datatype, values, np.moveaxis(values, -1, 1).tolist() if values.ndim > 2 else values.T.tolist()
+        )
+        assert (turned.status_code, "nothing is reshaped" in turned.json()["error"]) == (400, True)
+
+
+def test_bytes_that_no_tensor_takes_are_refused(api: httpx.Client) -> None:
+    content = orjson.dumps({"inputs": [TENSOR]})
+    headers = {"Inference-Header-Content-Length": str(len(content))}
+    reply = api.post("/v2/models/breast-cancer/infer", content=content + b"\0" * 8, headers=headers)
+    assert (reply.status_code, reply.json()["error"][:33]) == (400, "There are 8 bytes behind the JSON")
 
 
 @pytest.mark.parametrize("length", ["-1", "x", "99999999", "", "²".encode("latin-1"), "9" * 5_000])

@@ -13,11 +13,18 @@ import pandas as pd
 import pytest
 
 from settings import MAX_UPLOAD_BYTES
+from tests.helpers import pictures
 from tests.helpers.played import Played
 from tests.helpers.studio import Studio
 from training.datasets import breast_cancer
 
 PICTURES = 12
+CUT = {
+    "content": b'--edge\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n'
+    + pictures.encoded(pictures.photo(), "PNG")
+    + b"\r\n",
+    "headers": {"Content-Type": "multipart/form-data; boundary=edge"},
+}
 
 
 @pytest.fixture(scope="module")
@@ -98,11 +105,12 @@ def test_upload_goes_with_the_job_that_used_it(
         ("model=cifar10", {"files": {"file": b"hello"}}, 422, "no picture"),
         ("model=cifar10", {"files": {"picture": b"hello"}}, 422, 'parts named "file"'),
         ("model=cifar10", {"content": b"hello"}, 415, "multipart"),
+        ("model=cifar10", CUT, 400, "is incomplete"),
         ("model=breast-cancer", {"files": {"file": b"a,b\n1,2\n"}}, 422, "header"),
         ("model=breast-cancer", {"files": [("file", b"a"), ("file", b"b")]}, 422, "one CSV"),
         ("model=cifar10", {"files": {"file": b"0" * (MAX_UPLOAD_BYTES + 1)}}, 413, "256 MB"),
     ],
-    ids=["model", "no model", "letter", "part's name", "no parts", "no table", "two tables", "too large"],
+    ids=["model", "no model", "letter", "part's name", "no parts", "cut off", "no table", "two tables", "too large"],
 )
 def test_what_cannot_be_predicted_is_refused_and_not_kept(
     public: Studio, admin: httpx.Client, query: str, request_: dict[str, Any], status: int, sentence: str

@@ -10,7 +10,7 @@ from functools import cache
 
 import numpy as np
 import pyarrow as pa
-from PIL import Image
+from PIL import Image, ImageCms
 
 from training.datasets.cifar10 import Pictures
 
@@ -27,6 +27,31 @@ def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, kind, **options)
     return buffer.getvalue()
+
+
+def bmp_with_alpha(rgba: Image.Image) -> bytes:
+    """A BMP of 32 bits a pixel whose header says that there is an alpha channel."""
+    width, height = rgba.size
+    rows = np.asarray(rgba)[::-1, :, [2, 1, 0, 3]].tobytes()
+    masks = (0xFF0000, 0xFF00, 0xFF, 0xFF000000)
+    header = struct.pack("<IiiHHIIiiII4I", 108, width, height, 1, 32, 3, len(rows), 0, 0, 0, 0, *masks).ljust(
+        108, b"\0"
+    )
+    return b"BM" + struct.pack("<IHHI", 122 + len(rows), 0, 0, 122) + header + rows
+
+
+def linear_profile() -> bytes:
+    """A colour profile with sRGB's primaries and light in proportion to the numbers."""
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    tags = [struct.unpack_from(">4sII", srgb, 132 + 12 * i) for i in range(*struct.unpack_from(">I", srgb, 128))]
+    line = b"curv" + bytes(8)
+    values = {name: line if name.endswith(b"TRC") else srgb[at : at + size] for name, at, size in tags}
+    table, body, begin = b"", b"", 132 + 12 * len(values)
+    for name, value in values.items():
+        table += struct.pack(">4sII", name, begin + len(body), len(value))
+        body += value + bytes(-len(value) % 4)
+    content = srgb[4:84] + bytes(16) + srgb[100:128] + struct.pack(">I", len(values)) + table + body
+    return struct.pack(">I", 4 + len(content)) + content
 
 
 def rotated_by_exif() -> bytes:
@@ -79,6 +104,11 @@ def accepted() -> dict[str, bytes]:
         "gif": encoded(rgb.convert("P"), "GIF"),
         "gif animated": encoded(frames[0], "GIF", save_all=True, append_images=frames[1:]),
         "bmp": encoded(rgb, "BMP"),
+        "tiff": encoded(rgb, "TIFF"),
+        "tiff packed": encoded(rgb, "TIFF", compression="tiff_lzw"),
+        "tiff 16 bit": encoded(sixteen, "TIFF"),
+        "avif": encoded(rgb, "AVIF"),
+        "avif transparent": encoded(transparent, "AVIF"),
         "cmyk": encoded(rgb.convert("CMYK"), "JPEG"),
         "exif": rotated_by_exif(),
         "progressive": encoded(rgb, "JPEG", progressive=True),

@@ -184,7 +184,7 @@ def _encrypted() -> bytes:
         (_zip({"1.png": PICTURE, "inner.zip": _zip({"1.png": PICTURE})}), "another archive"),
         (_link(), "a link"),
         (_encrypted(), "encrypted"),
-        (_zip({"1.png": PICTURE})[:-30], "no picture"),
+        (_zip({"1.png": PICTURE})[:-30], "ZIP archive is cut off"),
         (_zip({}), "no picture"),
         (_zip({"letter.txt": b"hello"}), "no picture"),
     ],

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms, ImageOps
 
 from models import images, shrinking
 from models.images import ImageError, ImageTooLarge, decode, encode_png
@@ -53,6 +53,157 @@ def test_transparency_lies_on_white() -> None:
 def test_sixteen_bit_grey_keeps_its_brightness() -> None:
     grey = Image.fromarray(np.full((40, 40), 128 * 257, dtype=np.uint16))
     assert (decode(pictures.encoded(grey, "PNG"), 32) == 128).all()
+
+
+def test_sixteen_bit_grey_is_scaled_by_one_rule_whatever_its_brightest_pixel() -> None:
+    dim = np.tile(np.arange(256, dtype=np.uint16), (256, 1))
+    spot = dim.copy()
+    spot[5, 5] = 256
+    seen, with_spot = (decode(pictures.encoded(Image.fromarray(one), "PNG"), 256).astype(int) for one in (dim, spot))
+    assert np.abs(seen - with_spot).max() == 0
+    assert (seen[0, :, 0] == (np.arange(256) + 128) // 257).all(), "as 0 to 65,535, of which this is the darkest part"
+
+
+def test_bmp_whose_alpha_is_zero_throughout_is_opaque() -> None:
+    rgba = pictures.photo().convert("RGBA")
+    rgba.putalpha(0)
+    seen = decode(pictures.bmp_with_alpha(rgba), 32)
+    assert np.array_equal(seen, decode(pictures.encoded(pictures.photo(), "PNG"), 32))
+    rgba.putpixel((0, 0), (0, 0, 0, 255))
+    assert decode(pictures.bmp_with_alpha(rgba), 32)[16, 16].tolist() == [255] * 3
+
+
+PHOTO = pictures.photo(64, 48)
+ODD_EXIF = Image.Exif()
+ODD_EXIF[0x011A], ODD_EXIF[0x0112] = 0, 77
+
+
+def _png_with(*chunks: tuple[bytes, bytes], crc: int = 0) -> bytes:
+    parts = [
+        len(data).to_bytes(4, "big") + kind + data + (zlib.crc32(kind + data) ^ crc).to_bytes(4, "big")
+        for kind, data in chunks
+    ]
+    return PNG_PHOTO[:33] + b"".join(parts) + PNG_PHOTO[33:]
+
+
+def _jpeg_with(marker: int, *contents: bytes) -> bytes:
+    parts = [bytes([0xFF, marker]) + (len(content) + 2).to_bytes(2, "big") + content for content in contents]
+    return JPEG_PHOTO[:2] + b"".join(parts) + JPEG_PHOTO[2:]
+
+
+PNG_PHOTO, JPEG_PHOTO = pictures.encoded(PHOTO, "PNG"), pictures.encoded(PHOTO, "JPEG", quality=95)
+LONG = zlib.compress(b"a" * 70 * 1024**2)
+AVIF_PHOTO = pictures.encoded(PHOTO, "AVIF", exif=ODD_EXIF)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        _png_with((b"zTXt", b"Comment\0\0" + LONG)),
+        _png_with((b"iTXt", b"Comment\0\x01\0\0\0" + LONG)),
+        _png_with((b"tEXt", b"Comment\0" + b"a" * 3 * 1024**2), (b"tEXt", b"no end")),
+        _png_with((b"zTXt", b"Comment\0\x09rest")),
+        _png_with((b"iCCP", b"name\0\x07rest")),
+        _png_with((b"iCCP", b"name\0\0" + LONG)),
+        _png_with((b"iCCP", b"name")),
+        _png_with((b"pHYs", b"\0")),
+        _png_with((b"sRGB", b"")),
+        _png_with((b"cHRM", b"odd")),
+        _png_with((b"gAMA", b"")),
+        _png_with((b"acTL", b"")),
+        _png_with((b"eXIf", b"no TIFF at all")),
+        _png_with((b"eXIf", b"MM\0*\xff\xff\xff\xff")),
+        _png_with((b"tEXt", b"a\0b"), (b"gAMA", b"\0\0\xb1\x8f"), crc=1),
+        _png_with((b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0tiff:Orientation=\"9\"")),
+        _jpeg_with(0xE0, b"JFIF\0"),
+        _jpeg_with(0xE1, b"Exif\0\0MM\0*\0\0\0\x08\0\x03\x01\x1a\0\x05\0\0\0\x01\xff\xff\xff\xff"),
+        _jpeg_with(0xE1, b"Exif\0\0" + b"\0" * 50),
+        _jpeg_with(0xE1, ODD_EXIF.tobytes()),
+        _jpeg_with(0xE2, b"ICC_PROFILE\0"),
+        _jpeg_with(0xE2, b"ICC_PROFILE\0\x01\x01" + b"no profile" * 20),
+        _jpeg_with(0xE2, b"MPF\0"),
+        _jpeg_with(0xE2, b"MPF\0II*\0\x08\0\0\0\xff\xff"),
+        _jpeg_with(0xED, b"Photoshop 3.0\x008BIM\x03\xed"),
+        _jpeg_with(0xEE, b"Adobe"),
+        pictures.encoded(PHOTO, "WEBP", lossless=True, icc_profile=b"no profile", exif=b"Exif\0\0rubbish"),
+        pictures.encoded(PHOTO, "TIFF", icc_profile=b"no profile"),
+        pictures.encoded(PHOTO, "TIFF", exif=ODD_EXIF),
+        AVIF_PHOTO,
+        AVIF_PHOTO.replace(b"MM\0*", b"XX\0*"),
+    ],
+)  # fmt: skip
+def test_metadata_neither_refuses_a_picture_nor_changes_it(data: bytes) -> None:
+    assert ODD_EXIF.tobytes()
+    twin = JPEG_PHOTO if data.startswith(b"\xff\xd8") else PNG_PHOTO
+    off = np.abs(decode(data, 32).astype(int) - decode(twin, 32))
+    assert off.max() <= (12 if b"ftypavif" in data else 0)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF", "AVIF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_kind_is_turned_upright_alike(kind: str, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    turned = pictures.encoded(ImageOps.exif_transpose(_with(PHOTO, orientation)), "PNG")
+    seen = decode(pictures.encoded(PHOTO, kind, exif=exif), 32).astype(int)
+    assert np.abs(seen - decode(turned, 32)).mean() < 4
+
+
+def _with(picture: Image.Image, orientation: int) -> Image.Image:
+    picture = picture.copy()
+    picture.getexif()[0x0112] = orientation
+    return picture
+
+
+LINEAR = pictures.linear_profile()
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P"])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF", "AVIF"])
+def test_colours_of_a_profile_become_those_of_srgb(kind: str, mode: str) -> None:
+    light = Image.new("RGB", (64, 64), (55, 128, 100)).convert(mode)
+    if kind == "JPEG" or (mode == "P" and kind in ("WEBP", "AVIF")):
+        light = light.convert("RGB")
+    options = {"lossless": True} if kind == "WEBP" else {}
+    seen = decode(pictures.encoded(light, kind, icc_profile=LINEAR, **options), 32)[16, 16].astype(int)
+    linear = np.array([55, 128, 100]) / 255
+    expected = (1.055 * linear ** (1 / 2.4) - 0.055) * 255
+    assert np.abs(seen - expected).max() <= 6, (seen, expected)
+
+
+def test_profile_of_srgb_itself_changes_no_pixel_and_one_of_other_channels_says_nothing() -> None:
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    plain = decode(PNG_PHOTO, 32)
+    assert np.array_equal(decode(pictures.encoded(PHOTO, "PNG", icc_profile=srgb), 32), plain)
+    grey, cmyk = PHOTO.convert("L"), PHOTO.convert("CMYK")
+    for picture, kind in ((grey, "PNG"), (cmyk, "JPEG")):
+        without = decode(pictures.encoded(picture, kind), 32)
+        assert np.array_equal(decode(pictures.encoded(picture, kind, icc_profile=LINEAR), 32), without)
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        (b"\0\0\0\x18ftypheic" + b"\0" * 20, "a HEIC picture"),
+        (b"\0\0\0\x18ftypmif1" + b"\0" * 20, "a HEIC picture"),
+        (b"\0\0\0\x18ftypmp42" + b"\0" * 20, "a video"),
+        (b"%PDF-1.7 and so on", "a PDF document"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "an SVG drawing"),
+        (b"\xef\xbb\xbf<?xml version='1.0'?>\n<!-- made by hand -->\n<svg/>", "an SVG drawing"),
+        (b"8BPS\0\1", "a Photoshop file"),
+        (b"<!DOCTYPE html><html>", "a web page"),
+        (b"PK\x03\x04", "a ZIP archive"),
+        (b"\xff\x0a\0\0", "a JPEG XL picture"),
+    ],
+)
+def test_what_is_not_read_is_called_by_its_name(data: bytes, name: str) -> None:
+    with pytest.raises(ImageError, match=f"The data is {name}.* is not read; send a JPEG, PNG, WebP, AVIF, GIF"):
+        decode(data, 32)
+
+
+def test_tiff_of_32_bits_is_told_so() -> None:
+    with pytest.raises(ImageError, match="32 bits for a grey; save it with 8 or 16"):
+        decode(pictures.encoded(Image.new("F", (40, 40)), "TIFF"), 32)
 
 
 def test_animation_gives_first_frame() -> None:
@@ -177,7 +328,7 @@ def _whole(data: bytes) -> np.ndarray:
     """The same from the whole picture at once."""
     image = ImageOps.exif_transpose(Image.open(io.BytesIO(data)))
     if image.mode == "I;16":
-        image = Image.fromarray((np.asarray(image, dtype=np.float32) / 257).astype(np.uint8))
+        image = Image.fromarray(np.rint(np.asarray(image, dtype=np.float32) / 257).astype(np.uint8))
     if image.mode in ("RGBA", "LA", "P"):
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
@@ -209,6 +360,9 @@ print(peak() - before)
         ("I;16", (7_071, 7_071), "PNG", {"compress_level": 1}),
         ("RGB", (7_071, 7_071), "JPEG", {"progressive": True, "subsampling": 0}),
         ("RGB", (6_000, 4_000), "WEBP", {"method": 0}),
+        ("RGBA", (6_000, 4_000), "TIFF", {"compression": "tiff_deflate"}),
+        ("I;16", (6_000, 4_000), "TIFF", {"compression": "tiff_lzw"}),
+        ("RGB", (6_000, 4_000), "AVIF", {"speed": 10, "subsampling": "4:4:4"}),
     ],
 )
 def test_four_large_pictures_at_once_take_less_than_400_mb(

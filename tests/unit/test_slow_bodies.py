@@ -24,7 +24,7 @@ def _statuses(path: str, app: Any, body_after_s: float, wait_s: float = 1.0) -> 
         async def send(message: dict[str, Any]) -> None:
             began.extend([message["status"]] if "status" in message else [])
 
-        guarded = BodyDeadline(app, DEADLINE_S, lambda path, error, _: Response(status_code=error.status), ("/slow",))
+        guarded = BodyDeadline(app, DEADLINE_S, ("/slow",))
         scope = {"type": "http", "path": path, "root_path": "", "headers": []}
         await asyncio.wait_for(guarded(scope, receive, send), wait_s)
 

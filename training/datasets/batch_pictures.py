@@ -8,6 +8,7 @@ name, and an archive that tries tricks is refused as a whole.
 from __future__ import annotations
 
 import io
+import lzma
 import stat
 import struct
 import zipfile
@@ -19,8 +20,9 @@ from typing import IO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from models.images import ImageError, open_header
+from models.images import READ, ImageError, open_header
 from settings import MAX_BODY_BYTES
+from training.datasets import archives
 from training.datasets.checking import Check, Problem
 from training.errors import DataError
 
@@ -31,11 +33,21 @@ MAX_DIRECTORY_BYTES = 64 * 1024**2
 MAX_UNPACKED_BYTES = 2 * 1024**3
 MAX_RATIO = 200
 GROUP_BYTES = 8 * 1024**2
-ARCHIVES = {".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".zst"}
-ARCHIVE_STARTS = (b"PK\x03\x04", b"\x1f\x8b", b"7z\xbc\xaf", b"Rar!", b"\xfd7zXZ", b"BZh")
-# What operating systems put into archives by themselves.
-DEBRIS = {".DS_Store", "Thumbs.db", "desktop.ini"}
 SCHEMA = pa.schema([("name", pa.string()), ("bytes", pa.large_binary()), ("error", pa.string())])
+
+DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    OSError,
+    ValueError,
+    struct.error,
+)
+
+OFFICE = b"\xd0\xcf\x11\xe0"
 
 # A picture's name, and what reads its bytes.
 Named = tuple[str, Callable[[], bytes]]
@@ -60,7 +72,7 @@ def check_pictures(pictures: Iterable[Named], destination: Path) -> Check:
         writer.write_table(pa.Table.from_pylist(group, schema=SCHEMA))
     if not check.good:
         first = f" {check.problems[0].where}: {check.problems[0].problem}" if check.problems else ""
-        raise DataError(f"There is no picture in it; JPEG, PNG, WebP, GIF and BMP files are read.{first}")
+        raise DataError(f"There is no picture in it; {READ} files are read.{first}")
     return check
 
 
@@ -77,22 +89,25 @@ def _checked(read: Callable[[], bytes]) -> tuple[bytes | None, str | None]:
 def pictures_of_files(files: Iterable[tuple[str, Path]]) -> Iterator[Named]:
     """Pictures that were given one by one, under the names that they were given."""
     for name, path in files:
-        yield name[:200], lambda path=path: _bounded(path.open("rb"))
+        if not archives.is_debris(name):
+            yield archives.shortened(name), lambda path=path: _picture_of(path.open("rb"))
 
 
 def pictures_of_zip(path: Path) -> Iterator[Named]:
     """The pictures of a ZIP archive. Raises DataError when it is none, or is refused."""
     with _CountedFile(path) as file, _opened(file) as archive:
-        entries = [entry for entry in archive.infolist() if not _is_debris(entry)]
+        entries = [(archives.name_of(entry), entry) for entry in archive.infolist()]
+        entries = [(name, entry) for name, entry in entries if not name.endswith("/") and not archives.is_debris(name)]
         _refuse_tricks(entries)
-        for entry in entries:
-            yield entry.filename[:200], lambda entry=entry: _read_entry(archive, entry)
+        for number, (name, entry) in enumerate(entries, 1):
+            shown = archives.shortened(name) if name.strip("./ ") else f"entry {number}, which has no name"
+            yield shown, lambda entry=entry: _read_entry(archive, entry)
 
 
 def _opened(file: IO[bytes]) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(file)
-    except (zipfile.BadZipFile, OSError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError, struct.error) as error:
         raise DataError("The ZIP archive is damaged or cut off; make it again.") from error
 
 
@@ -127,42 +142,55 @@ def is_zip(path: Path) -> bool:
     return zipfile.is_zipfile(path)
 
 
-def _is_debris(entry: zipfile.ZipInfo) -> bool:
-    parts = PurePosixPath(entry.filename).parts
-    return entry.filename.endswith("/") or "__MACOSX" in parts or (bool(parts) and parts[-1] in DEBRIS)
+def refuse_other_archives(path: Path) -> None:
+    """Raise DataError for a file that is an archive, though no whole ZIP: it is named as what it is."""
+    with path.open("rb") as file:
+        start = file.read(512)
+    kind = archives.kind_of(start)
+    if start.startswith(OFFICE):
+        raise DataError("It is an old document of Microsoft Office (.xls, .doc); save a table as CSV.")
+    if kind == "ZIP":
+        raise DataError("The ZIP archive is cut off: its table of contents, at the end, is not there. Send it again.")
+    if kind:
+        raise DataError(f"It is a {kind} archive, and only ZIP archives are read; make a ZIP of the files.")
 
 
-def _refuse_tricks(entries: list[zipfile.ZipInfo]) -> None:
+def _refuse_tricks(entries: list[tuple[str, zipfile.ZipInfo]]) -> None:
     """Raise DataError for an archive that would be dangerous to unpack, by what its table of contents says."""
     if len(entries) > MAX_PICTURES:
         raise ArchiveTooLarge(f"The archive has {len(entries):,} files; at most {MAX_PICTURES:,} are read.")
-    unpacked = sum(entry.file_size for entry in entries)
-    packed = sum(entry.compress_size for entry in entries)
+    unpacked = sum(entry.file_size for _, entry in entries)
+    packed = sum(entry.compress_size for _, entry in entries)
     if unpacked > MAX_UNPACKED_BYTES or unpacked > MAX_RATIO * max(packed, 1024**2):
         raise ArchiveTooLarge(
             f"The archive would unpack to {unpacked / 1024**2:,.0f} MB; at most "
             f"{MAX_UNPACKED_BYTES // 1024**2:,} MB are read, and no more than {MAX_RATIO} times its own size."
         )
-    for entry in entries:
-        name = repr(entry.filename[:80])
-        path = PurePosixPath(entry.filename.replace("\\", "/"))
-        if path.is_absolute() or ".." in path.parts or ":" in "".join(path.parts[:1]):
+    for given, entry in entries:
+        name = repr(archives.shortened(given, 80))
+        if archives.leads_outside(given):
             raise DataError(f"The archive names a file outside itself, {name}; make it again with plain names.")
         if stat.S_ISLNK(entry.external_attr >> 16):
             raise DataError(f"The archive has a link, {name}; put the picture itself into it.")
-        if entry.flag_bits & 1:
-            raise DataError("The archive is encrypted; make one without a password.")
-        if path.suffix.lower() in ARCHIVES:
+        if PurePosixPath(given).suffix.lower() in archives.SUFFIXES:
             raise DataError(f"The archive holds another archive, {name}; put the pictures themselves into it.")
 
 
 def _read_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
+    refusal = archives.why_not_read(entry)
+    if refusal:
+        raise DataError(refusal)
     try:
-        data = _bounded(archive.open(entry))
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
+        return _picture_of(archive.open(entry))
+    except DAMAGED as error:
         raise DataError("It is damaged in the archive.") from error
-    if data.startswith(ARCHIVE_STARTS):
-        raise DataError("It is another archive, and those are not looked into.")
+
+
+def _picture_of(file: IO[bytes]) -> bytes:
+    data = _bounded(file)
+    kind = archives.kind_of(data[:512])
+    if kind:
+        raise DataError(f"It is another archive ({kind}), and those are not looked into.")
     return data
 
 

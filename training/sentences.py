@@ -1,0 +1,50 @@
+"""What is wrong with a field, in plain words: what pydantic found, without pydantic's phrases."""
+
+from __future__ import annotations
+
+from typing import Any
+
+WORDS = {
+    "missing": "is missing",
+    "extra_forbidden": "is not known here",
+    "string": "must be text",
+    "int": "must be a whole number",
+    "float": "must be a number",
+    "finite_number": "must be a finite number",
+    "bool": "must be true or false",
+    "list": "must be a list",
+    "tuple": "must be a list",
+    "none_required": "must be null",
+    "dict": "must be a JSON object",
+    "model": "must be a JSON object",
+    "literal_error": "must be {expected}",
+    "enum": "must be {expected}",
+    "greater_than": "must be more than {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than": "must be less than {lt}",
+    "less_than_equal": "must be at most {le}",
+    "multiple_of": "must be a multiple of {multiple_of}",
+    "string_too_long": "must have at most {max_length} characters",
+    "string_too_short": "must have at least {min_length} characters",
+    "string_pattern_mismatch": "must match {pattern}",
+    "too_long": "must have at most {max_length} items",
+    "too_short": "must have at least {min_length} items",
+    "value_error": "{error}",
+}
+
+
+def said_of(problem: dict[str, Any]) -> str:
+    """What must be true of the field, such as "must be at least 1", for one of ``ValidationError.errors()``."""
+    kind = problem["type"]
+    # bool_type and bool_parsing are one to a person.
+    words = WORDS.get(kind) or WORDS.get(kind.partition("_")[0], "has a value that is not read")
+    return words.format_map(problem.get("ctx", {}))
+
+
+def got(problem: dict[str, Any]) -> str:
+    """The value that was found there, for the end of a sentence; empty where there is none to show."""
+    value = problem.get("input")
+    is_shown = problem["type"] not in ("missing", "extra_forbidden", "value_error") and isinstance(
+        value, str | int | float | None
+    )
+    return f", got {str(value)[:80]!r}" if is_shown else ""
