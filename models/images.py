@@ -135,8 +135,8 @@ def _told(data: bytes) -> Iterator[None]:
             yield
     except UnidentifiedImageError as error:
         name = kinds.name_of(data)
-        said = f"The data is {name} and" if name else "The data is"
-        raise ImageError(f"{said} no picture of a kind that is read; send a {READ} file.") from error
+        said = f"The data is {name}," if name else "The data is"
+        raise ImageError(f"{said} not a picture of a kind that is read; send a {READ} file.") from error
     except Image.DecompressionBombError as error:
         raise ImageTooLarge(
             f"The image has more than {MAX_PIXELS // 1_000_000} megapixels, which is too large."

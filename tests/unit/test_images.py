@@ -198,7 +198,7 @@ def test_profile_of_srgb_itself_changes_no_pixel_and_one_of_other_channels_says_
     ],
 )
 def test_what_is_not_read_is_called_by_its_name(data: bytes, name: str) -> None:
-    with pytest.raises(ImageError, match=f"The data is {name}.* and no picture of a kind that is read"):
+    with pytest.raises(ImageError, match=f"The data is {name}.*, not a picture of a kind that is read"):
         decode(data, 32)
 
 
