@@ -86,8 +86,8 @@ def open_header(data: bytes) -> Image.Image:
 def _opened(data: bytes) -> Image.Image:
     try:
         return Image.open(io.BytesIO(data), formats=FORMATS)
-    except UnidentifiedImageError:
-        if data[4:8] != b"ftyp":
+    except Exception:
+        if data[4:12] != b"ftypavif":
             raise
     # Pillow reads the EXIF block of an AVIF at once, and refuses the picture where it is damaged: here it is none.
     return Image.open(io.BytesIO(data.replace(b"Exif", b"free")), formats=FORMATS)
@@ -135,8 +135,8 @@ def _told(data: bytes) -> Iterator[None]:
             yield
     except UnidentifiedImageError as error:
         name = kinds.name_of(data)
-        said = f"The data is {name}, which is not read" if name else "The data is not a picture"
-        raise ImageError(f"{said}; send a {READ} file.") from error
+        said = f"The data is {name}," if name else "The data is"
+        raise ImageError(f"{said} not a picture of a kind that is read; send a {READ} file.") from error
     except Image.DecompressionBombError as error:
         raise ImageTooLarge(
             f"The image has more than {MAX_PIXELS // 1_000_000} megapixels, which is too large."

@@ -19,7 +19,16 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serve_deployments.errors import ApiError, Busy, Forbidden, Unauthorized, error_response, path_of, request_id_of
+from serve_deployments.errors import (
+    ApiError,
+    BadRequest,
+    Busy,
+    Forbidden,
+    Unauthorized,
+    error_response,
+    path_of,
+    request_id_of,
+)
 from settings import FORWARDED, LOOPBACK_NAMES, Settings, token_sha256
 
 FREE_TRIES, SLOW_S, MAX_SLOWED = 10, 1.0, 20
@@ -28,10 +37,12 @@ Changes = Literal["open", "token", "off"]
 
 
 def check_host(headers: Mapping[str, str], settings: Settings) -> None:
-    """Raise Forbidden when the Host header is not a name of this machine, in local mode."""
+    """Raise Forbidden when the Host header is not a name of this machine, in local mode; BadRequest without one."""
     if settings.air_mode == "public":
         return
     host = headers.get("host", "")
+    if not host:
+        raise BadRequest("The request has no Host header; send the name that it is meant for, such as localhost.")
     name = host if host.endswith("]") else host.rpartition(":")[0] or host
     if name.lower() not in LOOPBACK_NAMES | {settings.air_host}:
         raise Forbidden(

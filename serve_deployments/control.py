@@ -45,7 +45,7 @@ from serve_deployments.errors import (
 )
 from serve_deployments.model_app import REPLICA_CPUS
 from serve_deployments.recent import Recent
-from serve_deployments.root_path import RootPath
+from serve_deployments.root_path import PlainPath, RootPath
 from serve_deployments.services import AllReplicas, CurrentSettings
 from serve_deployments.slow_bodies import BodyDeadline
 from settings import MODEL_NAMES, Settings, get_settings
@@ -88,6 +88,7 @@ def build_api(settings: Settings | None = None) -> FastAPI:
     # Files for a batch prediction take as long as a line needs for 256 MB, and only who may change things sends them.
     api.add_middleware(BodyDeadline, seconds=settings.air_deadline_s, patient=(upload_routes.router.prefix,))
     api.add_middleware(ChangeGuard, settings=settings, harmless=(PROTOCOL,))
+    api.add_middleware(PlainPath)
     api.add_middleware(RootPath, prefix=settings.air_root_path)
     for part in ROUTERS:
         api.include_router(part.router)

@@ -6,7 +6,7 @@ import asyncio
 import re
 from collections.abc import Awaitable
 from pathlib import Path as FilePath
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import FileResponse
@@ -15,14 +15,17 @@ from serve_deployments import json_route, schemas
 from serve_deployments.access import check_reader
 from serve_deployments.errors import Busy, Conflict, Invalid, NotFound
 from serve_deployments.json_route import JsonRoute
+from serve_deployments.model_routes import resolve
 from serve_deployments.recent import Recent
-from serve_deployments.services import CurrentSettings, Jobs
+from serve_deployments.services import CurrentSettings, Jobs, Registry
 from settings import Settings
 from training import batch_results
 from training.batch_results import PARQUET, Show
+from training.batch_sources import SUFFIXES
 from training.errors import ConfigError
 from training.jobs import FILES, Job, Store, UnknownJob, validated
 from training.supervisor import NotPossible, QueueFull
+from training.uploads import Store as Uploads
 from training.uploads import UnknownUpload
 
 FRESH_S = 0.5
@@ -30,6 +33,10 @@ MAX_LOG_LINES = 2_000
 MAX_ROWS = 200
 # Object storage alone, and as it is: a query may name another server, and fsspec chains file systems by "::".
 ADDRESS = re.compile(r"(s3|gs|abfss?)://(?!.*::)[^\s?#]+")
+# What is read of object storage, by how its name ends; a folder of pictures has no ending.
+ENDINGS = {"breast-cancer": {"csv", "tsv", "txt", "parquet"}, "cifar10": {"parquet", *SUFFIXES}}
+ENDING = re.compile(r".*/[^/]*\.([a-z][a-z0-9]{1,6})")
+READS = {"breast-cancer": "CSV and Parquet files", "cifar10": "folders of pictures, pictures and Parquet files"}
 FILE_TYPES = {"text/csv": {}, "application/octet-stream": {}}
 ID = Path(max_length=64, description="the job's id")
 ERRORS = {status: {"model": schemas.ErrorReply} for status in (401, 409, 503)}
@@ -47,7 +54,9 @@ Listed = Annotated[Recent[list[Job]], Depends(_listed)]
 
 
 @router.post("", status_code=202, responses=json_route.ERRORS)
-async def submit(wanted: schemas.JobRequest, queue: Jobs, listed: Listed) -> Job:
+async def submit(
+    wanted: schemas.JobRequest, queue: Jobs, listed: Listed, registry: Registry, settings: CurrentSettings
+) -> Job:
     """Queue a job; one runs at a time. Every option has a default, so `config` may be left out."""
     try:
         config = validated(wanted.kind, wanted.model, wanted.config)
@@ -58,7 +67,25 @@ async def submit(wanted: schemas.JobRequest, queue: Jobs, listed: Listed) -> Job
             "config.data: over HTTP it must be an address such as s3://bucket/file, of s3, gs, abfs or abfss and "
             "without a query; or send the file to /uploads."
         )
+    if wanted.kind == "batch_predict":
+        await _check_batch(wanted.model, config, registry, settings)
     return await _changed(listed, queue.submit(wanted.kind, wanted.model, config))
+
+
+async def _check_batch(model: str, config: dict[str, Any], registry: Registry, settings: Settings) -> None:
+    """Refuse what the job itself would refuse once it runs. Raises Invalid, NotFound."""
+    await resolve(registry, model, config["version"])
+    if config["upload"] is not None:
+        try:
+            upload = await asyncio.to_thread(Uploads(settings).read, config["upload"])
+        except UnknownUpload as error:
+            raise Invalid(str(error)) from None
+        if upload.model != model:
+            raise Invalid(f"config.upload: {upload.id} was sent for {upload.model}, not for {model}.")
+    key = (config["data"] or "").partition("://")[2].lower()
+    ending = ENDING.fullmatch(key)
+    if ending and ending[1] not in ENDINGS[model]:
+        raise Invalid(f"config.data: files that end in '.{ending[1]}' are not read; {READS[model]} are.")
 
 
 @router.get("")

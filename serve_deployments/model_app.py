@@ -188,7 +188,7 @@ class ModelApp:
 
     def _handler(self, request: Request) -> Callable[[Request, str], Awaitable[dict[str, Any]]]:
         path: str = request.scope["path"]
-        handler = self._handlers.get(path.removeprefix(f"/api/{self.name}"))
+        handler = self._handlers.get(path.removeprefix(f"/api/{self.name}").rstrip("/"))
         if handler is None:
             raise NotFound(f"There is no route {path[:200]}; see /api/docs.")
         if request.method != "POST":

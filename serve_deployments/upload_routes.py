@@ -13,11 +13,11 @@ from models import storage
 from models.registry import CHAMPION
 from serve_deployments import replicas, schemas
 from serve_deployments.bodies import body_of
-from serve_deployments.errors import Invalid, NotFound, TooLarge, UnsupportedMedia
+from serve_deployments.errors import Conflict, Invalid, NotFound, TooLarge, UnsupportedMedia
 from serve_deployments.model_routes import resolve
 from serve_deployments.multipart import read_multipart
 from serve_deployments.requests import content_type
-from serve_deployments.services import CurrentSettings, InAside, Registry
+from serve_deployments.services import CurrentSettings, InAside, Jobs, Registry
 from settings import MAX_UPLOAD_BYTES
 from training.datasets.batch_pictures import ArchiveTooLarge
 from training.errors import DataError
@@ -79,9 +79,11 @@ async def look(settings: CurrentSettings, upload_id: str = ID) -> Upload:
         raise NotFound(str(error)) from None
 
 
-@router.delete("/{upload_id}", status_code=204)
-async def delete(settings: CurrentSettings, upload_id: str = ID) -> None:
-    """Delete an upload; nothing happens when it is gone."""
+@router.delete("/{upload_id}", status_code=204, responses={409: {"model": schemas.ErrorReply}})
+async def delete(settings: CurrentSettings, queue: Jobs, upload_id: str = ID) -> None:
+    """Delete an upload; nothing happens when it is gone. 409 when a job that runs or waits needs it."""
+    if await queue.is_needed(upload_id):
+        raise Conflict(f"Upload {upload_id} is needed by a job; cancel that first.")
     await asyncio.to_thread(Store(settings).delete, upload_id)
 
 

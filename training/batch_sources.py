@@ -30,7 +30,7 @@ from training.errors import DataError, innermost
 
 TEST_SET = "the test set"
 BLOCK_ROWS = 1_024
-SUFFIXES = ["jpg", "jpeg", "png", "webp", "gif", "bmp"]
+SUFFIXES = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif"]
 
 
 @dataclass(frozen=True)

@@ -106,6 +106,10 @@ class Supervisor:
             self.look()
         return await self.job(job_id)
 
+    async def is_needed(self, upload_id: str) -> bool:
+        """Whether a job that runs or waits has yet to read an upload."""
+        return upload_id in self._uploads_in_use()
+
     async def resume(self, job_id: str) -> Job:
         """Queue a job again that did not succeed; it goes on where Ray Train's last checkpoint is.
 
@@ -255,8 +259,9 @@ class Supervisor:
         (self._store.folder(job.id) / jobs.CANCEL).unlink(missing_ok=True)
         self._store.write(job)
         # One that did not come to its end by itself may be resumed for as long as unused uploads are kept.
-        if job.config.get("upload") and state in ("succeeded", "stopped"):
-            self._uploads.delete(job.config["upload"])
+        used = job.config.get("upload")
+        if used and state in ("succeeded", "stopped") and used not in self._uploads_in_use():
+            self._uploads.delete(used)
 
 
 def _process_of(store: Store, job_id: str) -> psutil.Process | None:

@@ -41,18 +41,27 @@ s/bind :\([0-9]\)/bind 127.0.0.1:\1/
 /^frontend http_frontend/,/bind/s/bind .*:/bind {host}:/
 /^ *log /d
 /^ *option \(httplog\|log-health-checks\)/d
-/^defaults/a\    timeout http-request 15s
+/^global/a\    expose-experimental-directives
+/^defaults/a\    timeout http-request 15s\
+    http-error status 400 content-type application/json lf-string '{unreadable}'\
+    http-error status 408 content-type application/json lf-string '{slow}'\
+    http-error status 500 content-type application/json lf-string '{failed}'
 s/errorfile \(50[234]\) .*/http-error status \1 content-type application\/json lf-string '{gone}' hdr Retry-After 2/
 /^backend http-\(cifar10\|breast-cancer\)$/a\    option http-buffer-request\n    retry-on conn-failure empty-response
 s/^\( *\)server \(SERVE_REPLICA_\(cifar10\|breast-cancer\)[^ ]*\) .*/&\n\1use-server \2 if { be_conn le 1 }/
 /^frontend http_frontend/,/bind/{
 /bind/a\
+    acl named req.hdr(host) -m found\
+    http-request normalize-uri percent-decode-unreserved\
+    http-request return status 400 content-type application/json lf-string '{nameless}' if HTTP_1.1 !named\
     http-request set-header x-request-disconnect-disabled ?1 if { path_beg /api/ }\
     http-request set-header via 1.0 if HTTP_1.0
 }
 /http-request return status 404 content-type text.plain lf-string "Path/{
 i\    acl api path_beg /api
 i\    http-request return status 503 content-type text/html file {page} hdr Retry-After 2 if { path / }
+i\    acl v2 path_beg /api/v2
+i\    http-request return status 503 content-type application/json lf-string '{protocol_json}' hdr Retry-After 2 if v2
 i\    http-request return status 503 content-type application/json lf-string '{json}' hdr Retry-After 2 if api
 }
 """
@@ -85,12 +94,16 @@ backend held\
     http-request track-sc2 var(txn.client) table held if file !near or file passed_on\
     http-request track-sc0 var(txn.client) if !file !near or !file passed_on\
     http-request sc-inc-gpc0(0) if predicts\
+    acl v2 path_beg /api/v2\
     acl predicts_too_often sc_gpc0_rate(0) gt {predictions}\
+    http-request return status 429 {predictions_protocol} hdr Retry-After 30 if predicts predicts_too_often v2\
     http-request return status 429 {predictions_json} hdr Retry-After 30 if predicts predicts_too_often\
     acl asks_too_often sc_http_req_rate(0) gt {requests}\
+    http-request return status 429 {requests_protocol} hdr Retry-After 30 if asks_too_often v2\
     http-request return status 429 {requests_json} hdr Retry-After 30 if asks_too_often\
     acl holds_too_much sc_conn_cur(0) gt {open}\
     acl holds_too_many_files sc_conn_cur(2) gt {files}\
+    http-request return status 429 {open_protocol} hdr Retry-After 5 if holds_too_much v2\
     http-request return status 429 {open_json} hdr Retry-After 5 if holds_too_much or holds_too_many_files
 }
 """
@@ -99,6 +112,8 @@ TOO_MANY = (
     'content-type application/json lf-string \'{"error":{"code":"too_many_requests","message":"{message}"},'
     '"request_id":"%[uuid]"}\''
 )
+# The same as the Open Inference Protocol has it.
+TOO_MANY_OF_PROTOCOL = 'content-type application/json lf-string \'{"error":"{message}","request_id":"%[uuid]"}\''
 TOO_MANY_PREDICTIONS = (
     "More than {predictions} predictions were asked for from your address within a minute; wait half a minute."
 )
@@ -108,10 +123,17 @@ GONE_JSON = (
     '{"error":{"code":"unavailable","message":"What answers this has just gone and is coming back; try again."},'
     '"request_id":"%[uuid]"}'
 )
-STARTING_JSON = (
-    '{"error":{"code":"unavailable","message":"This part of AIR Studio is starting; try again in a moment."},'
-    '"request_id":"%[uuid]"}'
-)
+STARTING = "This part of AIR Studio is starting; try again in a moment."
+STARTING_JSON = f'{{"error":{{"code":"unavailable","message":"{STARTING}"}},"request_id":"%[uuid]"}}'
+STARTING_PROTOCOL = f'{{"error":"{STARTING}","request_id":"%[uuid]"}}'
+# What HAProxy refuses by itself: a code and a sentence.
+OWN = '{"error":{"code":"CODE","message":"MESSAGE"},"request_id":"%[uuid]"}'
+OWN_ERRORS = {
+    "unreadable": ("bad_request", "The request is no valid HTTP, or its connection was closed in the middle of it."),
+    "nameless": ("bad_request", "The request has no Host header; send the name that it is meant for."),
+    "slow": ("request_timeout", "The request was not complete after 15 s."),
+    "failed": ("internal", "Something went wrong on the server; try again."),
+}
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -172,7 +194,9 @@ def prepare(settings: Settings) -> None:
     shutil.copyfile(HERE / "haproxy.sh", script)
     script.chmod(0o700)
     edits = EDITS.replace("{page}", str(STARTING_PAGE)).replace("{json}", STARTING_JSON).replace("{gone}", GONE_JSON)
-    edits = edits.replace("{host}", settings.air_host)
+    edits = edits.replace("{host}", settings.air_host).replace("{protocol_json}", STARTING_PROTOCOL)
+    for name, (code, message) in OWN_ERRORS.items():
+        edits = edits.replace(f"{{{name}}}", OWN.replace("CODE", code).replace("MESSAGE", message))
     # The limits first: HAProxy warns of connections' rules that stand behind those of requests.
     (folder / "edits.sed").write_text(_limits(settings) + edits)
     os.environ.update(environment(settings))
@@ -182,6 +206,9 @@ def _limits(settings: Settings) -> str:
     if settings.air_mode == "local":
         return ""
     values = {
+        "predictions_protocol": TOO_MANY_OF_PROTOCOL.replace("{message}", TOO_MANY_PREDICTIONS),
+        "requests_protocol": TOO_MANY_OF_PROTOCOL.replace("{message}", TOO_MANY_REQUESTS),
+        "open_protocol": TOO_MANY_OF_PROTOCOL.replace("{message}", TOO_MANY_OPEN),
         "predictions_json": TOO_MANY.replace("{message}", TOO_MANY_PREDICTIONS),
         "requests_json": TOO_MANY.replace("{message}", TOO_MANY_REQUESTS),
         "open_json": TOO_MANY.replace("{message}", TOO_MANY_OPEN),
@@ -316,7 +343,8 @@ class _SharingServer(ThreadingHTTPServer):
 class _Starting(BaseHTTPRequestHandler):
     def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
         api = self.path.startswith("/api")
-        body = STARTING_JSON.replace("%[uuid]", f"{time.time_ns():x}").encode() if api else STARTING_PAGE.read_bytes()
+        told = STARTING_PROTOCOL if self.path.startswith("/api/v2") else STARTING_JSON
+        body = told.replace("%[uuid]", f"{time.time_ns():x}").encode() if api else STARTING_PAGE.read_bytes()
         self.send_response(503)
         self.send_header("Content-Type", "application/json" if api else "text/html")
         self.send_header("Content-Length", str(len(body)))

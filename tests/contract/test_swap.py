@@ -150,9 +150,9 @@ def test_gate_stops_a_worse_version_unless_forced(public: Studio, anyone: httpx.
     [
         ("/promote", {"version": "99"}, 404, "there are: "),
         ("/promote", {}, 422, "version"),
-        ("/promote", {"version": 2}, 422, "string"),
+        ("/promote", {"version": 2}, 422, "must be text"),
         ("/promote", {"version": "2", "when": "now"}, 422, "when"),
-        ("/promote", [], 422, "dictionary"),
+        ("/promote", [], 422, "must be a JSON object"),
         ("/rollback", {"version": "1"}, 422, "version"),
     ],
 )

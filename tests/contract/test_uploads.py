@@ -97,6 +97,20 @@ def test_upload_goes_with_the_job_that_used_it(
     assert _folders(public) == []
 
 
+def test_upload_stays_for_as_long_as_a_job_needs_it(public: Studio, admin: httpx.Client, archive: bytes) -> None:
+    upload = _send(admin, "cifar10", "a.zip", archive)["id"]
+    of_other = {"kind": "batch_predict", "model": "breast-cancer", "config": {"upload": upload}}
+    refused = admin.post("/jobs", json=of_other)
+    assert (refused.status_code, "was sent for cifar10" in refused.json()["error"]["message"]) == (422, True)
+    wanted = {"kind": "batch_predict", "model": "cifar10", "config": {"upload": upload}}
+    first, second = (admin.post("/jobs", json=wanted).json()["id"] for _ in range(2))
+    assert admin.delete(f"/uploads/{upload}").status_code == 409
+    Played(public, first).succeed({"rows": 13})
+    assert admin.get(f"/uploads/{upload}").status_code == 200, "the second job has yet to read it"
+    Played(public, second).succeed({"rows": 13})
+    assert admin.get(f"/uploads/{upload}").status_code == 404
+
+
 @pytest.mark.parametrize(
     ("query", "request_", "status", "sentence"),
     [

@@ -145,3 +145,12 @@ def test_long_name_says_that_it_is_cut_and_keeps_its_end(tmp_path: Path) -> None
 def test_picture_without_a_name_is_read(tmp_path: Path) -> None:
     upload, names = _sent(tmp_path, ("a.zip", _zip(b"a.png").replace(b"a.png", b"./..."[:5])))
     assert (upload.good, names) == (1, ["entry 1, which has no name"])
+
+
+def test_entry_of_no_name_and_no_bytes_is_a_folder(tmp_path: Path) -> None:
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        archive.writestr(".", b"")
+        archive.writestr("a.png", PICTURE)
+    upload, names = _sent(tmp_path, ("a.zip", data.getvalue()))
+    assert (names, upload.problems) == (["a.png"], [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -33,6 +34,7 @@ class _Told(BaseHTTPRequestHandler):
         if self.path == "/reads":
             self.rfile.read(int(self.headers["content-length"]))
         self.send_response(200)
+        self.send_header("told-path", self.path)
         for name in ("via", front.VISITOR):
             self.send_header(f"told-{name}", self.headers.get(name, "nothing"))
         streamed = "/heartbeat/" in self.path
@@ -135,7 +137,8 @@ def test_public_port_alone_listens_at_air_host(start: Callable[..., Front], host
 def test_one_client_may_predict_so_often_and_another_goes_on(start: Callable[..., Front]) -> None:
     front_ = start(air_predictions_per_minute=5)
     assert front_.statuses("/api/cifar10/predict", CLIENT, 6) == [200] * 5 + [429]
-    assert front_.ask("/api/v2/models/cifar10/infe%72", CLIENT).status_code == 429
+    of_protocol = front_.ask("/api/v2/models/cifar10/infe%72", CLIENT)
+    assert (of_protocol.status_code, of_protocol.json()["error"][:23]) == (429, "More than 5 predictions")
     assert front_.ask("/api/models", CLIENT).status_code == 200
     assert front_.ask("/api/cifar10/predict", OTHER).status_code == 200
     refused = front_.ask("/api/cifar10/predict", CLIENT)
@@ -246,6 +249,32 @@ def test_request_of_http_1_0_is_told_as_one_that_came_through_a_proxy(start: Cal
         client.sendall(b"GET / HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")
         reply = client.makefile("rb").read()
     assert b"told-via: 1.0" in reply
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "sentence"),
+    [
+        (b"POST /reads HTTP/1.1\r\nHost: x\r\nContent-Length: 20000000\r\n\r\n{", 400, "closed in the middle"),
+        (b"GET /api/healthz HTTP/1.1\r\nConnection: close\r\n\r\n", 400, "no Host header"),
+    ],
+)
+def test_what_haproxy_refuses_by_itself_is_said_as_the_api_says_it(
+    start: Callable[..., Front], request_: bytes, status: int, sentence: str
+) -> None:
+    front_ = start(air_mode="local")
+    with socket.create_connection(("127.0.0.1", front_.port), timeout=8) as client:
+        client.sendall(request_)
+        head, _, body = client.makefile("rb").read().partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 %d" % status)
+    assert b"content-type: application/json" in head.lower()
+    told = json.loads(body)
+    assert (sentence in told["error"]["message"], set(told)) == (True, {"error", "request_id"})
+
+
+def test_letters_that_are_written_as_percent_are_letters(start: Callable[..., Front]) -> None:
+    front_ = start(air_mode="local")
+    assert front_.ask("/api/breast%2Dcancer/pre%64ict").headers["told-path"] == "/api/breast-cancer/predict"
+    assert front_.ask("/api/models/a%2Fb%3F").headers["told-path"] == "/api/models/a%2Fb%3F"
 
 
 def test_local_mode_counts_nobody(start: Callable[..., Front]) -> None:

@@ -58,7 +58,7 @@ def test_sixteen_bit_grey_keeps_its_brightness() -> None:
 def test_sixteen_bit_grey_is_scaled_by_one_rule_whatever_its_brightest_pixel() -> None:
     dim = np.tile(np.arange(256, dtype=np.uint16), (256, 1))
     spot = dim.copy()
-    spot[5, 5] = 256
+    spot[5, 255] = 256
     seen, with_spot = (decode(pictures.encoded(Image.fromarray(one), "PNG"), 256).astype(int) for one in (dim, spot))
     assert np.abs(seen - with_spot).max() == 0
     assert (seen[0, :, 0] == (np.arange(256) + 128) // 257).all(), "as 0 to 65,535, of which this is the darkest part"
@@ -93,7 +93,7 @@ def _jpeg_with(marker: int, *contents: bytes) -> bytes:
 
 PNG_PHOTO, JPEG_PHOTO = pictures.encoded(PHOTO, "PNG"), pictures.encoded(PHOTO, "JPEG", quality=95)
 LONG = zlib.compress(b"a" * 70 * 1024**2)
-AVIF_PHOTO = pictures.encoded(PHOTO, "AVIF", exif=ODD_EXIF)
+AVIF_PHOTO = pictures.encoded(PHOTO, "AVIF", exif=ODD_EXIF, quality=100, subsampling="4:4:4")
 
 
 @pytest.mark.parametrize(
@@ -145,8 +145,8 @@ def test_every_kind_is_turned_upright_alike(kind: str, orientation: int) -> None
     exif = Image.Exif()
     exif[0x0112] = orientation
     turned = pictures.encoded(ImageOps.exif_transpose(_with(PHOTO, orientation)), "PNG")
-    seen = decode(pictures.encoded(PHOTO, kind, exif=exif), 32).astype(int)
-    assert np.abs(seen - decode(turned, 32)).mean() < 4
+    seen = decode(pictures.encoded(PHOTO, kind, exif=exif, quality=95), 32).astype(int)
+    assert np.abs(seen - decode(turned, 32)).mean() < 6
 
 
 def _with(picture: Image.Image, orientation: int) -> Image.Image:
@@ -161,7 +161,8 @@ LINEAR = pictures.linear_profile()
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "P"])
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF", "AVIF"])
 def test_colours_of_a_profile_become_those_of_srgb(kind: str, mode: str) -> None:
-    light = Image.new("RGB", (64, 64), (55, 128, 100)).convert(mode)
+    light = Image.new("RGB", (64, 64), (55, 128, 100))
+    light = light.quantize(2) if mode == "P" else light.convert(mode)
     if kind == "JPEG" or (mode == "P" and kind in ("WEBP", "AVIF")):
         light = light.convert("RGB")
     options = {"lossless": True} if kind == "WEBP" else {}
@@ -197,7 +198,7 @@ def test_profile_of_srgb_itself_changes_no_pixel_and_one_of_other_channels_says_
     ],
 )
 def test_what_is_not_read_is_called_by_its_name(data: bytes, name: str) -> None:
-    with pytest.raises(ImageError, match=f"The data is {name}.* is not read; send a JPEG, PNG, WebP, AVIF, GIF"):
+    with pytest.raises(ImageError, match=f"The data is {name}.*, not a picture of a kind that is read"):
         decode(data, 32)
 
 

@@ -97,11 +97,18 @@ def pictures_of_zip(path: Path) -> Iterator[Named]:
     """The pictures of a ZIP archive. Raises DataError when it is none, or is refused."""
     with _CountedFile(path) as file, _opened(file) as archive:
         entries = [(archives.name_of(entry), entry) for entry in archive.infolist()]
-        entries = [(name, entry) for name, entry in entries if not name.endswith("/") and not archives.is_debris(name)]
+        entries = [
+            (name, entry) for name, entry in entries if not _is_folder(name, entry) and not archives.is_debris(name)
+        ]
         _refuse_tricks(entries)
         for number, (name, entry) in enumerate(entries, 1):
             shown = archives.shortened(name) if name.strip("./ ") else f"entry {number}, which has no name"
             yield shown, lambda entry=entry: _read_entry(archive, entry)
+
+
+def _is_folder(name: str, entry: zipfile.ZipInfo) -> bool:
+    """Whether an entry has no content by its name; one of no name at all stands for the archive's own folder."""
+    return name.endswith("/") or (not name.strip("./ ") and entry.file_size == 0)
 
 
 def _opened(file: IO[bytes]) -> zipfile.ZipFile:
