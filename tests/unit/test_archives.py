@@ -112,7 +112,6 @@ def _tar() -> bytes:
     return data.getvalue()
 
 
-@pytest.mark.parametrize("features", [[], ["a"]], ids=["pictures", "table"])
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
@@ -128,11 +127,9 @@ def _tar() -> bytes:
     ],
     ids=["cut zip", "start of a zip", "rar", "tar", "cut tar", "7z", "gzip", "zstd", "xls"],
 )
-def test_other_archive_is_called_by_its_name(
-    tmp_path: Path, content: bytes, sentence: str, features: list[str]
-) -> None:
+def test_other_archive_is_called_by_its_name(tmp_path: Path, content: bytes, sentence: str) -> None:
     with pytest.raises(DataError, match=sentence):
-        _sent(tmp_path, ("a", content), features=features)
+        _sent(tmp_path, ("a", content))
 
 
 def test_long_name_says_that_it_is_cut_and_keeps_its_end(tmp_path: Path) -> None:
