@@ -40,13 +40,13 @@ def _zip(*names: bytes, method: int = 0, flags: int = 0) -> bytes:
     return bytes(made)
 
 
-def _sent(home: Path, *files: tuple[str, bytes], features: list[str] | None = None) -> tuple[Upload, list[str]]:
+def _sent(home: Path, *files: tuple[str, bytes]) -> tuple[Upload, list[str]]:
     """What was found in files, and the names of the rows."""
     store = Store(Settings(air_home=home))
     folder = store.arrive()
     for i, (_, content) in enumerate(files):
         (folder / str(i)).write_bytes(content)
-    upload = store.accept("any", features or [], folder, [name for name, _ in files])
+    upload = store.accept("any", [], folder, [name for name, _ in files])
     return upload, pq.read_table(store.items(upload.id)).to_pydict()["name"]
 
 
