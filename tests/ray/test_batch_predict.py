@@ -60,7 +60,7 @@ def _predict(
 
 
 @pytest.fixture
-def actors_here(monkeypatch: pytest.MonkeyPatch) -> None:
+def actors_here(training_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """What an actor does is done in this process, one block of the source after the other."""
 
     def answers(source: Source, model: str, features: list[str], workers: int) -> Iterator[pa.Table]:
@@ -69,6 +69,7 @@ def actors_here(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(batch_predict, "_answers", answers)
     monkeypatch.setattr(batch_worker, "give_way", lambda: None)
+    monkeypatch.setattr(batch_worker, "get_settings", lambda: training_settings)
 
 
 @pytest.fixture(scope="module")

@@ -98,7 +98,7 @@ class Sheet:
         line = lines.first
         for i, cell in enumerate(cells):
             if len(cell) > MAX_CELL:
-                raise DataError(f"Line {line}, {self.column(i)}: {_too_long(len(cell))}")
+                raise DataError(f"Line {line}, {self.column(i)}: {TOO_LONG}")
             if self.names and lines.several and self._swallows(i, cell, len(cells)):
                 raise DataError(f"Line {line}, {self.column(i)}: {UNCLOSED}")
             line += len(NEWLINE.findall(cell)) if lines.several else 0
@@ -125,7 +125,7 @@ class Sheet:
             if quoted and (not found["closed"] or follows not in ("", "\r", "\n", self.delimiter)):
                 return f"Line {line}, {self.column(i)}: {UNCLOSED}"
             if len(found[0]) > MAX_CELL:
-                return f"Line {line}, {self.column(i)}: {_too_long(len(found[0]))}"
+                return f"Line {line}, {self.column(i)}: {TOO_LONG}"
             if follows != self.delimiter:
                 break
             at = found.end() + 1
@@ -133,14 +133,11 @@ class Sheet:
         return f"Line {lines.first} has more than {MAX_ROW:,} characters; a row of a table is shorter."
 
 
+TOO_LONG = f"the cell has more than {MAX_CELL:,} characters."
 UNCLOSED = (
     "a quote opens here and is not closed where the cell ends. Close it, or remove it; a quote inside a text is "
     'written twice ("").'
 )
-
-
-def _too_long(length: int) -> str:
-    return f"the cell has more than {min(length, MAX_ROW) - 1:,} characters; at most {MAX_CELL:,} are read."
 
 
 class _TooLongError(Exception):
