@@ -26,6 +26,11 @@ HERE = Path(__file__).parent
 ROOMS = ("unit", "contract", "ui", "ray", "app", "proof")
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Bytes have no place in a test's name: in those of a gzip file is the time, and the rooms compare names."""
+    return argname if isinstance(val, bytes) else None
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """A marker a room: ``-m "unit or contract"``."""
     for room in ROOMS:
