@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from serve_deployments import access
 from serve_deployments.access import changes_allowed, check_change, check_host
-from serve_deployments.errors import ApiError, Forbidden, Unauthorized
+from serve_deployments.errors import ApiError, BadRequest, Forbidden, Unauthorized
 from settings import FORWARDED, Settings
 from tests.helpers.screens import ADMIN_TOKEN
 from ui.visitor import PASSED_ON
@@ -66,7 +66,6 @@ def test_who_may_change_something(
         ("studio.example", False),
         ("localhost.studio.example:7860", False),
         ("127.0.0.1.studio.example", False),
-        ("", False),
     ],
 )
 def test_local_mode_answers_to_the_names_of_this_machine_only(host: str, answers: bool) -> None:
@@ -76,6 +75,12 @@ def test_local_mode_answers_to_the_names_of_this_machine_only(host: str, answers
         with pytest.raises(Forbidden, match="answers to localhost only"):
             check_host({"host": host}, LOCAL)
     check_host({"host": host}, READ_ONLY)
+
+
+def test_request_without_a_host_is_told_so_in_local_mode() -> None:
+    with pytest.raises(BadRequest, match="no Host header"):
+        check_host({}, LOCAL)
+    check_host({}, READ_ONLY)
 
 
 def test_a_client_is_told_what_it_may_change() -> None:
