@@ -5,14 +5,13 @@ Not run by itself; ui/retrain.py puts it on the page.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import gradio as gr
 
-from ui import handover, sign_in
+from ui import handover, sign_in, typed
 from ui.cards import LIVE, html, notice, which_model
 from ui.client import IMAGES, TABLE, ApiError, Client
 from ui.jobs_view import QUEUED, TRAIN
@@ -49,16 +48,10 @@ def preset_choice(preset: dict[str, Any]) -> tuple[str, str]:
 
 def number(label: str, text: str) -> float | int | None:
     """What was typed into a field, None for nothing; the API says what a number may be. Raises ApiError."""
-    typed = text.strip().replace(",", ".")
-    if not typed:
-        return None
-    try:
-        value = float(typed)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise ApiError(f"{label}: “{text.strip()}” is not a number.")
-    return int(value) if value.is_integer() else value
+    value, problem = typed.number(text)
+    if problem:
+        raise ApiError(f"{label}: {problem}.")
+    return int(value) if value is not None and value.is_integer() else value
 
 
 @dataclass(frozen=True)

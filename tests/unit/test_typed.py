@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ui import typed
+from ui import train_form, typed
+from ui.client import ApiError
 
 
 @pytest.mark.parametrize(
@@ -47,3 +48,13 @@ def test_number_that_is_none_or_two_is_refused(text: str, sentence: str) -> None
 def test_shown_number_is_read_back_to_the_last_digit() -> None:
     for value in (0.1 + 0.2, 1001.0, 17.99, 1e-5, 123456.789012345):
         assert typed.number(typed.shown(value))[0] == pytest.approx(value, rel=1e-14)
+
+
+@pytest.mark.parametrize(("text", "value"), [("", None), ("20", 20), ("0,5", 0.5), ("1e3", 1000)])
+def test_options_of_a_training_are_read_alike(text: str, value: float | None) -> None:
+    assert train_form.number("Trees", text) == value
+
+
+def test_option_that_may_be_thousands_is_refused_with_both_readings() -> None:
+    with pytest.raises(ApiError, match="Trees: “1,000” may be 1 or 1000; type one of these."):
+        train_form.number("Trees", "1,000")
