@@ -16,6 +16,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, TypeAdapter, ValidationError
 
+from training.config import describe
+from training.errors import ConfigError
+
 MAX_CHOICES = 50
 Finite = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 
@@ -135,13 +138,16 @@ class Tunable:
         return own | self.params.model_validate(base.params).model_dump()  # type: ignore[attr-defined]
 
     def training_config(self, base: BaseModel, drawn: dict[str, Any]) -> Any:
-        """The training configuration ``base`` with the drawn values put in."""
+        """The training configuration ``base`` with the drawn values put in. Raises ConfigError when it cannot be."""
         own = {name: value for name, value in drawn.items() if name in self.fields}
         params = {name: value for name, value in drawn.items() if name not in self.fields}
         changed = base.model_dump() | own
         if params:
             changed["params"] = changed["params"] | params
-        return self.schema.model_validate(changed)
+        try:
+            return self.schema.model_validate(changed)
+        except ValidationError as error:
+            raise ConfigError(describe(error)) from None
 
     def widest(self) -> dict[str, dict[str, Any]]:
         """For each parameter its type, and the values that it lies between; None where there is no end."""

@@ -177,7 +177,7 @@ def test_failed_trial_says_why_and_the_chapters_search_goes_on(
         assert set(trial.params) == {"max_depth", "scale_pos_weight"}
         assert 1 <= trial.params["max_depth"] <= 8
         assert (trial.state == "failed") == (trial.params["scale_pos_weight"] > 1)
-    assert study.trials[0].stopped_because.startswith(REFUSED)
+    assert study.trials[0].stopped_because.startswith(f"params: {REFUSED}")
     assert study.best.params["scale_pos_weight"] == 1.0
     assert study.best.value == min(trial.value("train-logloss") for trial in study.trials[1:])
 
