@@ -12,7 +12,7 @@ from typing import Any
 
 import gradio as gr
 
-from ui import clock, typed
+from ui import clock
 from ui.cards import answered_by, card, code_box, html, listed, notice, percent, quiet
 from ui.client import TABLE, ApiError, Client
 from ui.pushes import pushes_card
@@ -29,7 +29,7 @@ THRESHOLD = "Call a sample malignant from this probability on. Lower: fewer miss
 
 Feature = dict[str, Any]
 Example = dict[str, Any]
-Texts = Sequence[str | None]
+Values = Sequence[float | None]
 
 INTRO = """\
 <div class="air-intro"><h2>Is this sample malignant or benign?</h2>
@@ -65,16 +65,15 @@ def medians(features: list[Feature]) -> list[float]:
 
 def filled(features: list[Feature], values: list[float]) -> list[dict[str, Any]]:
     """Put values into the fields."""
-    texts = list(map(typed.shown, values))
-    return [field_note(feature, text) | {"value": text} for feature, text in zip(features, texts, strict=True)]
+    return [field_note(feature, value) | {"value": value} for feature, value in zip(features, values, strict=True)]
 
 
-def field_note(feature: Feature, text: str | None) -> dict[str, Any]:
+def field_note(feature: Feature, value: float | None) -> dict[str, Any]:
     """The line under a field's name: its range, or what is wrong with its value."""
-    value, problem = typed.number(text)
     if value is None:
-        info = f"{problem}." if problem else f"Empty: type a number, say {feature['median']:g}"
-        return gr.update(info=info, elem_classes=["air-field", "air-empty"])
+        return gr.update(
+            info=f"Empty: type a number, say {feature['median']:g}", elem_classes=["air-field", "air-empty"]
+        )
     if feature["min"] <= value <= feature["max"]:
         return gr.update(info=range_of(feature), elem_classes=["air-field"])
     side = "Below" if value < feature["min"] else "Above"
@@ -168,23 +167,23 @@ class Screen:
             text = WAITING if error.passing else notice(str(error), "problem")
             skipped = [gr.skip()] * (ANSWERS + len(GROUPS) * PER_GROUP)
             return [text, gr.update(visible=False), gr.update(active=error.passing), *skipped]
-        first = await self.answer(features, list(map(typed.shown, medians(features))), threshold, None, request)
+        first = await self.answer(features, medians(features), threshold, None, request)
         fields = [
-            update | {"label": title_of(feature)}
+            update | {"label": title_of(feature), "step": feature["step"]}
             for update, feature in zip(filled(features, medians(features)), features, strict=True)
         ]
         return ["", gr.update(visible=True), gr.update(active=False), *first, *fields]
 
     async def edited(
-        self, request: gr.Request, threshold: float, real: Example | None, *texts: str | None
+        self, request: gr.Request, threshold: float, real: Example | None, *values: float | None
     ) -> list[Any]:
         """The answer to the form as it is now, and a word at each field that needs one."""
         try:
             features = arranged(await self.api.features())
         except ApiError as error:
-            return [*_no_answer(error), *[gr.skip()] * len(texts)]
-        notes = [field_note(feature, text) for feature, text in zip(features, texts, strict=True)]
-        return [*await self.answer(features, texts, threshold, real, request), *notes]
+            return [*_no_answer(error), *[gr.skip()] * len(values)]
+        notes = [field_note(feature, value) for feature, value in zip(features, values, strict=True)]
+        return [*await self.answer(features, values, threshold, real, request), *notes]
 
     async def load_real(self, request: gr.Request, threshold: float, last: Example | None) -> list[Any]:
         """A validation row into the form, another one than the last."""
@@ -195,18 +194,12 @@ class Screen:
             return [*_no_answer(error), *[gr.skip()] * (1 + len(GROUPS) * PER_GROUP)]
         example = next((row for row in rows if row != last), rows[0])
         values = [example["row"][feature["name"]] for feature in features]
-        texts = list(map(typed.shown, values))
-        return [*await self.answer(features, texts, threshold, example, request), example, *filled(features, values)]
+        return [*await self.answer(features, values, threshold, example, request), example, *filled(features, values)]
 
     async def answer(
-        self, features: list[Feature], texts: Texts, threshold: float, real: Example | None, request: gr.Request
+        self, features: list[Feature], values: Values, threshold: float, real: Example | None, request: gr.Request
     ) -> tuple[Any, ...]:
         """Everything beside the form, for the values in the form; `real` is the last real row loaded."""
-        read = [typed.number(text) for text in texts]
-        for feature, (_, problem) in zip(features, read, strict=True):
-            if problem:
-                return _no_answer(ApiError(f"{title_of(feature)}: {problem}."))
-        values = [value for value, _ in read]
         empty = [feature for feature, value in zip(features, values, strict=True) if value is None]
         if empty:
             return _no_answer(ApiError(empty_text(empty)))
@@ -270,22 +263,11 @@ def build(api: Client, page: gr.Blocks, public_url: str | None) -> None:
     gr.on([page.load, filling.tick, reset.click], screen.fill, threshold, everything, **EVENTS)
     load.click(screen.load_real, [threshold, real], [*answers, real, *fields], **EVENTS)
     # One event for all of them, so that an answer to older values cannot come after a newer one.
-    # A text field of Gradio reports no input for what is pasted by mouse.
-    changes = [threshold.input, retry.tick, *[field.change for field in fields]]
+    changes = [threshold.input, retry.tick, *[field.input for field in fields]]
     gr.on(changes, screen.edited, [threshold, real, *fields], [*answers, *fields], **EVENTS)
 
 
-def field_group(title: str) -> list[gr.Textbox]:
-    """Fields for numbers that have no names yet; the first group is in sight, the others are folded."""
+def field_group(title: str) -> list[gr.Number]:
+    """Number fields that have no names yet; the first group is in sight, the others are folded."""
     with gr.Accordion(title, open=title == next(iter(GROUPS.values()))), gr.Row(elem_classes="air-fields"):
-        return [
-            gr.Textbox(
-                max_lines=1,
-                max_length=40,
-                min_width=120,
-                interactive=True,
-                elem_classes=["air-field"],
-                html_attributes=gr.InputHTMLAttributes(autocomplete="off", spellcheck=False),
-            )
-            for _ in range(PER_GROUP)
-        ]
+        return [gr.Number(min_width=120, interactive=True, elem_classes=["air-field"]) for _ in range(PER_GROUP)]

@@ -117,7 +117,7 @@ def test_keyboard_alone_is_enough(images: Page) -> None:
     page.keyboard.press("Enter")
     page.locator(f"{TABLE_ANSWER} .air-verdict").wait_for()
     page.get_by_label("mean radius").wait_for()
-    _tab_to(page, "#air-form .air-field input")
+    _tab_to(page, "input[aria-label^='mean radius']")
     page.keyboard.press("ControlOrMeta+a")
     page.keyboard.type("99")
     expect(page.locator(TABLE_ANSWER)).to_contain_text("mean radius lies outside")

@@ -129,21 +129,3 @@ def test_real_row_shows_its_true_label_until_it_is_changed(table: Page, http: ht
     )
     table.get_by_label("mean area").fill(str(shown + 1))
     expect(truth).to_have_count(0)
-
-
-def test_decimal_comma_is_read_and_what_may_be_thousands_is_refused_with_both_readings(
-    table: Page, http: httpx.Client, medians: Row
-) -> None:
-    answer, field = table.locator(TABLE_ANSWER), table.get_by_label("mean texture")
-    field.fill("")
-    field.press_sequentially("21,5")
-    probability = ask_row(http, medians | {"mean texture": 21.5})["predictions"][0]["probability_malignant"]
-    expect(table.locator("#air-pushes")).to_contain_text("mean texture = 21.5")
-    expect(answer).to_contain_text(f"malignant: {percent(probability)}")
-    table.get_by_label("mean area (µm²)").fill("1,001")
-    expect(answer).to_contain_text("mean area (µm²): “1,001” may be 1.001 or 1001; type one of these.")
-    expect(table.locator(VERDICT)).to_have_count(0)
-    table.get_by_label("mean area (µm²)").fill("1001")
-    expect(table.locator(VERDICT)).to_have_count(1)
-    field.fill("wide")
-    expect(answer).to_contain_text("mean texture (grey levels): “wide” is not a number.")
