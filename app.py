@@ -340,8 +340,8 @@ def run_page(settings: Settings, arguments: list[str]) -> int:
     parser.add_argument("--port", type=int, default=settings.air_port + 10, help="port of the page (%(default)s)")
     options = parser.parse_args(arguments)
     # Its uploads are its own: each page deletes what none of its visitors has.
-    settings = settings.model_copy(update={"air_tmp": settings.tmp / f"page-{options.port}"})
-    settings.tmp.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder = private_folder(private_folder(settings.tmp) / f"page-{options.port}")
+    settings = settings.model_copy(update={"air_tmp": folder})
     uvicorn.run(build_page(settings, api=options.api), host=settings.air_host, port=options.port, log_level="warning")
     return 0
 

@@ -99,7 +99,7 @@ def _of_jpeg(data: bytes) -> tuple[bytes, Aside]:
 
 
 def _is_aside(kind: int, content: memoryview) -> bool:
-    """Whether a segment is an application's own or a comment, other than those by which colours are told."""
+    """Whether a segment is an application's own or a comment, other than those that say how to read the colours."""
     says_colours = (kind == 0xE0 and content[:5] == b"JFIF\0" and len(content) >= 12) or (
         kind == 0xEE and content[:5] == b"Adobe" and len(content) >= 12
     )

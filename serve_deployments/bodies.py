@@ -1,4 +1,4 @@
-"""The bytes of a request's body, bounded, and unpacked where they came packed with gzip."""
+"""The bytes of a request's body: bounded, unpacked where they came packed with gzip, and given again."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 
 from starlette.requests import ClientDisconnect, Request
+from starlette.types import Message, Receive
 
 from serve_deployments.errors import BadRequest, TooLarge, UnsupportedMedia
 
@@ -35,6 +36,16 @@ async def body_of(request: Request, most: int) -> AsyncGenerator[bytes, None]:
     except zlib.error as error:
         raise BadRequest("The body is not packed with gzip, as its Content-Encoding says.") from error
     finish()
+
+
+def replayed(body: bytes, receive: Receive) -> Receive:
+    """``receive`` for who reads next: the body that was read already, then what follows it."""
+    first: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def again() -> Message:
+        return first.pop() if first else await receive()
+
+    return again
 
 
 async def _drop(stream: AsyncIterator[bytes]) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 from fastapi import Request
 from fastapi.routing import APIRoute
 from starlette.responses import Response
-from starlette.types import Message, Receive
 
 from serve_deployments import schemas
+from serve_deployments.bodies import replayed
 from serve_deployments.errors import BadRequest, UnsupportedMedia
 from serve_deployments.requests import content_type, read_body, read_json
 from settings import MAX_BODY_BYTES
@@ -38,15 +38,6 @@ class JsonRoute(APIRoute):
                     raise UnsupportedMedia(f"Content-Type {kind[:80]!r} is not read here; send application/json.")
                 if read_json(body) is None and is_required:
                     raise BadRequest("The body is null; send a JSON object.")
-            return await handle(Request(request.scope, _once(body)))
+            return await handle(Request(request.scope, replayed(body, request.receive)))
 
         return handler
-
-
-def _once(body: bytes) -> Receive:
-    """The body again, for who reads it next."""
-
-    async def receive() -> Message:
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return receive

@@ -19,6 +19,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serve_deployments.access import SAFE_METHODS, check_host, check_origin
+from serve_deployments.bodies import replayed
 from serve_deployments.errors import (
     ApiError,
     BadRequest,
@@ -33,7 +34,7 @@ from serve_deployments.page_visitors import Sessions, Uploads
 from settings import MAX_UPLOAD_BYTES, Settings
 
 GRADIO = "/gradio_api/"
-JOIN, UPLOAD, FILE, HEARTBEAT = (f"{GRADIO}{name}" for name in ("queue/join", "upload", "file=", "heartbeat/"))
+FILE, HEARTBEAT = f"{GRADIO}file=", f"{GRADIO}heartbeat/"
 STREAMS = (HEARTBEAT, f"{GRADIO}queue/data", f"{GRADIO}upload_progress")
 PAGES = {"/", "/config", "/theme.css", "/favicon.ico", "/manifest.json", "/robots.txt"}
 PAGES |= {f"{GRADIO}{name}" for name in ("app_id", "info", "startup-events", "theme.css")}
@@ -137,7 +138,7 @@ class PageGuard:
         self.sessions.saw(visitor, session)
         for path in named:
             self.uploads.claim(path, session)
-        return _replayed(body, receive)
+        return replayed(body, receive)
 
     async def _upload(self, visitor: str, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
         """Take files in, when their size is announced and there is room for them."""
@@ -202,16 +203,6 @@ async def _body(receive: Receive) -> bytes:
                     return bytes(body)
     except TimeoutError:
         raise TimedOut(f"The event was not here within {EVENT_S} s.") from None
-
-
-def _replayed(body: bytes, receive: Receive) -> Receive:
-    """``receive`` that gives the body that was read first."""
-    first = [{"type": "http.request", "body": body, "more_body": False}]
-
-    async def again() -> Message:
-        return first.pop() if first else await receive()
-
-    return again
 
 
 def _paths_in(value: Any) -> Iterator[str]:

@@ -17,7 +17,7 @@ from playwright.sync_api import Page, expect
 from settings import ROOT
 from tests.helpers.load import Answer, Load
 from tests.helpers.running_app import RunningApp, wait_until_gone
-from tests.helpers.screens import DONE_MS, button, give_picture, to_retrain, unfold
+from tests.helpers.screens import DONE_MS, button, give_picture, to_retrain, train
 from training.datasets.breast_cancer import read_shipped
 
 IMAGES, TABLE = "Images: what a picture shows", "Table: malignant or benign"
@@ -38,14 +38,6 @@ def rows_asked(api: str) -> Iterator[list[Answer]]:
     ):
         yield rows.answers
     assert pictures.failed + rows.failed == []
-
-
-def _train(page: Page, model: str, option: str, value: str) -> None:
-    page.get_by_role("radio", name=model, exact=True).check()
-    field = page.get_by_role("textbox", name=option)
-    unfold(page, "More options", field)
-    field.fill(value)
-    button(page, "Train").click()
 
 
 def _state(page: Page, place: str, text: str | re.Pattern[str], timeout: float = LONG_MS) -> None:
@@ -76,7 +68,7 @@ def test_from_the_button_to_the_version_in_service_and_back(
     open_page: Callable[..., Page], app: RunningApp, api: str, jobs: str, rows_asked: list[Answer]
 ) -> None:
     page = to_retrain(open_page(app.url))
-    _train(page, TABLE, "Trees", "20")
+    train(page, TABLE, "Trees", "20")
     expect(page.locator("#air-job")).to_contain_text("20 trees")
     page.reload()
     to_retrain(page)
@@ -123,7 +115,7 @@ def test_two_browsers_watch_one_training_until_it_is_stopped(
     """No process of it is left, and no version was made."""
     before = requests.get(f"{api}/models/cifar10").json()["versions"]
     page = to_retrain(open_page(app.url))
-    _train(page, IMAGES, "Epochs", "500")
+    train(page, IMAGES, "Epochs", "500")
     _state(page, "#air-job", "Training now.")
     other = to_retrain(open_page(app.url))
     _state(other, "#air-job", "Training now.")

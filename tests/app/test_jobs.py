@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import csv
 import io
 import zipfile
@@ -13,6 +12,7 @@ import pytest
 import requests
 
 from settings import ROOT
+from tests.helpers import pictures
 from tests.helpers.jobs import Jobs
 from tests.helpers.load import Load
 from tests.helpers.running_app import RunningApp
@@ -30,12 +30,7 @@ def jobs(app: RunningApp) -> Jobs:
 def archive(app: RunningApp) -> bytes:
     """A ZIP of validation pictures, named by their labels, with a letter among them."""
     examples = requests.get(f"{app.url}/api/models/cifar10/examples?n={PICTURES}&seed=1").json()["examples"]
-    data = io.BytesIO()
-    with zipfile.ZipFile(data, "w") as made:
-        for example in examples:
-            made.writestr(f"{example['label']}/{example['id']}.png", base64.b64decode(example["image"]))
-        made.writestr("letter.png", b"hello")
-    return data.getvalue()
+    return pictures.archive_of(examples)
 
 
 def _batch(jobs: Jobs, model: str, **config: Any) -> dict[str, Any]:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +28,7 @@ CUT = {
 def archive(anyone: httpx.Client) -> bytes:
     """A ZIP of validation pictures, named by their labels, with a letter among them."""
     examples = anyone.get(f"/models/cifar10/examples?n={PICTURES}&seed=1").json()["examples"]
-    data = io.BytesIO()
-    with zipfile.ZipFile(data, "w") as made:
-        for example in examples:
-            made.writestr(f"{example['label']}/{example['id']}.png", base64.b64decode(example["image"]))
-        made.writestr("letter.png", b"hello")
-    return data.getvalue()
+    return pictures.archive_of(examples)
 
 
 def _folders(studio: Studio) -> list[Path]:

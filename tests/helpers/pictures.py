@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import random
 import struct
+import zipfile
 import zlib
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -178,3 +181,13 @@ def coloured(count: int, distinct: int = 500) -> Pictures:
         stored.append(encoded(Image.fromarray(pixels), "JPEG"))
     index = np.arange(count) % distinct
     return Pictures(pa.array(stored, type=pa.binary()).take(pa.array(index)), labels[index], raw=False)
+
+
+def archive_of(examples: list[dict[str, Any]]) -> bytes:
+    """A ZIP of the API's example pictures, named by their labels, with a letter among them."""
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as made:
+        for example in examples:
+            made.writestr(f"{example['label']}/{example['id']}.png", base64.b64decode(example["image"]))
+        made.writestr("letter.png", b"hello")
+    return data.getvalue()

@@ -203,3 +203,12 @@ class Complaints:
         parts = urlsplit(request.url)
         if parts.scheme in ("http", "https", "ws", "wss") and parts.netloc != urlsplit(url).netloc:
             self.found.append(f"request to another host: {request.url}")
+
+
+def train(page: Page, model: str, option: str, value: str) -> None:
+    """Press Train on the Retrain screen, with one option set."""
+    page.get_by_role("radio", name=model, exact=True).check()
+    field = page.get_by_role("textbox", name=option)
+    unfold(page, "More options", field)
+    field.fill(value)
+    button(page, "Train").click()

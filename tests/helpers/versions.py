@@ -26,28 +26,14 @@ def add_shifted(home: Path, name: str = "shifted", metrics: dict[str, float] | N
     head.data = head.data.roll(1, 0)
     if metrics:
         model.metadata.metrics.update(metrics)
-    inputs = np.load(SHIPPED / "cifar10" / checkpoint.GOLDEN)["inputs"]
-    folder = home / "checkpoints" / "cifar10" / name
-    with checkpoint.writing(folder) as made:
-        shutil.copyfile(SHIPPED / "cifar10" / checkpoint.EVALUATION, made / checkpoint.EVALUATION)
-        model.save(made)
-        checkpoint.write_golden(made, inputs, model.predict(inputs))
-        (made / checkpoint.METADATA).write_text(model.metadata.model_dump_json())
-    return Registry(Settings(air_home=home)).register(str(folder))
+    return _registered(home, "cifar10", name, model)
 
 
 def add_cut(home: Path, trees: int, name: str) -> str:
     """Register a table model of the first trees of the shipped one, with that one's figures; returns its version."""
     shipped = BreastCancerModel.load(SHIPPED / "breast-cancer")
     model = BreastCancerModel(shipped.booster[:trees], shipped.metadata)
-    inputs = np.load(SHIPPED / "breast-cancer" / checkpoint.GOLDEN)["inputs"]
-    folder = home / "checkpoints" / "breast-cancer" / name
-    with checkpoint.writing(folder) as made:
-        shutil.copyfile(SHIPPED / "breast-cancer" / checkpoint.EVALUATION, made / checkpoint.EVALUATION)
-        model.save(made)
-        checkpoint.write_golden(made, inputs, model.predict(inputs))
-        (made / checkpoint.METADATA).write_text(model.metadata.model_dump_json())
-    return Registry(Settings(air_home=home)).register(str(folder))
+    return _registered(home, "breast-cancer", name, model)
 
 
 def add_broken(home: Path, name: str, harm: Callable[[State], None]) -> str:
@@ -60,4 +46,17 @@ def add_broken(home: Path, name: str, harm: Callable[[State], None]) -> str:
         state = torch.load(made / WEIGHTS, weights_only=True)
         harm(state)
         torch.save(state, made / WEIGHTS)
+    return Registry(Settings(air_home=home)).register(str(folder))
+
+
+def _registered(home: Path, kind: str, name: str, model: Cifar10Model | BreastCancerModel) -> str:
+    """Keep a model as a folder, with the figures and golden inputs of the shipped one; returns its version."""
+    shipped = SHIPPED / kind
+    inputs = np.load(shipped / checkpoint.GOLDEN)["inputs"]
+    folder = home / "checkpoints" / kind / name
+    with checkpoint.writing(folder) as made:
+        shutil.copyfile(shipped / checkpoint.EVALUATION, made / checkpoint.EVALUATION)
+        model.save(made)
+        checkpoint.write_golden(made, inputs, model.predict(inputs))
+        (made / checkpoint.METADATA).write_text(model.metadata.model_dump_json())
     return Registry(Settings(air_home=home)).register(str(folder))

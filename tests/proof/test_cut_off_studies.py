@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -13,9 +12,9 @@ from collections.abc import Iterator
 import pytest
 import ray
 
-from models.registry import Registry
 from settings import ROOT, Settings
 from tests.helpers.own_ray import own_ray
+from tests.helpers.resumed_studies import assert_resumed
 from training import studies, tuning
 from training.errors import ConfigError
 from training.tune_config import TuneBreastCancer
@@ -95,21 +94,7 @@ def test_cut_off_study_goes_on_without_running_finished_trials_again(
     assert all((trial.state, trial.stopped_because) == ("interrupted", because) for trial in others)
     tuning.tune(config, training_settings, run_name=name)
 
-    study = store.read(name)
-    assert study.state == "succeeded"
-    assert len(study.trials) == 12
-    assert all(trial.state in studies.ENDED for trial in study.trials)
-    again = {trial.trial: trial for trial in study.trials}
-    assert {trial: again[trial] for trial in ended} == ended
-    for trial in others:
-        assert again[trial.trial].params == trial.params
-    drawn = [json.dumps(trial.params, sort_keys=True) for trial in study.trials]
-    assert len(set(drawn)) == 12, "a sampler that began anew drew the same again"
-    client = Registry(training_settings).client
-    parent = client.get_run(study.run_id)
-    assert parent.info.status == "FINISHED"
-    children = client.search_runs([parent.info.experiment_id], f"tags.`mlflow.parentRunId` = '{study.run_id}'")
-    assert sorted(run.data.tags["trial"] for run in children) == sorted(again)
+    assert_resumed(store.read(name), 12, ended, others, training_settings)
 
 
 def _trials(store: studies.Store, study: str) -> list[studies.Trial]:

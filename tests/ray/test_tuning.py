@@ -14,6 +14,7 @@ import xgboost as xgb
 from models.networks import build
 from models.registry import Registry
 from settings import Settings
+from tests.helpers.resumed_studies import assert_resumed
 from training import breast_cancer, searching, studies, trials, tuning
 from training.config import TrainBreastCancer, TrainCifar10, from_command_line
 from training.datasets import breast_cancer as dataset
@@ -253,21 +254,7 @@ def test_stopped_study_goes_on_without_running_finished_trials_again(
     assert drawn[0] == drawn[1], "one seed gives the same trials and the same figures"
     tuning.tune(config, training_settings, run_name="stopped")
 
-    study = store.read("stopped")
-    assert study.state == "succeeded"
-    assert len(study.trials) == 6
-    assert all(trial.state in studies.ENDED for trial in study.trials)
-    again = {trial.trial: trial for trial in study.trials}
-    assert {trial: again[trial] for trial in ended} == ended
-    for trial in others:
-        assert again[trial.trial].params == trial.params
-    drawn = [json.dumps(trial.params, sort_keys=True) for trial in study.trials]
-    assert len(set(drawn)) == 6, "a sampler that began anew drew the same again"
-    client = Registry(training_settings).client
-    parent = client.get_run(study.run_id)
-    assert parent.info.status == "FINISHED"
-    children = client.search_runs([parent.info.experiment_id], f"tags.`mlflow.parentRunId` = '{study.run_id}'")
-    assert sorted(run.data.tags["trial"] for run in children) == sorted(again)
+    assert_resumed(store.read("stopped"), 6, ended, others, training_settings)
 
 
 def test_ended_study_is_not_run_again(

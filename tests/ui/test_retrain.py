@@ -28,6 +28,7 @@ from tests.helpers.screens import (
     sign_in,
     to_batch,
     to_retrain,
+    train,
     unfold,
 )
 from tests.helpers.studio import Studio
@@ -41,14 +42,6 @@ IMAGES, TABLE = "Images: what a picture shows", "Table: malignant or benign"
 def open_screen(open_page: Callable[..., Page]) -> Callable[..., Page]:
     """Opens the Retrain screen."""
     return lambda url, **options: to_retrain(open_page(url, **options))
-
-
-def _train(page: Page, model: str, option: str, value: str) -> None:
-    page.get_by_role("radio", name=model, exact=True).check()
-    field = page.get_by_role("textbox", name=option)
-    unfold(page, "More options", field)
-    field.fill(value)
-    button(page, "Train").click()
 
 
 def _asked(page: Page, api: httpx.Client) -> dict[str, Any]:
@@ -83,7 +76,7 @@ def test_nothing_can_be_changed_before_signing_in_which_holds_on_all_screens(
     expect(button(page, "Train")).to_be_enabled()
     assert ADMIN_TOKEN not in page.content() + page.url
     assert ADMIN_TOKEN not in page.evaluate("[...document.querySelectorAll('input')].map(field => field.value).join()")
-    _train(page, IMAGES, "Epochs", "0")
+    train(page, IMAGES, "Epochs", "0")
     expect(page.locator("#air-train-note")).to_contain_text("config.epochs: must be at least 1")
     to_batch(page)
     page.get_by_role("radio", name="The test set", exact=True).check()
@@ -113,7 +106,7 @@ def test_from_the_button_to_the_version_in_service_and_back(
     page = open_screen(public.url)
     sign_in(page)
     expect(button(page, "Train")).to_be_enabled()
-    _train(page, TABLE, "Trees", "20")
+    train(page, TABLE, "Trees", "20")
     job = _asked(page, admin)
     expect(page.locator("#air-job")).to_contain_text("20 trees")
     page.reload()
@@ -158,7 +151,7 @@ def test_two_browsers_watch_one_training_until_it_is_stopped(
     page = open_screen(public.url)
     sign_in(page)
     expect(button(page, "Train")).to_be_enabled()
-    _train(page, IMAGES, "Epochs", "500")
+    train(page, IMAGES, "Epochs", "500")
     running = Played(public, _asked(page, admin)["id"])
     later(page)
     _state(page, "Training now.")

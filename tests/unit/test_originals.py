@@ -82,16 +82,3 @@ def test_unusable_file_is_told_in_one_sentence(
         np.savez(file, **arrays)
     with pytest.raises(DataError, match=sentence):
         _find(tmp_path, stored)
-
-
-def test_real_copies_split_like_their_pictures(real_cifar10: Path, tmp_path: Path) -> None:
-    settings = Settings(air_home=tmp_path, cifar10_dir=real_cifar10)
-    splits = cifar10.load(settings)
-    train, validation = (
-        (cifar10.decode_stored(part.stored.to_pylist(), part.raw), part.labels)
-        for part in (splits.train, splits.validation)
-    )
-    found = originals.find(settings, train, validation, 10)
-    assert (len(found.train[1]), len(found.validation[1])) == (4_580, 505)
-    assert (validation[1][found.twins] == found.validation[1]).all()
-    assert len(set(found.twins)) == 505

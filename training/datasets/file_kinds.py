@@ -5,17 +5,12 @@ from __future__ import annotations
 import io
 from typing import IO
 
+from training.datasets import archives
+
 HEAD, TAIL = 4_096, 65_536
 SAVE_AS = "save the table as CSV (UTF-8) and give that"
 UNPACK = "unpack it and give the CSV file in it"
-TAR_AT = 257
 KINDS = {
-    b"\x1f\x8b": ("a gzip archive", UNPACK),
-    b"BZh": ("a bzip2 archive", UNPACK),
-    b"\xfd7zXZ\x00": ("an xz archive", UNPACK),
-    b"\x28\xb5\x2f\xfd": ("a zstd archive", UNPACK),
-    b"Rar!\x1a\x07": ("a RAR archive", UNPACK),
-    b"7z\xbc\xaf\x27\x1c": ("a 7z archive", UNPACK),
     b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": ("an Excel workbook (.xls) or another old Office file", SAVE_AS),
     b"PAR1": ("a Parquet file", SAVE_AS),
     b"ARROW1": ("an Arrow file", SAVE_AS),
@@ -35,10 +30,11 @@ def not_text(source: IO[bytes]) -> str | None:
     source.seek(0)
     head = source.read(HEAD)
     source.seek(0)
-    if head.startswith(b"PK\x03\x04") or head.startswith(b"PK\x05\x06"):
+    archive = archives.kind_of(head)
+    if archive == "ZIP":
         what, do = _kind_of_zip(source)
-    elif head[TAR_AT : TAR_AT + 5] == b"ustar":
-        what, do = "a TAR archive", UNPACK
+    elif archive:
+        what, do = f"{'an' if archive == 'xz' else 'a'} {archive} archive", UNPACK
     else:
         what, do = next((kind for magic, kind in KINDS.items() if head.startswith(magic)), (None, None))
     return what and f"It is {what}; {do}."

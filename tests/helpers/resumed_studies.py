@@ -1,0 +1,29 @@
+"""What is true of a study that was cut off and has been resumed, whichever way it was cut off."""
+
+from __future__ import annotations
+
+import json
+
+from models.registry import Registry
+from settings import Settings
+from training import studies
+
+
+def assert_resumed(
+    study: studies.Study, number: int, ended: dict[str, studies.Trial], others: list[studies.Trial], settings: Settings
+) -> None:
+    """It has all its trials: those that had ended as they were, the others with their parameters, no draw twice."""
+    assert study.state == "succeeded"
+    assert len(study.trials) == number
+    assert all(trial.state in studies.ENDED for trial in study.trials)
+    again = {trial.trial: trial for trial in study.trials}
+    assert {trial: again[trial] for trial in ended} == ended
+    for trial in others:
+        assert again[trial.trial].params == trial.params
+    drawn = [json.dumps(trial.params, sort_keys=True) for trial in study.trials]
+    assert len(set(drawn)) == number, "a sampler that began anew drew the same again"
+    client = Registry(settings).client
+    parent = client.get_run(study.run_id)
+    assert parent.info.status == "FINISHED"
+    children = client.search_runs([parent.info.experiment_id], f"tags.`mlflow.parentRunId` = '{study.run_id}'")
+    assert sorted(run.data.tags["trial"] for run in children) == sorted(again)
