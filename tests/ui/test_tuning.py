@@ -224,7 +224,7 @@ def test_what_is_wrong_with_a_search_is_said_beside_the_field(
     _sign_in(page)
     _search(page, 0)
     expect(page.locator("#air-tune-note")).to_contain_text("Something is wrong with “Trials”.")
-    expect(page.locator(".air-empty .info-text")).to_have_text(re.compile(r"greater than or equal to 1"))
+    expect(page.locator(".air-empty .info-text")).to_have_text("must be at least 1, got '0'.")
 
     unfold(page, "What to try", _field(page, "Depth of a tree: from"))
     faults = {
