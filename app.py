@@ -34,7 +34,7 @@ import psutil
 from ray import serve
 
 from settings import MODEL_NAMES, Settings, SettingsError, get_settings, hand_on_token, private_folder
-from training.ray_session import ON_HEAD
+from training.runs.ray_session import ON_HEAD
 
 if TYPE_CHECKING:
     import httpx
@@ -66,10 +66,10 @@ def build_page(
     import gradio as gr
     from fastapi import FastAPI
 
-    from serve_deployments.page_guard import PageGuard
-    from ui import head
+    from serve_deployments.page.guard import PageGuard
     from ui.blocks import PAGE_OPTIONS, build
-    from ui.client import Client
+    from ui.kit import head
+    from ui.kit.client import Client
 
     head.put_in()
     page = build(Client(api or settings.api_url, transport), public_url=api)
@@ -100,7 +100,8 @@ page = Page.bind()
 
 def check_machine(settings: Settings) -> None:
     """Raise CannotStart with one sentence when the app could not run here."""
-    from models import registry, storage
+    from models import registry
+    from models.artifact import storage
     from serve_deployments import front
 
     try:
@@ -166,9 +167,9 @@ def start(settings: Settings) -> None:
 
 
 def _start_ray(settings: Settings) -> None:
-    from serve_deployments.registry_actor import registry_actor
-    from training import ray_session
-    from training.supervisor import supervisor
+    from serve_deployments.versions.registry_actor import registry_actor
+    from training.jobs.supervisor import supervisor
+    from training.runs import ray_session
 
     ray_session.connect(settings, **ray_session.private_folder(settings))
     # Ray puts handlers of its own in place, which end the process on SIGTERM at once.
@@ -196,7 +197,8 @@ def _start_serve(settings: Settings) -> None:
 
 def _deploy_models() -> None:
     """The models come first: they answer while the page is still being built."""
-    from serve_deployments import breast_cancer, cifar10
+    from serve_deployments.predict import image as cifar10
+    from serve_deployments.predict import table as breast_cancer
 
     _wait_for(lambda: bool(serve.status().proxies), "Serve's controller has not started")
     _run({"cifar10": cifar10.app, "breast-cancer": breast_cancer.app})

@@ -24,9 +24,9 @@ from pathlib import Path
 import psutil
 import pyarrow.parquet as pq
 
-from benchmarks import report
-from benchmarks.rounds import say
-from benchmarks.servers import clean_environment
+from benchmarks.harness import report
+from benchmarks.harness.rounds import say
+from benchmarks.harness.servers import clean_environment
 from models.registry import PRETRAINED
 from settings import ROOT, get_settings
 
@@ -51,7 +51,7 @@ def ours(data: Path, home: Path) -> Run:
     output = home / "out"
     program = (
         "import json, sys; from pathlib import Path; from settings import get_settings\n"
-        "from training.batch_predict import predict; from training.config import BatchPredict\n"
+        "from training.batch_predict import predict; from training.runs.config import BatchPredict\n"
         f"config = BatchPredict(data=sys.argv[1], num_workers={PROCESSES})\n"
         "print(json.dumps(predict('cifar10', config, get_settings(), Path(sys.argv[2]))))"
     )

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks import load, report
-from benchmarks.load import LoadError, Measurement, Target
-from benchmarks.rounds import SHIPPED, WARM_UP_S, Bench, say
-from benchmarks.servers import clean_environment
+from benchmarks.harness import load, report
+from benchmarks.harness.load import LoadError, Measurement, Target
+from benchmarks.harness.rounds import SHIPPED, WARM_UP_S, Bench, say
+from benchmarks.harness.servers import clean_environment
 from settings import ROOT
 
 CONNECTIONS = 8

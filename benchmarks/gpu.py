@@ -17,10 +17,10 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import report
-from benchmarks.rounds import say
+from benchmarks.harness import report
+from benchmarks.harness.rounds import say
 from benchmarks.training import IMAGES, Run, header, peer, plain, prepare, through_ray
-from training.config import TrainCifar10
+from training.runs.config import TrainCifar10
 
 ROUNDS = 3
 COLD, WARM = "airbench94, first in its process", "airbench94, second"

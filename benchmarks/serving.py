@@ -17,8 +17,9 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
-from benchmarks import aims, beside_training, load, report
-from benchmarks.rounds import ENGINES, IMAGE, MANY, SHIPPED, TABLE, Bench
+from benchmarks import beside_training
+from benchmarks.harness import aims, load, report
+from benchmarks.harness.rounds import ENGINES, IMAGE, MANY, SHIPPED, TABLE, Bench
 from models.registry import PRETRAINED
 
 PORT = 18_900

@@ -3,7 +3,7 @@
     make bench-training           needs CIFAR10_DIR and a quiet machine; some 25 minutes on 2 cores
 
 Each round trains ``--preset`` with a seed of its own in three ways, one after the other: a plain process, one worker
-of Ray Train, two workers. All learn with ``training.cifar10_learner``, validate and keep their state after each
+of Ray Train, two workers. All learn with ``training.image.learner``, validate and keep their state after each
 epoch. Images a second are from the end of the first epoch to the end of the last, with all that lies between;
 start-up is shown apart. Ray's times are known to half a second.
 """
@@ -27,14 +27,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks import report
-from benchmarks.rounds import say
-from benchmarks.servers import clean_environment
+from benchmarks.harness import report
+from benchmarks.harness.rounds import say
+from benchmarks.harness.servers import clean_environment
 from settings import ROOT, Settings, available_cpus, get_settings
-from training import cifar10_data, ray_session
-from training.cifar10_data import Loaded
-from training.config import TrainCifar10
-from training.progress import Epoch, Listener
+from training.image import data as cifar10_data
+from training.image.data import Loaded
+from training.runs import ray_session
+from training.runs.config import TrainCifar10
+from training.runs.progress import Epoch, Listener
 
 ROUNDS = 3
 ENOUGH = 0.8
@@ -110,7 +111,7 @@ def through_ray(config: TrainCifar10, loaded: Loaded, settings: Settings) -> Run
     """By ``training.cifar10.fit``; Ray is there for its time only. Start-up is that of ``fit()``."""
     import ray
 
-    from training.cifar10 import fit
+    from training.image.train import fit
 
     ray_session.connect(settings)
     try:

@@ -2,7 +2,7 @@
 
     python -m benchmarks.tuned STUDY [--seeds 3] [--full]
 
-STUDY is one of ``python -m training.studies list``. Trains as the study's trials do (the image model on its part
+STUDY is one of ``python -m training.tuning.studies list``. Trains as the study's trials do (the image model on its part
 of the images, for its epochs); ``--full`` trains the image model on all images for all epochs of its preset.
 The test rows and images are not looked at.
 """
@@ -18,14 +18,18 @@ from typing import Any
 import torch
 import xgboost as xgb
 
-from models.breast_cancer import scale
+from models.table.model import scale
 from settings import available_cpus, get_settings
-from training import breast_cancer, breast_cancer_worker, cifar10_data, ray_session, studies
-from training.cifar10_worker import make_learner
-from training.config import JobConfig, TrainBreastCancer, TrainCifar10
-from training.datasets import breast_cancer as dataset
-from training.errors import ConfigError
-from training.tune_config import TUNE_SCHEMAS, TuneCifar10
+from training.datasets import tables as dataset
+from training.image import data as cifar10_data
+from training.image.worker import make_learner
+from training.runs import ray_session
+from training.runs.config import JobConfig, TrainBreastCancer, TrainCifar10
+from training.runs.errors import ConfigError
+from training.table import train as breast_cancer
+from training.table import worker as breast_cancer_worker
+from training.tuning import studies
+from training.tuning.config import TUNE_SCHEMAS, TuneCifar10
 
 Figures = dict[str, float]
 

@@ -19,13 +19,17 @@ from pathlib import Path
 
 import xgboost as xgb
 
-from benchmarks.report import spread
-from models.breast_cancer import scale
+from benchmarks.harness.report import spread
+from models.table.model import scale
 from settings import ROOT, Settings, available_cpus
-from training import breast_cancer, breast_cancer_worker, ray_session, studies, tuning
-from training.config import TrainBreastCancer
-from training.datasets import breast_cancer as dataset
-from training.tune_config import TuneBreastCancer
+from training.datasets import tables as dataset
+from training.runs import ray_session
+from training.runs.config import TrainBreastCancer
+from training.table import train as breast_cancer
+from training.table import worker as breast_cancer_worker
+from training.tuning import studies
+from training.tuning import study as tuning
+from training.tuning.config import TuneBreastCancer
 
 ROUNDS = 3
 TRIALS = 30

@@ -57,7 +57,7 @@ PICTURES = """
 from pathlib import Path
 import numpy as np
 from PIL import Image
-from training.datasets.cifar10 import LABELS
+from training.datasets.pictures import LABELS
 random = np.random.default_rng(0)
 for label, name in enumerate(LABELS):
     colour = np.array([(label % 3) * 100, (label // 3 % 2) * 180, (label // 6) * 200])
@@ -288,7 +288,7 @@ class Proof:
     def down(self) -> None:
         """`ray down`; then look for anything of Ray on the machines."""
         self.ray("down", "-y", str(self.file))
-        left = processes("raylet", "gcs_server", "ray::", "haproxy", "app.py", "dashboard", "training.job_runner")
+        left = processes("raylet", "gcs_server", "ray::", "haproxy", "app.py", "dashboard", "training.jobs.runner")
         expect(left == [], f"processes are left: {left}")
         say("ray down: no process of Ray is left on any machine")
 

@@ -6,12 +6,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from models import checkpoint
+from models.artifact import checkpoint
 from settings import Settings
 
 CLASSES = {
-    "cifar10": "models.cifar10:Cifar10Model",
-    "breast-cancer": "models.breast_cancer:BreastCancerModel",
+    "cifar10": "models.image.model:Cifar10Model",
+    "breast-cancer": "models.table.model:BreastCancerModel",
 }
 
 

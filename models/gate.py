@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
-from models.checkpoint import Metadata
+from models.artifact.checkpoint import Metadata
 
 
 class Rule(BaseModel):

@@ -2,7 +2,7 @@
 
     python -m models.registry            list the versions of both models
 
-A version is a checkpoint folder with a number; ``models.storage`` knows where the folder stands.
+A version is a checkpoint folder with a number; ``models.artifact.storage`` knows where the folder stands.
 Aliases: ``champion`` is served, ``challenger`` is the newest that is not, ``previous`` was champion
 before. On a fresh AIR_HOME the folders of ``models/pretrained/`` are imported as version 1.
 """
@@ -24,7 +24,7 @@ from typing import Literal
 import requests
 from pydantic import BaseModel, ConfigDict
 
-from models import checkpoint, storage
+from models.artifact import checkpoint, storage
 from settings import MODEL_NAMES, ROOT, Settings, SettingsError, get_settings, private_folder
 
 PRETRAINED = ROOT / "models" / "pretrained"

@@ -17,22 +17,9 @@ from ray import serve
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from serve_deployments import (
-    cluster_routes,
-    contract,
-    correction_routes,
-    difference_routes,
-    job_routes,
-    metrics,
-    model_routes,
-    protocol_v2,
-    schemas,
-    tuning_routes,
-    upload_routes,
-)
-from serve_deployments.access import ChangeGuard, changes_allowed
-from serve_deployments.calculations import Calculations
-from serve_deployments.errors import (
+from serve_deployments.http import contract, metrics
+from serve_deployments.http.access import ChangeGuard, changes_allowed
+from serve_deployments.http.errors import (
     PROTOCOL,
     ApiError,
     BadRequest,
@@ -43,17 +30,27 @@ from serve_deployments.errors import (
     path_of,
     request_id_of,
 )
-from serve_deployments.model_app import REPLICA_CPUS
-from serve_deployments.recent import Recent
-from serve_deployments.root_path import PlainPath, RootPath
-from serve_deployments.services import AllReplicas, CurrentSettings
-from serve_deployments.slow_bodies import BodyDeadline
+from serve_deployments.http.root_path import PlainPath, RootPath
+from serve_deployments.http.slow_bodies import BodyDeadline
+from serve_deployments.predict.app import REPLICA_CPUS
+from serve_deployments.predict.calculations import Calculations
+from serve_deployments.protocol_v2 import routes as protocol_v2
+from serve_deployments.routes import cluster as cluster_routes
+from serve_deployments.routes import corrections as correction_routes
+from serve_deployments.routes import differences as difference_routes
+from serve_deployments.routes import jobs as job_routes
+from serve_deployments.routes import models as model_routes
+from serve_deployments.routes import tuning as tuning_routes
+from serve_deployments.routes import uploads as upload_routes
+from serve_deployments.routes.recent import Recent
+from serve_deployments.routes.services import AllReplicas, CurrentSettings
+from serve_deployments.schemas.base import Access, ErrorReply, Health, Readiness
 from settings import MODEL_NAMES, Settings, get_settings
-from training import sentences
-from training.datasets import breast_cancer as table_data
-from training.ray_session import ON_HEAD
+from training.datasets import tables as table_data
+from training.runs import sentences
+from training.runs.ray_session import ON_HEAD
 
-ERRORS = {status: {"model": schemas.ErrorReply} for status in (403, 404, 405, 422, 500)}
+ERRORS = {status: {"model": ErrorReply} for status in (403, 404, 405, 422, 500)}
 ROUTERS = (
     model_routes,
     difference_routes,
@@ -74,7 +71,7 @@ router = APIRouter(tags=["health"])
 def build_api(settings: Settings | None = None) -> FastAPI:
     """The control API as an ASGI application, for these settings or those of the environment.
 
-    Its parts are dependencies; see ``serve_deployments.services``.
+    Its parts are dependencies; see ``serve_deployments.routes.services``.
     """
     settings = settings or get_settings()
     api = FastAPIOffline(
@@ -136,17 +133,17 @@ HANDLERS: dict[type[Exception], Any] = {
 
 
 @router.get("/healthz")
-async def healthz() -> schemas.Health:
+async def healthz() -> Health:
     """The control process is alive."""
-    return schemas.Health(status="alive")
+    return Health(status="alive")
 
 
-@router.get("/readyz", response_model=schemas.Readiness, responses={503: {"model": schemas.Readiness}})
+@router.get("/readyz", response_model=Readiness, responses={503: {"model": Readiness}})
 async def readyz(all_replicas: AllReplicas) -> JSONResponse:
     """200 when both models answer, else 503 with what each is doing."""
     states = dict(zip(MODEL_NAMES, await asyncio.gather(*map(all_replicas.state, MODEL_NAMES)), strict=True))
     ready = all(state == "ready" for state in states.values())
-    reply = schemas.Readiness(ready=ready, models=states)
+    reply = Readiness(ready=ready, models=states)
     return JSONResponse(reply.model_dump(), 200 if ready else 503, headers={} if ready else {"Retry-After": "2"})
 
 
@@ -161,9 +158,9 @@ async def prometheus(all_replicas: AllReplicas) -> Response:
 
 
 @router.get("/access")
-async def access(request: Request, settings: CurrentSettings) -> schemas.Access:
+async def access(request: Request, settings: CurrentSettings) -> Access:
     """What a client like this one may change: everything (open), with the admin's token, or nothing (off)."""
-    return schemas.Access(mode=settings.air_mode, changes=changes_allowed(request.headers, settings))
+    return Access(mode=settings.air_mode, changes=changes_allowed(request.headers, settings))
 
 
 @serve.deployment(

@@ -20,7 +20,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from tests.helpers.install_browser import system_browser
 from tests.helpers.screens import BROWSER_FLAGS, DESKTOP, WAIT_MS, Complaints
-from training.datasets.cifar10 import LABELS
+from training.datasets.pictures import LABELS
 
 HERE = Path(__file__).parent
 ROOMS = ("unit", "contract", "ui", "ray", "app", "proof")

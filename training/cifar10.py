@@ -1,173 +1,19 @@
-"""Train the image model: Ray Data decodes, Ray Train's TorchTrainer trains, MLflow remembers.
+"""Train the image model: python -m training.cifar10 --preset quick
 
-    python -m training.cifar10 --preset quick
     python -m training.cifar10 --loader stream                                   more images than memory holds
     python -m training.cifar10 --net lenet --loader torch --epochs 10 --num-workers 2      the chapter's way
 
-Stages: load (cifar10_data) → fit (cifar10_worker, cifar10_learner) → evaluate (cifar10_evaluation) → publish a version.
+``training.image`` holds the stages.
 """
 
 from __future__ import annotations
 
 import sys
-import time
-from functools import partial
-from pathlib import Path
-from typing import Any
 
-import torch
-
-from models import checkpoint
-from models import cifar10 as model_module
-from models.cifar10 import Cifar10Model
-from models.networks import build
-from settings import Settings, available_cpus
-from training import command, fitting, lone_worker, progress, publishing, ray_session, tracking
-from training.cifar10_data import Loaded, config_of_network, load
-from training.cifar10_evaluation import Evaluated, golden_answers
-from training.cifar10_worker import state_from, state_of, train_loop
-from training.config import TrainCifar10
-from training.datasets.cifar10_ray import TRAIN, from_torch, streamed
-from training.errors import ConfigError, UnreadablePictureError, telling_of_a_full_disk
-from training.progress import REGISTERING, Epoch, Listener
-
-WORKER_RESTARTS = 2
-
-
-@telling_of_a_full_disk()
-def train(
-    config: TrainCifar10, settings: Settings, listener: Listener | None = None, run_name: str | None = None
-) -> tuple[str, Path, dict[str, float]]:
-    """Run all stages; returns the new version, its folder and its metrics. Raises TrainingError.
-
-    ``listener`` is told where it is. A run of the same ``run_name`` that was cut off is gone on with.
-    """
-    started = time.time()
-    listener, run_name = listener or Listener(), run_name or fitting.new_run_name()
-    listener.stage("reading the images")
-    registry = publishing.open_registry(settings)
-    ray_session.connect(settings)
-    config = config.placed(gpu=ray_session.gpus() > 0)
-    loaded = load(settings, config)
-    network_config = config_of_network(config, len(loaded.splits.labels))
-    with tracking.run(registry.client, model_module.NAME, f"train {config.preset} {config.net}") as run:
-        run.params(config.model_dump() | {"network": network_config})
-        run.tags(
-            {
-                "data.source": loaded.splits.source,
-                "data.fingerprint": loaded.splits.fingerprint(),
-                "command": publishing.command_line(),
-            }
-        )
-        listener.stage("training")
-        state, history = fit(config, settings, loaded, run, listener, run_name)
-        print("Evaluating on validation and test images", flush=True)
-        listener.stage("evaluating")
-        network = build(network_config)
-        network.load_state_dict(state)
-        evaluated = Evaluated(network, loaded, history)
-        evaluated.log(run)
-        meta = _metadata(config, loaded, network_config, evaluated, started)
-        listener.stage(REGISTERING)
-        model = Cifar10Model(network, meta)
-        version, folder = publishing.publish(
-            settings, registry, run.run_id, meta, evaluated.figures, model.save, golden_answers(model)
-        )
-        fitting.forget(settings, model_module.NAME, run_name)
-    return version, folder, meta.metrics
-
-
-def fit(
-    config: TrainCifar10,
-    settings: Settings,
-    loaded: Loaded,
-    run: tracking.Run | None = None,
-    listener: Listener | None = None,
-    run_name: str | None = None,
-) -> tuple[dict[str, torch.Tensor], dict[int, Epoch]]:
-    """Train on the cluster; returns the weights of the last epoch and the figures of every epoch.
-
-    Raises TrainingError. Every GPU of the cluster gets a worker, unless ``num_workers`` says otherwise.
-    """
-
-    def on_epoch(number: int, figures: Epoch) -> None:
-        if run is not None:
-            run.metrics(figures, step=number)
-
-    gpus = ray_session.gpus()
-    config, workers = config.placed(gpu=gpus > 0), config.num_workers or gpus or 1
-    if workers > loaded.train_count:
-        raise ConfigError(f"num_workers: {workers} workers cannot share {loaded.train_count} images; take fewer.")
-    scaling = fitting.scaling_config(settings, workers, gpu=gpus > 0)
-    run_config = fitting.run_config(settings, model_module.NAME, run_name or fitting.new_run_name())
-    setup = loaded.setup(config) | {"threads": max(1, available_cpus() // workers)}
-    title = f"{config.net}, {config.chosen.epochs} epochs"
-    with progress.shown(title, on_epoch, listener or Listener()) as board:
-        setup, datasets = setup | {"board": board}, _datasets(config, loaded)
-        try:
-            if workers == 1:
-                state = _alone(setup, datasets, fitting.lone_worker_options(settings, scaling), run_config)
-            else:
-                state = _together(setup, datasets, scaling, run_config)
-        except UnreadablePictureError as error:
-            raise loaded.stored.unreadable(error.index) from None
-    return state["network"], state["history"]
-
-
-def _together(setup: dict[str, Any], datasets: dict[str, Any] | None, scaling: Any, run_config: Any) -> dict[str, Any]:
-    """Train with several workers; returns the last state of rank 0."""
-    from ray.train.torch import TorchTrainer
-
-    trainer = TorchTrainer(
-        train_loop,
-        train_loop_config=setup | {"kept": None},
-        datasets=datasets,
-        scaling_config=scaling,
-        run_config=run_config,
-    )
-    return state_of(fitting.fit(trainer.fit, WORKER_RESTARTS).checkpoint)
-
-
-def _alone(
-    setup: dict[str, Any], datasets: dict[str, Any] | None, options: dict[str, Any], run_config: Any
-) -> dict[str, Any]:
-    """Train with one worker; returns its last state."""
-    setup = setup | {"kept": lone_worker.Kept.of(run_config)}
-    attempt = partial(lone_worker.fit, train_loop, setup, datasets, options)
-    return state_from(fitting.fit(attempt, WORKER_RESTARTS))
-
-
-def _datasets(config: TrainCifar10, loaded: Loaded) -> dict[str, Any] | None:
-    """What Ray Train shares out among its workers; nothing where each takes slices of the images in memory."""
-    if config.loader == "memory":
-        return None
-    return {TRAIN: (streamed if config.loader == "stream" else from_torch)(loaded.stored)}
-
-
-def _metadata(
-    config: TrainCifar10, loaded: Loaded, network_config: dict[str, Any], evaluated: Evaluated, started: float
-) -> checkpoint.Metadata:
-    splits, copies = loaded.splits, loaded.originals
-    return publishing.metadata(
-        model=model_module.NAME,
-        labels=splits.labels,
-        config=network_config,
-        preprocessor=loaded.preprocessor,
-        decision=evaluated.decision,
-        metrics=evaluated.metrics,
-        data={
-            "source": splits.source,
-            "fingerprint": splits.fingerprint(),
-            "rows": {"train": loaded.train_count, "validation": len(splits.validation), "test": len(splits.test)},
-            "originals": 0 if copies is None else len(copies.train[1]),
-            "corrections": loaded.corrections,
-        },
-        job=config,
-        seed=config.seed,
-        started=started,
-        packages=("torch", "ray", "numpy", "pillow"),
-    )
-
+from models.image.model import NAME
+from training.image.train import train
+from training.runs import command
+from training.runs.config import TrainCifar10
 
 if __name__ == "__main__":
-    sys.exit(command.run(model_module.NAME, TrainCifar10, train))
+    sys.exit(command.run(NAME, TrainCifar10, train))

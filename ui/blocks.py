@@ -11,9 +11,15 @@ from typing import Any
 import gradio as gr
 
 from settings import MAX_UPLOAD_BYTES
-from ui import batch, clock, cluster, header, images, retrain, sign_in, table, tuning
-from ui.client import Client
-from ui.theme import CSS, THEME
+from ui import header
+from ui.batch import screen as batch
+from ui.cluster import screen as cluster
+from ui.kit import clock, sign_in
+from ui.kit.client import Client
+from ui.kit.theme import CSS, THEME
+from ui.predict import images, table
+from ui.retrain import screen as retrain
+from ui.tuning import screen as tuning
 
 # A session is a megabyte of this one process; the oldest gives way.
 MAX_SESSIONS, MAX_WAITING = 300, 200

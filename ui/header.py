@@ -10,11 +10,11 @@ from typing import Any
 
 import gradio as gr
 
-from ui import clock
-from ui.cards import LIVE, html, listed
-from ui.client import IMAGES, TABLE, ApiError, Client, Headers
-from ui.updates import UNSEEN
-from ui.visitor import headers_of
+from ui.kit import clock
+from ui.kit.cards import LIVE, html, listed
+from ui.kit.client import IMAGES, TABLE, ApiError, Client, Headers
+from ui.kit.updates import UNSEEN
+from ui.kit.visitor import headers_of
 
 READ_ONLY = "Read-only demo: ask as much as you like, nothing can be changed"
 NAMES = {IMAGES: "Images", TABLE: "Table"}

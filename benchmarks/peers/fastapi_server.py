@@ -18,8 +18,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from benchmarks.peers.common import image_reply, load_model, row_reply
-from models.images import ImageError, decode
-from serve_deployments.batching import GreedyBatcher
+from models.pictures.decode import ImageError, decode
+from serve_deployments.predict.batching import GreedyBatcher
 from settings import MAX_ROWS
 
 MAX_BATCH = 64

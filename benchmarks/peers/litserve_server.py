@@ -15,7 +15,7 @@ import numpy as np
 from fastapi import Body
 
 from benchmarks.peers.common import image_reply, load_model
-from models.images import decode
+from models.pictures.decode import decode
 
 MAX_BATCH = 32
 # Of 2, 5, 10 and 20 ms the one with most answers a second at 32 connections.

@@ -19,9 +19,9 @@ import psutil
 import torch
 
 from settings import available_cpus
-from training.cifar10_learner import Learner
-from training.cifar10_loaders import MemoryLoader
-from training.ray_session import give_way
+from training.image.learner import Learner
+from training.image.loaders import MemoryLoader
+from training.runs.ray_session import give_way
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.peers.common import load_model
-from models.images import decode
+from models.pictures.decode import decode
 
 BATCH = 32
 

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from benchmarks.peers.common import load_model
-from models.images import decode
+from models.pictures.decode import decode
 
 BATCH = 256
 

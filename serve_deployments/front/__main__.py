@@ -12,7 +12,7 @@ import sys
 
 from serve_deployments import front
 from settings import SettingsError, available_cpus, get_settings
-from training.ray_session import LEAN_ENVIRONMENT, LOGICAL_CPUS_PER_CORE, TRAIN_ENVIRONMENT
+from training.runs.ray_session import LEAN_ENVIRONMENT, LOGICAL_CPUS_PER_CORE, TRAIN_ENVIRONMENT
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ from settings import ROOT
 from tests.helpers.load import Answer, Load
 from tests.helpers.running_app import RunningApp, wait_until_gone
 from tests.helpers.screens import DONE_MS, button, give_picture, to_retrain, train
-from training.datasets.breast_cancer import read_shipped
+from training.datasets.tables import read_shipped
 
 IMAGES, TABLE = "Images: what a picture shows", "Table: malignant or benign"
 EXAMPLE = ROOT / "docs" / "example.png"

@@ -9,7 +9,7 @@ import numpy as np
 import requests
 
 from models import catalog
-from models.images import decode
+from models.pictures.decode import decode
 from settings import ROOT
 from tests.helpers.load import Load
 

@@ -10,8 +10,8 @@ import httpx
 import psutil
 import pytest
 
-from serve_deployments import cluster_routes
-from serve_deployments.ray_state import Placement, Process
+from serve_deployments.cluster_view.ray_state import Placement, Process
+from serve_deployments.routes import cluster as cluster_routes
 from settings import ROOT
 from tests.helpers.played import Played
 from tests.helpers.studio import HERE, Studio
@@ -87,7 +87,7 @@ def test_process_of_a_job_names_its_model_and_its_job(
 ) -> None:
     job_id = admin.post("/jobs", json={"kind": "train", "model": "cifar10"}).json()["id"]
     running = Played(public, job_id)
-    ray.commands = {"02": f"python -m training.job_runner /home/jobs/{job_id}"}
+    ray.commands = {"02": f"python -m training.jobs.runner /home/jobs/{job_id}"}
     ray.processes += [_process(21, "RayTrainWorker", "02"), _process(22, "RayTrainWorker", "02")]
     ray.placements = [Placement("p", "PACK", "created", [(HERE, {"CPU": 1.0}), (HERE, {"CPU": 1.0})])]
     seen = anyone.get("/cluster").json()

@@ -8,11 +8,11 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from models import checkpoint
-from models.backends import has_fast_bf16
-from models.images import decode
+from models.artifact import checkpoint
+from models.image.backends import has_fast_bf16
+from models.pictures.decode import decode
 from settings import ROOT
-from training.datasets import breast_cancer as table_data
+from training.datasets import tables as table_data
 
 
 def test_models_list_versions_and_what_each_replica_serves(api: httpx.Client) -> None:
@@ -120,16 +120,18 @@ def test_documentation_is_complete_and_needs_no_other_host(api: httpx.Client) ->
 
 
 def test_replies_follow_the_documented_schemas(api: httpx.Client) -> None:
-    from serve_deployments import schemas
+    from serve_deployments.schemas.base import ErrorReply, Readiness
+    from serve_deployments.schemas.models import Examples, Features, Models
+    from serve_deployments.schemas.predict import RowReply
 
     row = api.get("/models/breast-cancer/examples?n=1").json()["examples"][0]["row"]
     replies = {
-        schemas.Models: api.get("/models").json(),
-        schemas.Features: api.get("/models/breast-cancer/features").json(),
-        schemas.Examples: api.get("/models/cifar10/examples?n=2").json(),
-        schemas.Readiness: api.get("/readyz").json(),
-        schemas.RowReply: api.post("/breast-cancer/predict?explain=true", json=row).json(),
-        schemas.ErrorReply: api.get("/models/none").json(),
+        Models: api.get("/models").json(),
+        Features: api.get("/models/breast-cancer/features").json(),
+        Examples: api.get("/models/cifar10/examples?n=2").json(),
+        Readiness: api.get("/readyz").json(),
+        RowReply: api.post("/breast-cancer/predict?explain=true", json=row).json(),
+        ErrorReply: api.get("/models/none").json(),
     }
     for schema, body in replies.items():
         schema.model_validate(body)

@@ -13,7 +13,7 @@ import pytest
 from settings import get_settings
 from tests.helpers.played import Played
 from tests.helpers.studio import Studio
-from training import jobs as terminal
+from training.jobs import store as terminal
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from models import catalog
-from models.images import decode
+from models.pictures.decode import decode
 from settings import ROOT
 from tests.helpers import pictures
 

@@ -12,9 +12,9 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from models import catalog
-from serve_deployments import breast_cancer as table_app
+from serve_deployments.predict import table as table_app
 from settings import ROOT
-from training.datasets import breast_cancer as dataset
+from training.datasets import tables as dataset
 
 URL = "/breast-cancer/predict"
 JSON = {"Content-Type": "application/json"}

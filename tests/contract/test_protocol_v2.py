@@ -12,10 +12,11 @@ import pytest
 import tritonclient.http as triton
 from tritonclient.utils import InferenceServerException
 
-from models import catalog, checkpoint
+from models import catalog
+from models.artifact import checkpoint
 from tests.helpers.studio import Studio
 from tests.helpers.versions import SHIPPED
-from training.datasets import breast_cancer as table_data
+from training.datasets import tables as table_data
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from models import checkpoint
+from models.artifact import checkpoint
 from models.registry import Registry
 from settings import ROOT, Settings
 from tests.helpers import versions

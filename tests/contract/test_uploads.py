@@ -13,7 +13,7 @@ from settings import MAX_UPLOAD_BYTES
 from tests.helpers import pictures
 from tests.helpers.played import Played
 from tests.helpers.studio import Studio
-from training.datasets import breast_cancer
+from training.datasets import tables as breast_cancer
 
 PICTURES = 12
 CUT = {

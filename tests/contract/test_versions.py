@@ -12,7 +12,7 @@ from models.registry import Registry
 from settings import ROOT
 from tests.helpers import versions
 from tests.helpers.studio import Studio
-from training.datasets.cifar10 import LABELS, SHIPPED_SOURCE
+from training.datasets.pictures import LABELS, SHIPPED_SOURCE
 
 PICTURE = (ROOT / "docs" / "example.png").read_bytes()
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import ray.train
 
-from training.cifar10_learner import Learner
-from training.cifar10_worker import train_loop
+from training.image.learner import Learner
+from training.image.worker import train_loop
 
 
 def train_loop_killed_at(epoch: int, killed: Path) -> Callable[[dict[str, Any]], None]:

@@ -14,7 +14,7 @@ def own_ray(settings: Settings, **options: Any) -> Iterator[Settings]:
     """Yield the settings while their Ray runs; ``options`` go to ``ray.init``."""
     import ray
 
-    from training import ray_session
+    from training.runs import ray_session
 
     assert not ray.is_initialized(), "a test before has left its Ray running"
     ray_session.connect(settings, **options)

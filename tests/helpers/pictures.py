@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image, ImageCms
 
-from training.datasets.cifar10 import Pictures
+from training.datasets.pictures import Pictures
 
 
 def photo(width: int = 64, height: int = 48, seed: int = 0) -> Image.Image:

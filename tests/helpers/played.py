@@ -7,16 +7,16 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.helpers.studio import Studio
-from training import jobs
-from training.job_runner import Files
-from training.records import read_json, write_json
-from training.supervisor import PROCESS
+from training.jobs import store as jobs
+from training.jobs.runner import Files
+from training.jobs.supervisor import PROCESS
+from training.runs.records import read_json, write_json
 
 WAIT_S = 20
 
 
 class Played(Files):
-    """A job that runs; ``stage``, ``step`` and ``epoch`` are those of ``training.progress.Listener``."""
+    """A job that runs; ``stage``, ``step`` and ``epoch`` are those of ``training.runs.progress.Listener``."""
 
     def __init__(self, studio: Studio, job_id: str) -> None:
         """Waits until it is this job's turn."""

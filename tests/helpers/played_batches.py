@@ -10,10 +10,13 @@ import pyarrow.parquet as pq
 from models.registry import CHAMPION
 from tests.helpers.played import Played
 from tests.helpers.studio import Studio
-from training import batch_predict, batch_sources, jobs, uploads
-from training.batch_sources import TEST_SET, Source
-from training.batch_worker import PicturePredictor, Predictor, RowPredictor
-from training.records import read_json
+from training.batch_predict import run as batch_predict
+from training.batch_predict import sources as batch_sources
+from training.batch_predict import uploads
+from training.batch_predict.sources import TEST_SET, Source
+from training.batch_predict.worker import PicturePredictor, Predictor, RowPredictor
+from training.jobs import store as jobs
+from training.runs.records import read_json
 
 
 class _Rows(RowPredictor):

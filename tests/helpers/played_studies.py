@@ -8,9 +8,11 @@ from typing import Any
 
 from tests.helpers.played import Played
 from tests.helpers.studio import Studio
-from training import jobs, studies, tuning
-from training.records import read_json
-from training.study_recorder import recording
+from training.jobs import store as jobs
+from training.runs.records import read_json
+from training.tuning import studies
+from training.tuning import study as tuning
+from training.tuning.recorder import recording
 
 NO_RUNS = SimpleNamespace(add=lambda trial: None)
 NO_MODEL = SimpleNamespace(checkpoint=None)

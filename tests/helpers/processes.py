@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from itertools import count
 
-from serve_deployments.model_app import ModelApp
-from serve_deployments.ray_state import Process
-from serve_deployments.workloads import replica_class
+from serve_deployments.cluster_view.ray_state import Process
+from serve_deployments.cluster_view.workloads import replica_class
+from serve_deployments.predict.app import ModelApp
 from tests.helpers.studio import HERE, Studio
 
 APP, PYTHON_APP = "01", "python app.py"

@@ -6,7 +6,7 @@ import json
 
 from models.registry import Registry
 from settings import Settings
-from training import studies
+from training.tuning import studies
 
 
 def assert_resumed(

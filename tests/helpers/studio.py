@@ -27,18 +27,20 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from models.registry import Registry
-from serve_deployments import control, ray_state, services
-from serve_deployments.breast_cancer import TableApp
-from serve_deployments.cifar10 import ImageApp
-from serve_deployments.model_app import AppContext, ModelApp, VersionShelf
-from serve_deployments.registry_actor import RegistryService
-from serve_deployments.replicas import ASK_S, Replicas
+from serve_deployments import control
+from serve_deployments.cluster_view import ray_state
+from serve_deployments.predict.app import AppContext, ModelApp, VersionShelf
+from serve_deployments.predict.image import ImageApp
+from serve_deployments.predict.table import TableApp
+from serve_deployments.routes import services
+from serve_deployments.versions.registry_actor import RegistryService
+from serve_deployments.versions.replicas import ASK_S, Replicas
 from settings import MODEL_NAMES, Settings
-from training.supervisor import Supervisor
+from training.jobs.supervisor import Supervisor
 
 HERE = "this-node"
-REPLICAS = {"cifar10": (ImageApp, "serve_deployments.cifar10", 2)} | {
-    "breast-cancer": (TableApp, "serve_deployments.breast_cancer", 1)
+REPLICAS = {"cifar10": (ImageApp, "serve_deployments.predict.image", 2)} | {
+    "breast-cancer": (TableApp, "serve_deployments.predict.table", 1)
 }
 
 
@@ -80,7 +82,7 @@ async def _awaited(answer: Any) -> Any:
 
 
 class RayAsSet:
-    """What ``serve_deployments.ray_state`` says, as a test sets it; ``killed`` are the pids that were killed."""
+    """``serve_deployments.cluster_view.ray_state`` as a test sets it; ``killed`` are the pids that were killed."""
 
     def __init__(self) -> None:
         store = ray_state.ObjectStore(total=1024 * 1024**2, used=5 * 1024**2, spilled=0, restored=0)

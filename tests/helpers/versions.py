@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from models import checkpoint
-from models.breast_cancer import BreastCancerModel
-from models.cifar10 import WEIGHTS, Cifar10Model
+from models.artifact import checkpoint
+from models.image.model import WEIGHTS, Cifar10Model
 from models.registry import Registry
+from models.table.model import BreastCancerModel
 from settings import ROOT, Settings
 
 SHIPPED = ROOT / "models" / "pretrained"

@@ -13,9 +13,9 @@ import pandas as pd
 import pytest
 
 from settings import ROOT
-from training.batch_predict import main
-from training.batch_results import CSV
-from training.datasets import breast_cancer
+from training.batch_predict.results import CSV
+from training.batch_predict.run import main
+from training.datasets import tables as breast_cancer
 
 
 @pytest.mark.skipif(shutil.which("unshare") is None, reason="a disk of its own needs Linux's unshare")

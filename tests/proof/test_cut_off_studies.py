@@ -15,9 +15,10 @@ import ray
 from settings import ROOT, Settings
 from tests.helpers.own_ray import own_ray
 from tests.helpers.resumed_studies import assert_resumed
-from training import studies, tuning
-from training.errors import ConfigError
-from training.tune_config import TuneBreastCancer
+from training.runs.errors import ConfigError
+from training.tuning import studies
+from training.tuning import study as tuning
+from training.tuning.config import TuneBreastCancer
 
 SMALL_SPACE = {
     "max_depth": {"type": "int", "low": 1, "high": 6},
@@ -44,7 +45,7 @@ CHILD = """
 import signal, sys
 from settings import get_settings
 from training import ray_session, tuning
-from training.tune_config import TuneBreastCancer
+from training.tuning.config import TuneBreastCancer
 ray_session.connect(get_settings(), runtime_env=None)
 signal.signal(signal.SIGTERM, signal.default_int_handler)
 tuning.tune(TuneBreastCancer.model_validate_json(sys.argv[1]), get_settings(), run_name=sys.argv[2])

@@ -120,7 +120,7 @@ def test_stopped_prediction_leaves_neither_files_nor_upload(
     upload = admin.post(f"{uploads}?model=cifar10", files={"file": ("a.png", picture)}).json()["id"]
     job_id = jobs.post(kind="batch_predict", model="cifar10", config={"upload": upload}).json()["id"]
     jobs.wait(job_id, lambda job: job["state"] == "running")
-    [process] = jobs.processes("training.job_runner")
+    [process] = jobs.processes("training.jobs.runner")
     process.suspend()
     jobs.cancel(job_id)
     assert jobs.wait_until_ended(job_id)["state"] == "stopped"

@@ -11,12 +11,12 @@ import torch
 from settings import Settings
 from tests.helpers import pictures
 from tests.helpers.own_ray import own_ray
-from training import cifar10 as stage
-from training import cifar10_data
-from training import cifar10_loaders as loaders
-from training.config import TrainCifar10
-from training.datasets import cifar10_ray
-from training.datasets.cifar10 import Pictures, decode_stored
+from training.datasets import pictures_ray as cifar10_ray
+from training.datasets.pictures import Pictures, decode_stored
+from training.image import data as cifar10_data
+from training.image import loaders
+from training.image import train as stage
+from training.runs.config import TrainCifar10
 
 STORE_MB = 80
 

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from models import catalog
-from models.cifar10 import Cifar10Model
+from models.image.model import Cifar10Model
 from settings import Settings
 from tests.helpers.versions import SHIPPED
-from training.datasets import cifar10, originals
+from training.datasets import originals
+from training.datasets import pictures as cifar10
 
 BATCH = 250
 BACKENDS = [("openvino", "fp32"), ("openvino", "bf16"), ("torch", "bf16")]

@@ -9,7 +9,7 @@ import numpy as np
 
 from settings import Settings
 from tests.helpers.studio import Studio
-from training.datasets import cifar10 as dataset
+from training.datasets import pictures as dataset
 
 
 def test_shipped_model_is_accurate_and_knows_when_it_is_not(real_cifar10: Path, tmp_path: Path) -> None:

@@ -14,14 +14,15 @@ import pytest
 import requests
 from mlflow.tracking import MlflowClient
 
-from models import catalog, storage
+from models import catalog
+from models.artifact import storage
 from models.registry import CHAMPION, PRETRAINED, Registry
 from settings import MODEL_NAMES, Settings
 from tests.helpers.aws_server import KEYS, aws_server
 from tests.helpers.mlflow_server import mlflow_server
 from tests.helpers.running_app import RunningApp, free_port
-from training import fitting
-from training.lone_worker import Kept
+from training.runs import fitting
+from training.runs.lone_worker import Kept
 
 BUCKET = "studio-app"
 JOB_S = 240

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from models import checkpoint
+from models.artifact import checkpoint
 from settings import Settings
 from tests.helpers.own_ray import own_ray
-from training import cifar10 as stage
-from training import cifar10_data
-from training.config import TrainCifar10
+from training.image import data as cifar10_data
+from training.image import train as stage
+from training.runs.config import TrainCifar10
 
 
 @pytest.fixture(scope="module")

@@ -14,12 +14,12 @@ from models.registry import Registry
 from settings import Settings
 from tests.helpers.killed_worker import train_loop_killed_at
 from tests.helpers.own_ray import own_ray
-from training import breast_cancer as table_stage
-from training import cifar10 as stage
-from training import cifar10_data
-from training.config import TrainBreastCancer, TrainCifar10
-from training.datasets import breast_cancer
-from training.errors import DivergedError
+from training.datasets import tables as breast_cancer
+from training.image import data as cifar10_data
+from training.image import train as stage
+from training.runs.config import TrainBreastCancer, TrainCifar10
+from training.runs.errors import DivergedError
+from training.table import train as table_stage
 
 EPOCHS = 4
 RUN = TrainCifar10(preset="quick", epochs=EPOCHS, batch_size=60, num_workers=2)

@@ -21,22 +21,24 @@ import pytest
 import ray
 from PIL import Image
 
-from models.breast_cancer import BreastCancerModel
-from models.cifar10 import Cifar10Model
-from models.images import decode
+from models.image.model import Cifar10Model
+from models.pictures.decode import decode
 from models.registry import PRETRAINED
+from models.table.model import BreastCancerModel
 from settings import Settings
 from tests.helpers import pictures
 from tests.helpers.aws_server import KEYS
-from training import batch_predict, batch_worker
-from training.batch_predict import main, predict
-from training.batch_results import CSV, PARQUET
-from training.batch_sources import Source
-from training.config import BatchPredict
-from training.datasets import breast_cancer, cifar10
-from training.errors import ConfigError, DataError, TrainingError
-from training.progress import Listener
-from training.uploads import Store
+from training.batch_predict import run as batch_predict
+from training.batch_predict import worker as batch_worker
+from training.batch_predict.results import CSV, PARQUET
+from training.batch_predict.run import main, predict
+from training.batch_predict.sources import Source
+from training.batch_predict.uploads import Store
+from training.datasets import pictures as cifar10
+from training.datasets import tables as breast_cancer
+from training.runs.config import BatchPredict
+from training.runs.errors import ConfigError, DataError, TrainingError
+from training.runs.progress import Listener
 
 
 class Heard(Listener):

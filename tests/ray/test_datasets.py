@@ -12,8 +12,9 @@ import pytest
 
 from settings import Settings
 from tests.helpers.aws_server import KEYS
-from training.datasets import breast_cancer, cifar10
-from training.errors import DataError
+from training.datasets import pictures as cifar10
+from training.datasets import tables as breast_cancer
+from training.runs.errors import DataError
 
 
 def test_unreadable_picture_is_named(training_settings: Settings) -> None:

@@ -10,17 +10,17 @@ import pyarrow.parquet as pq
 import pytest
 import ray
 
-from models.breast_cancer import BreastCancerModel
 from models.registry import PRETRAINED
-from serve_deployments import ray_state
+from models.table.model import BreastCancerModel
+from serve_deployments.cluster_view import ray_state
 from settings import Settings
 from tests.ray.conftest import LOGICAL_CPUS, STORE_MB
-from training import fitting
-from training.batch_predict import predict
-from training.batch_results import PARQUET
-from training.config import BatchPredict
-from training.datasets import breast_cancer
-from training.errors import ConfigError
+from training.batch_predict.results import PARQUET
+from training.batch_predict.run import predict
+from training.datasets import tables as breast_cancer
+from training.runs import fitting
+from training.runs.config import BatchPredict
+from training.runs.errors import ConfigError
 
 PIECES, PIECE_MB = 14, 11
 ROWS = 20_000

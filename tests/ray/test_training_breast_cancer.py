@@ -10,14 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models import catalog, checkpoint
-from models.breast_cancer import scale
+from models import catalog
+from models.artifact import checkpoint
 from models.registry import Registry
+from models.table.model import scale
 from settings import Settings
-from training import breast_cancer as stage
-from training.config import TrainBreastCancer
-from training.datasets import breast_cancer as dataset
-from training.errors import ConfigError, TrainingError
+from training.datasets import tables as dataset
+from training.runs.config import TrainBreastCancer
+from training.runs.errors import ConfigError, TrainingError
+from training.table import train as stage
 
 
 @pytest.fixture(scope="module")

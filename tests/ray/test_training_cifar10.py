@@ -17,20 +17,21 @@ import pytest
 import torch
 from PIL import Image
 
-from models import catalog, checkpoint
+from models import catalog
+from models.artifact import checkpoint
 from models.registry import Registry
 from settings import Settings
 from tests.helpers import pictures
 from tests.helpers.killed_worker import train_loop_killed_at
-from training import cifar10 as stage
-from training import cifar10_data
-from training.cifar10_learner import Learner, logits_of
-from training.cifar10_loaders import MemoryLoader
-from training.config import TrainCifar10
-from training.corrections import Store
-from training.datasets import cifar10 as dataset
-from training.errors import DataError
-from training.progress import Epoch
+from training.datasets import pictures as dataset
+from training.image import data as cifar10_data
+from training.image import train as stage
+from training.image.corrections import Store
+from training.image.learner import Learner, logits_of
+from training.image.loaders import MemoryLoader
+from training.runs.config import TrainCifar10
+from training.runs.errors import DataError
+from training.runs.progress import Epoch
 
 EPOCHS, KILLED_AT = 3, 2
 RUN = TrainCifar10(preset="quick", epochs=EPOCHS, batch_size=50, num_workers=1)

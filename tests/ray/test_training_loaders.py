@@ -12,12 +12,12 @@ import torch
 
 from settings import Settings
 from tests.helpers import pictures
-from training import cifar10_data
-from training import cifar10_loaders as loaders
-from training.cifar10_learner import Learner
-from training.config import TrainCifar10
-from training.datasets import cifar10_ray
-from training.datasets.cifar10 import Pictures, decode_stored
+from training.datasets import pictures_ray as cifar10_ray
+from training.datasets.pictures import Pictures, decode_stored
+from training.image import data as cifar10_data
+from training.image import loaders
+from training.image.learner import Learner
+from training.runs.config import TrainCifar10
 
 pytestmark = pytest.mark.usefixtures("training_settings")
 

@@ -11,14 +11,15 @@ import pytest
 import torch
 
 from settings import Settings
-from training import cifar10 as stage
-from training import cifar10_data, lone_worker
-from training.cifar10_learner import Learner
-from training.cifar10_loaders import MemoryLoader, ShardLoader
-from training.config import TrainCifar10
-from training.datasets import cifar10_ray
-from training.datasets.cifar10 import Pictures
-from training.errors import DataError, DivergedError, TrainingError, UnreadablePictureError
+from training.datasets import pictures_ray as cifar10_ray
+from training.datasets.pictures import Pictures
+from training.image import data as cifar10_data
+from training.image import train as stage
+from training.image.learner import Learner
+from training.image.loaders import MemoryLoader, ShardLoader
+from training.runs import lone_worker
+from training.runs.config import TrainCifar10
+from training.runs.errors import DataError, DivergedError, TrainingError, UnreadablePictureError
 
 CPU = torch.device("cpu")
 

@@ -11,17 +11,20 @@ import pytest
 import torch
 import xgboost as xgb
 
-from models.networks import build
+from models.image.networks import build
 from models.registry import Registry
 from settings import Settings
 from tests.helpers.resumed_studies import assert_resumed
-from training import breast_cancer, searching, studies, trials, tuning
-from training.config import TrainBreastCancer, TrainCifar10, from_command_line
-from training.datasets import breast_cancer as dataset
-from training.errors import ConfigError, TrainingError
-from training.progress import Listener
-from training.study_recorder import Recorder
-from training.tune_config import TuneBreastCancer, TuneCifar10
+from training.datasets import tables as dataset
+from training.runs.config import TrainBreastCancer, TrainCifar10, from_command_line
+from training.runs.errors import ConfigError, TrainingError
+from training.runs.progress import Listener
+from training.table import train as breast_cancer
+from training.tuning import search as searching
+from training.tuning import studies, trials
+from training.tuning import study as tuning
+from training.tuning.config import TuneBreastCancer, TuneCifar10
+from training.tuning.recorder import Recorder
 
 SMALL_SPACE = {
     "max_depth": {"type": "int", "low": 1, "high": 6},

@@ -16,13 +16,13 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page
 
-from serve_deployments import job_routes
+from serve_deployments.routes import jobs as job_routes
 from settings import get_settings
 from tests.helpers import versions
 from tests.helpers.processes import at_rest
 from tests.helpers.screens import ADMIN_TOKEN, DESKTOP, REFRESH_S, WAIT_MS, Complaints
 from tests.helpers.studio import Studio
-from training.jobs import ENDED
+from training.jobs.store import ENDED
 
 NOWHERE = "about:blank"
 END_S = 20

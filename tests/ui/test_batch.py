@@ -25,7 +25,7 @@ from tests.helpers.played import Played, wait_for
 from tests.helpers.played_batches import predict
 from tests.helpers.screens import PHONE, assert_accessible, assert_fits, button, copied_code, later, sign_in, to_batch
 from tests.helpers.studio import Studio
-from training.datasets.breast_cancer import read_shipped
+from training.datasets.tables import read_shipped
 
 IMAGES, TABLE = "Images: what a picture shows", "Table: malignant or benign"
 

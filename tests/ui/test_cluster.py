@@ -12,8 +12,8 @@ import httpx
 import pytest
 from playwright.sync_api import Page, Request, expect
 
-from serve_deployments import cluster_routes
-from serve_deployments.ray_state import Placement, Process
+from serve_deployments.cluster_view.ray_state import Placement, Process
+from serve_deployments.routes import cluster as cluster_routes
 from tests.helpers.played import Played, wait_for
 from tests.helpers.processes import actor, at_rest, replica_process
 from tests.helpers.screens import PHONE, assert_accessible, assert_fits, button, later, sign_in, to_cluster
@@ -134,7 +134,7 @@ def _train_with_two_workers(studio: Studio, admin: httpx.Client, jobs: str) -> l
     job = admin.post(jobs, json={"kind": "train", "model": "cifar10", "config": {"num_workers": 2}}).json()["id"]
     Played(studio, job)
     ray, workers = studio.ray, [_worker(), _worker()]
-    ray.commands = ray.commands | {TRAINING: f"python -m training.job_runner {studio.home}/jobs/{job}"}
+    ray.commands = ray.commands | {TRAINING: f"python -m training.jobs.runner {studio.home}/jobs/{job}"}
     ray.placements = [Placement("a", "PACK", "created", [(HERE, {"CPU": 1.0})] * 2)]
     ray.processes += workers
     return workers

@@ -29,8 +29,8 @@ from tests.helpers.screens import (
     to_retrain,
 )
 from tests.helpers.studio import Studio
-from ui.cards import percent
-from ui.client import IMAGES, TABLE
+from ui.kit.cards import percent
+from ui.kit.client import IMAGES, TABLE
 
 SHIP = ROOT / "docs" / "example.png"
 SHIFTED = "2"

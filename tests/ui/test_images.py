@@ -15,7 +15,7 @@ from playwright.sync_api import Page, expect
 
 from settings import ROOT
 from tests.helpers.screens import IMAGE_ANSWER, ask, copied_code, give_picture, run
-from ui.cards import percent
+from ui.kit.cards import percent
 
 SHIP = ROOT / "docs" / "example.png"
 VERDICT = f"{IMAGE_ANSWER} .air-verdict"

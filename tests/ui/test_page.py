@@ -34,8 +34,8 @@ from tests.helpers.screens import (
     to_tuning,
     violations,
 )
-from ui.client import ApiError, Client
-from ui.visitor import headers_for_change
+from ui.kit.client import ApiError, Client
+from ui.kit.visitor import headers_for_change
 
 SHIP = ROOT / "docs" / "example.png"
 PROXY = "You came here through a proxy"

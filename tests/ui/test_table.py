@@ -10,8 +10,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.helpers.screens import TABLE_ANSWER, ask_row, copied_code, run, to_table
-from ui.cards import percent
-from ui.pushes import signed
+from ui.kit.cards import percent
+from ui.predict.pushes import signed
 
 VERDICT = f"{TABLE_ANSWER} .air-verdict"
 Row = dict[str, float]

@@ -11,7 +11,8 @@ import boto3
 import pytest
 import requests
 
-from models import registry, storage
+from models import registry
+from models.artifact import storage
 from settings import Settings, get_settings
 from tests.helpers.aws_server import KEYS, aws_server
 

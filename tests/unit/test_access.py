@@ -8,12 +8,12 @@ import pytest
 from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
 
-from serve_deployments import access
-from serve_deployments.access import changes_allowed, check_change, check_host
-from serve_deployments.errors import ApiError, BadRequest, Forbidden, Unauthorized
+from serve_deployments.http import access
+from serve_deployments.http.access import changes_allowed, check_change, check_host
+from serve_deployments.http.errors import ApiError, BadRequest, Forbidden, Unauthorized
 from settings import FORWARDED, Settings
 from tests.helpers.screens import ADMIN_TOKEN
-from ui.visitor import PASSED_ON
+from ui.kit.visitor import PASSED_ON
 
 LOCAL = Settings(air_mode="local")
 READ_ONLY = Settings(air_mode="public", air_host="0.0.0.0")

@@ -14,9 +14,9 @@ import pytest
 
 from settings import Settings
 from tests.helpers import pictures
+from training.batch_predict.uploads import Store, Upload
 from training.datasets import archives
-from training.errors import DataError
-from training.uploads import Store, Upload
+from training.runs.errors import DataError
 
 PICTURE = pictures.encoded(pictures.photo(40, 40), "PNG")
 

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models import backends, catalog
-from models.cifar10 import Cifar10Model
+from models import catalog
+from models.image import backends
+from models.image.model import Cifar10Model
 from settings import Settings
 from tests.helpers.versions import SHIPPED
-from training import outliers
+from training.image import outliers
 
 BATCH = 250
 BACKENDS = [("openvino", "fp32"), ("openvino", "bf16"), ("torch", "bf16")]

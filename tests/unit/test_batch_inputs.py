@@ -14,10 +14,10 @@ import pytest
 
 from settings import Settings
 from tests.helpers import pictures
-from training.datasets import breast_cancer
-from training.datasets.batch_pictures import ArchiveTooLarge
-from training.errors import DataError
-from training.uploads import Store, Upload
+from training.batch_predict.pictures import ArchiveTooLarge
+from training.batch_predict.uploads import Store, Upload
+from training.datasets import tables as breast_cancer
+from training.runs.errors import DataError
 
 FEATURES = breast_cancer.read_shipped().features
 PICTURE = pictures.encoded(pictures.photo(40, 40), "PNG")

@@ -8,10 +8,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from training import batch_predict, batch_results
-from training.batch_predict import _without_formulas
-from training.batch_results import CSV, PARQUET
-from training.datasets import formulas
+from training.batch_predict import results as batch_results
+from training.batch_predict import run as batch_predict
+from training.batch_predict.results import CSV, PARQUET
+from training.batch_predict.run import _without_formulas
+from training.datasets.csv import formulas
 
 
 def test_result_is_read_in_parts_and_filtered(tmp_path: Path) -> None:

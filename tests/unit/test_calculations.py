@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from serve_deployments.calculations import MAX_WAITING, Calculations
-from serve_deployments.errors import Busy
+from serve_deployments.http.errors import Busy
+from serve_deployments.predict.calculations import MAX_WAITING, Calculations
 
 
 class Slow:

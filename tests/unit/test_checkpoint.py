@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models import catalog, checkpoint
+from models import catalog
+from models.artifact import checkpoint
 from settings import ROOT
 
 PRETRAINED = ROOT / "models" / "pretrained"

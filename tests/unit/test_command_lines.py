@@ -11,8 +11,11 @@ from pathlib import Path
 import pytest
 
 from settings import ROOT
-from training import batch_predict, breast_cancer, command, tuning
-from training.config import TrainBreastCancer
+from training.batch_predict import run as batch_predict
+from training.runs import command
+from training.runs.config import TrainBreastCancer
+from training.table import train as breast_cancer
+from training.tuning import study as tuning
 
 
 @pytest.mark.parametrize(
@@ -78,7 +81,7 @@ def test_bad_option_ends_a_command_without_a_traceback(module: str, option: str,
 
 
 @pytest.mark.parametrize(
-    "command", ["training.breast_cancer", "training.studies list", "training.jobs list", "models.registry"]
+    "command", ["training.breast_cancer", "training.tuning.studies list", "training.jobs list", "models.registry"]
 )
 def test_bad_setting_is_named_on_the_command_line(command: str) -> None:
     environment = {**os.environ, "AIR_OBJECT_STORE_MB": "few"}
@@ -92,7 +95,7 @@ def test_bad_setting_is_named_on_the_command_line(command: str) -> None:
 
 def test_training_does_not_ask_to_be_less_nice_than_it_was_started() -> None:
     """A user may not, and would be told so by a traceback."""
-    program = "import os; from training.ray_session import give_way; give_way(); print(os.nice(0))"
+    program = "import os; from training.runs.ray_session import give_way; give_way(); print(os.nice(0))"
     for started, after in ((0, "10"), (15, "15")):
         command = ["nice", "-n", str(started), sys.executable, "-c", program]
         ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)

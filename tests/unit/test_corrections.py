@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from models.images import ImageError
+from models.pictures.decode import ImageError
 from settings import Settings
 from tests.helpers import pictures
-from training.corrections import HeldOut, Store
-from training.datasets import cifar10 as dataset
+from training.datasets import pictures as dataset
+from training.image.corrections import HeldOut, Store
 
 
 def test_held_out_pictures_are_refused_whatever_file_they_come_in(tmp_path: Path, small_cifar10: Path) -> None:

@@ -15,12 +15,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from settings import ROOT
-from training import batch_predict
-from training.datasets import csv_sheet
-from training.datasets.batch_rows import check_rows
-from training.datasets.checking import Check
-from training.datasets.given_columns import given_names
-from training.errors import DataError
+from training.batch_predict import run as batch_predict
+from training.batch_predict.checking import Check
+from training.batch_predict.rows import check_rows
+from training.datasets.csv import sheet as csv_sheet
+from training.datasets.csv.given_columns import given_names
+from training.runs.errors import DataError
 
 FEATURES = ["a", "b", "c"]
 
@@ -177,7 +177,7 @@ def test_memory_does_not_depend_on_how_long_a_cell_is(tmp_path: Path) -> None:
     script = f"""
 import resource
 from pathlib import Path
-from training.datasets.batch_rows import check_rows
+from training.batch_predict.rows import check_rows
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 with open({str(tmp_path / "long.csv")!r}, "rb") as source:
     check = check_rows(source, ["a", "b", "c"], Path({str(tmp_path / "kept.parquet")!r}))

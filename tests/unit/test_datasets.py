@@ -13,8 +13,9 @@ import pytest
 
 from settings import Settings
 from tests.helpers import pictures
-from training.datasets import breast_cancer, cifar10
-from training.errors import DataError
+from training.datasets import pictures as cifar10
+from training.datasets import tables as breast_cancer
+from training.runs.errors import DataError
 
 
 def _settings(folder: Path) -> Settings:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from training import evaluation
+from training.results import evaluation
 
 
 def test_surest_mistakes_are_the_wrong_answers_of_highest_probability() -> None:

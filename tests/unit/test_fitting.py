@@ -8,8 +8,8 @@ import pyarrow.fs
 import pytest
 from ray.train import WorkerGroupError
 
-from training import fitting, lone_worker
-from training.errors import DivergedError, TrainingError, telling_of_a_full_disk
+from training.runs import fitting, lone_worker
+from training.runs.errors import DivergedError, TrainingError, telling_of_a_full_disk
 
 
 def test_state_that_cannot_be_written_leaves_the_one_before(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from models.gate import RULES
-from ui.compare import GATE
+from ui.compare.figures import GATE
 
 
 def test_gate_of_the_page_is_the_gate_of_the_models() -> None:

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, ImageOps
 
-from models import images, shrinking
-from models.images import ImageError, ImageTooLarge, decode, encode_png
-from models.jpeg import scans
+from models.pictures import decode as images
+from models.pictures import shrinking
+from models.pictures.decode import ImageError, ImageTooLarge, decode, encode_png
+from models.pictures.jpeg import scans
 from settings import ROOT
 from tests.helpers import pictures
 
@@ -339,7 +340,7 @@ def _whole(data: bytes) -> np.ndarray:
 GROWTH = """
 import resource, sys
 from concurrent.futures import ThreadPoolExecutor
-from models.images import decode
+from models.pictures.decode import decode
 from tests.helpers import pictures
 
 def peak():

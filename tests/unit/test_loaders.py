@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from training import cifar10_loaders as loaders
+from training.image import loaders
 
 
 def test_memory_loader_gives_each_image_once_an_epoch_and_each_worker_its_share() -> None:

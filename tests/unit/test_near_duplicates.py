@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
-from models.images import decode
+from models.pictures.decode import decode
 from tests.helpers import pictures
-from training.datasets import cifar10
-from training.near_duplicates import Known
+from training.datasets import pictures as cifar10
+from training.image.near_duplicates import Known
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,9 @@ from PIL import Image
 
 from settings import Settings
 from tests.helpers import pictures
-from training.datasets import cifar10, originals
-from training.errors import DataError
+from training.datasets import originals
+from training.datasets import pictures as cifar10
+from training.runs.errors import DataError
 
 LABELS = np.arange(20) % 10
 

@@ -14,10 +14,10 @@ from starlette.responses import JSONResponse
 from starlette.testclient import TestClient
 from starlette.types import Receive, Scope, Send
 
-from serve_deployments import page_visitors
-from serve_deployments.errors import Busy, Forbidden, Unavailable
-from serve_deployments.page_guard import MAX_EVENT_BYTES, MAX_FORM_BYTES, PageGuard
-from serve_deployments.page_visitors import MAX_KEPT_BYTES, SESSIONS_A_MINUTE, Sessions, Uploads
+from serve_deployments.http.errors import Busy, Forbidden, Unavailable
+from serve_deployments.page import visitors as page_visitors
+from serve_deployments.page.guard import MAX_EVENT_BYTES, MAX_FORM_BYTES, PageGuard
+from serve_deployments.page.visitors import MAX_KEPT_BYTES, SESSIONS_A_MINUTE, Sessions, Uploads
 from settings import Settings
 
 LOCAL = Settings(air_mode="local")

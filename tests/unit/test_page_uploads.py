@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from gradio.utils import get_upload_folder
 
-from ui import uploads
-from ui.client import ApiError
+from ui.kit import uploads
+from ui.kit.client import ApiError
 
 
 def test_page_deletes_nothing_outside_its_own_uploads(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from training import ray_session
+from training.runs import ray_session
 
 
 def test_no_secret_is_handed_to_ray_which_would_log_it(monkeypatch: pytest.MonkeyPatch) -> None:

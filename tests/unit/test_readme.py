@@ -14,8 +14,9 @@ import pytest
 
 from settings import MODEL_NAMES, ROOT, Settings
 from tests.helpers.documents import commands
-from training import studies, tuning
-from training.config import BatchPredictCommand, TrainBreastCancer, TrainCifar10, from_command_line
+from training.runs.config import BatchPredictCommand, TrainBreastCancer, TrainCifar10, from_command_line
+from training.tuning import studies
+from training.tuning import study as tuning
 
 SCHEMAS = {
     "training.cifar10": TrainCifar10,
@@ -26,7 +27,7 @@ SCHEMAS = {
 
 def test_every_program_that_is_named_is_looked_at_below() -> None:
     named = {shlex.split(command)[2] for command in commands("python -m ")}
-    assert named == {*SCHEMAS, "training.tuning", "training.studies", "models.registry"}
+    assert named == {*SCHEMAS, "training.tuning", "training.tuning.studies", "models.registry"}
     assert commands("make ")
 
 
@@ -56,7 +57,7 @@ def test_tuning_command_has_only_options_that_exist(study: str, command: str) ->
     assert resumed == (study if "--resume" in options else None)
 
 
-@pytest.mark.parametrize("command", commands("python -m training.studies "))
+@pytest.mark.parametrize("command", commands("python -m training.tuning.studies "))
 def test_studies_command_tells_of_a_study(study: str, command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert studies.main(shlex.split(command.replace("STUDY", study))[3:]) == 0
     assert study in capsys.readouterr().out

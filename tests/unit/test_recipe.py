@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from models.networks import build
-from models.preprocessing import normalise
-from training import cifar10_recipe as recipe
-from training import outliers
-from training.errors import DivergedError
+from models.image.networks import build
+from models.image.preprocessing import normalise
+from training.image import outliers, recipe
+from training.runs.errors import DivergedError
 
 
 def test_diverging_loss_names_step_and_rate() -> None:

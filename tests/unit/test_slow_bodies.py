@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from serve_deployments.slow_bodies import BodyDeadline
+from serve_deployments.http.slow_bodies import BodyDeadline
 
 DEADLINE_S = 0.05
 

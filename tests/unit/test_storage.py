@@ -13,14 +13,16 @@ import numpy as np
 import pytest
 import requests
 
-from models import catalog, checkpoint, storage
-from models.checkpoint import CheckpointError
+from models import catalog
+from models.artifact import checkpoint, storage
+from models.artifact.checkpoint import CheckpointError
+from models.artifact.storage import ForeignSource, StorageError
 from models.registry import PRETRAINED, Registry, RegistryError
-from models.storage import ForeignSource, StorageError
 from settings import Settings
 from tests.unit.conftest import BUCKET
-from training import breast_cancer, command, ray_session
-from training.config import TrainBreastCancer
+from training.runs import command, ray_session
+from training.runs.config import TrainBreastCancer
+from training.table import train as breast_cancer
 
 SOURCE = f"s3://{BUCKET}/air/breast-cancer/one"
 WEIGHTS = "air/breast-cancer/one/booster.ubj"

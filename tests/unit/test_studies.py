@@ -10,10 +10,13 @@ from typing import Any
 import pytest
 
 from settings import Settings
-from training import jobs, searching, studies, tuning
-from training.errors import ConfigError
-from training.study_recorder import recording
-from training.tune_config import TUNE_SCHEMAS, TuneBreastCancer, TuneCifar10
+from training.jobs import store as jobs
+from training.runs.errors import ConfigError
+from training.tuning import search as searching
+from training.tuning import studies
+from training.tuning import study as tuning
+from training.tuning.config import TUNE_SCHEMAS, TuneBreastCancer, TuneCifar10
+from training.tuning.recorder import recording
 
 SMALL_SPACE = {
     "max_depth": {"type": "int", "low": 1, "high": 6},

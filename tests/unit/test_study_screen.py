@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from ui import handover, study_data, study_space
+from ui.tuning import data as study_data
+from ui.tuning import handover
+from ui.tuning import space as study_space
 
 
 def _study(trials: int, **options: Any) -> dict[str, Any]:

@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from settings import Settings
-from training import jobs, supervisor
-from training.jobs import Job, Store
-from training.progress import REGISTERING
-from training.records import write_json
-from training.supervisor import NotPossible, Supervisor
+from training.jobs import store as jobs
+from training.jobs import supervisor
+from training.jobs.store import Job, Store
+from training.jobs.supervisor import NotPossible, Supervisor
+from training.runs.progress import REGISTERING
+from training.runs.records import write_json
 
 WAIT_S = 20
 DEAF = "trap '' TERM; while true; do sleep 0.1; done"

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from training import jobs
-from training.booster_params import SAME, refuse_without_effect
-from training.breast_cancer_worker import booster_params
-from training.config import XGBOOST, TrainBreastCancer, TrainCifar10, from_command_line
-from training.errors import ConfigError
-from training.space import BoosterParams
+from training.jobs import store as jobs
+from training.runs.config import XGBOOST, TrainBreastCancer, TrainCifar10, from_command_line
+from training.runs.errors import ConfigError
+from training.table.booster_params import SAME, refuse_without_effect
+from training.table.worker import booster_params
+from training.tuning.space import BoosterParams
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from ui import train_form, typed
-from ui.client import ApiError
+from ui.kit import typed
+from ui.kit.client import ApiError
+from ui.retrain import form as train_form
 
 
 @pytest.mark.parametrize(

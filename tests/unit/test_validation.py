@@ -10,7 +10,7 @@ import pytest
 
 from models import catalog
 from settings import ROOT, Settings
-from training import validation
+from training.results import held_out as validation
 
 
 def test_machine_without_cifar10_shows_forty_real_pictures_and_tells_its_operator_once(

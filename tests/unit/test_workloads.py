@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from serve_deployments.metrics import ReplicaMetrics
-from serve_deployments.ray_state import Process
-from serve_deployments.workloads import Role, role
-from training.jobs import Job
+from serve_deployments.cluster_view.ray_state import Process
+from serve_deployments.cluster_view.workloads import Role, role
+from serve_deployments.http.metrics import ReplicaMetrics
+from training.jobs.store import Job
 
-RUNNER = "/usr/bin/python -m training.job_runner /home/air/jobs/20261125-120000-abcdef"
+RUNNER = "/usr/bin/python -m training.jobs.runner /home/air/jobs/20261125-120000-abcdef"
 COMMANDS = {
     "01": "python app.py",
     "02": RUNNER,

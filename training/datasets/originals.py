@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from settings import Settings
-from training.errors import DataError
+from training.runs.errors import DataError
 
 FILES = "original_pixels*.npz"
 # A JPEG of such a size differs from its original by some 100; two different pictures by thousands.

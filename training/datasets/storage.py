@@ -9,8 +9,8 @@ import os
 from pathlib import Path
 from typing import IO, Any
 
-from models.storage import own_s3_server
-from training.errors import DataError, innermost
+from models.artifact.storage import own_s3_server
+from training.runs.errors import DataError, innermost
 
 ANONYMOUS = "s3://anonymous@"
 

@@ -1,0 +1,1 @@
+"""What the benchmarks share: servers to measure, load, rounds, reports."""

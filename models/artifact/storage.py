@@ -1,0 +1,321 @@
+"""Where checkpoint folders stand: in a folder of this machine, or in object storage that all machines reach.
+
+A *source* is what the registry knows a folder by: a path of this machine, or ``s3://bucket/prefix/model/name``
+(any address that Arrow or fsspec knows). AIR_STORAGE says where new ones go. Object storage has no rename: a
+folder's files go there first and its manifest last, and a folder without a manifest is not there. It is read
+through a copy in AIR_HOME/cache, which is checked against the manifest before anyone sees it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, TypeVar
+
+from models.artifact import checkpoint
+from models.artifact.checkpoint import MANIFEST, METADATA, CheckpointError, Metadata
+from settings import Settings
+
+KEYS = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)([^\s'\"<>]*)")
+USER = re.compile(r"^([^/?#@]*@|[^/@]*:[^@]*@)")
+# user:password@ where the scheme is gone already.
+LOGIN = re.compile(r"(?<![^\s'\"(=])[^\s'\"():=/@]+:[^\s'\"@]+@(?=\S)")
+REFUSED = ("ACCESS_DENIED", "INVALID_ACCESS_KEY_ID", "SIGNATURE_DOES_NOT_MATCH", "EXPIRED_TOKEN", "INVALID_TOKEN")
+
+
+T = TypeVar("T")
+
+
+class StorageError(CheckpointError):
+    """The storage cannot be reached, or refuses; str() says which and what to do."""
+
+
+def is_remote(source: str) -> bool:
+    """Whether a source is no path of this machine."""
+    return "://" in source
+
+
+def without_secrets(told: T) -> T:
+    """The same with the addresses in its texts as anybody may read them: without user, password, query and fragment.
+
+    What only looks like one of these goes too: a key may hold a slash.
+    """
+    if isinstance(told, dict):
+        return {key: without_secrets(value) for key, value in told.items()}
+    if isinstance(told, list):
+        return [without_secrets(item) for item in told]
+    return _without_logins(told) if isinstance(told, str) else told
+
+
+def _without_logins(text: str) -> str:
+    text = ADDRESS.sub(lambda found: found[1] + re.split("[?#]", USER.sub("", found[2]))[0], text)
+    return LOGIN.sub("", text)
+
+
+def source_of(settings: Settings, *parts: str) -> str:
+    """The source of what stands at ``parts`` in the storage: a model and a name, or the runs of trainings."""
+    return "/".join([settings.storage, *parts])
+
+
+def filesystem_of(address: str) -> tuple[Any, str]:
+    """Arrow's file system of a remote address, and the path in it. Raises ValueError for one that none knows.
+
+    An S3 server other than Amazon's is named by AWS_ENDPOINT_URL.
+    """
+    from pyarrow.fs import FileSystem, FSSpecHandler, PyFileSystem
+
+    if address.startswith("s3://") and os.environ.get("AWS_ENDPOINT_URL"):
+        return own_s3_server(), address.removeprefix("s3://")
+    try:
+        return FileSystem.from_uri(address)
+    except ValueError:
+        import fsspec
+
+        filesystem, path = fsspec.core.url_to_fs(address)
+        return PyFileSystem(FSSpecHandler(filesystem)), path
+
+
+def own_s3_server(anonymous: bool = False) -> Any:
+    """Arrow's file system of the server that AWS_ENDPOINT_URL names, with the credentials of the environment."""
+    from pyarrow.fs import S3FileSystem
+
+    scheme, _, host = os.environ["AWS_ENDPOINT_URL"].partition("://")
+    options = {
+        "endpoint_override": host.rstrip("/"),
+        "scheme": scheme,
+        "region": os.environ.get("AWS_DEFAULT_REGION", "us-east-1"),
+    }
+    if anonymous:
+        return S3FileSystem(anonymous=True, **options)
+    # Named here, since the tasks that read and write run in processes that started before.
+    keys = {
+        "access_key": os.environ.get("AWS_ACCESS_KEY_ID"),
+        "secret_key": os.environ.get("AWS_SECRET_ACCESS_KEY"),
+        "session_token": os.environ.get("AWS_SESSION_TOKEN"),
+    }
+    return S3FileSystem(**options, **{name: value for name, value in keys.items() if value})
+
+
+def check(settings: Settings) -> None:
+    """Write, read and delete a small file where AIR_STORAGE says. Raises StorageError with one sentence."""
+    if not is_remote(settings.storage):
+        try:
+            Path(settings.storage).mkdir(parents=True, exist_ok=True)
+            probe = Path(settings.storage, f".write-test-{uuid.uuid4().hex}")
+            probe.write_bytes(b"AIR Studio")
+            probe.unlink()
+        except OSError as error:
+            raise StorageError(f"AIR_STORAGE ({settings.storage}) cannot be written: {error.strerror}.") from error
+        return
+    with _told(settings.storage):
+        filesystem, path = filesystem_of(source_of(settings, f".write-test-{uuid.uuid4().hex}"))
+        _write(filesystem, path, b"AIR Studio")
+        _read(filesystem, path)
+        filesystem.delete_file(path)
+
+
+@contextmanager
+def writing(source: str, settings: Settings) -> Iterator[Path]:
+    """Yield an empty folder to fill; publish it as ``source`` when the block ends well.
+
+    Nothing stays behind when the block raises. Raises FileExistsError if ``source`` is there, StorageError.
+    """
+    if not is_remote(source):
+        with checkpoint.writing(Path(source)) as folder:
+            yield folder
+        return
+    if exists(source):
+        raise FileExistsError(f"{without_secrets(source)} exists already; a checkpoint is never overwritten.")
+    copy = _copy_of(source, settings)
+    shutil.rmtree(copy, ignore_errors=True)
+    with checkpoint.writing(copy) as folder:
+        yield folder
+    try:
+        _upload(copy, source)
+    except BaseException:
+        shutil.rmtree(copy, ignore_errors=True)
+        with suppress(Exception):
+            _delete_remote(source)
+        raise
+
+
+class ForeignSource(CheckpointError):
+    """The folder stands outside the storage of this app, so it is left alone; str() says where it stands."""
+
+
+def check_is_ours(source: str, settings: Settings) -> None:
+    """Raise ForeignSource unless a source is a folder of a model, ``model/name``, in AIR_STORAGE or AIR_HOME.
+
+    Whoever may write to the MLflow server says what the registry names, and what it names may be deleted.
+    """
+    own = str(settings.air_home / "checkpoints")
+    if not any(_is_folder_in(source, place) for place in {settings.storage, own}):
+        raise ForeignSource(
+            f"{without_secrets(source)} stands outside AIR_STORAGE ({without_secrets(settings.storage)}); "
+            "it is not deleted from here."
+        )
+
+
+def _is_folder_in(source: str, place: str) -> bool:
+    if is_remote(source) or is_remote(place):
+        parts = source.removeprefix(f"{place}/").split("/")
+        return source.startswith(f"{place}/") and len(parts) == 2 and not {"", ".", ".."} & set(parts)
+    there, root = Path(source).resolve(), Path(place).resolve()
+    return there.is_relative_to(root) and len(there.relative_to(root).parts) == 2
+
+
+def exists(source: str) -> bool:
+    """Whether a whole folder stands there. Raises StorageError."""
+    if not is_remote(source):
+        return Path(source).exists()
+    with _told(source):
+        filesystem, path = filesystem_of(source)
+        return bool(filesystem.get_file_info(f"{path}/{MANIFEST}").is_file)
+
+
+def fetch(source: str, settings: Settings) -> Path:
+    """A folder of this machine with what stands at ``source``: itself, or its copy in AIR_HOME/cache.
+
+    Raises CheckpointError when it is not whole or damaged, StorageError.
+    """
+    if not is_remote(source):
+        return Path(source)
+    copy = _copy_of(source, settings)
+    if copy.exists():
+        return copy
+    half = copy.parent / f".{uuid.uuid4().hex}.partial"
+    folder = half / copy.name
+    folder.mkdir(parents=True)
+    try:
+        _download(source, folder)
+        checkpoint.verify(folder)
+        with suppress(OSError):  # another process of this machine was faster
+            folder.rename(copy)
+        return copy
+    finally:
+        shutil.rmtree(half, ignore_errors=True)
+
+
+def here(source: str, settings: Settings) -> Path | None:
+    """What ``fetch`` returns, if nothing has to be fetched."""
+    folder = _copy_of(source, settings) if is_remote(source) else Path(source)
+    return folder if folder.exists() else None
+
+
+def read_metadata(source: str) -> Metadata:
+    """The metadata of a folder, without its other files. Raises CheckpointError."""
+    return _remote_metadata(source) if is_remote(source) else checkpoint.read_metadata(Path(source))
+
+
+def delete(source: str, settings: Settings) -> None:
+    """Delete a folder and this machine's copy of it; nothing happens when it is gone.
+
+    Raises ForeignSource, StorageError.
+    """
+    check_is_ours(source, settings)
+    if not is_remote(source):
+        shutil.rmtree(Path(source), ignore_errors=True)
+        return
+    with _told(source):
+        _delete_remote(source)
+    shutil.rmtree(_copy_of(source, settings), ignore_errors=True)
+
+
+def _copy_of(source: str, settings: Settings) -> Path:
+    above, _, name = source.rpartition("/")
+    return settings.air_home / "cache" / "checkpoints" / sha256(above.encode()).hexdigest()[:16] / name
+
+
+def _upload(folder: Path, source: str) -> None:
+    with _told(source):
+        filesystem, path = filesystem_of(source)
+        files = sorted(file for file in folder.iterdir() if file.name != MANIFEST)
+        for file in [*files, folder / MANIFEST]:
+            _write(filesystem, f"{path}/{file.name}", file.read_bytes())
+
+
+def _download(source: str, folder: Path) -> None:
+    """Every file that is there; the manifest first, since without it the folder is not whole."""
+    with _told(source):
+        filesystem, path = filesystem_of(source)
+        try:
+            (folder / MANIFEST).write_bytes(_read(filesystem, f"{path}/{MANIFEST}"))
+        except FileNotFoundError as error:
+            raise CheckpointError(
+                f"{without_secrets(source)}: {MANIFEST} is missing, so the folder is not whole."
+            ) from error
+        for name in _names(filesystem, path):
+            if name != MANIFEST:
+                (folder / name).write_bytes(_read(filesystem, f"{path}/{name}"))
+
+
+@lru_cache(maxsize=1024)  # a folder never changes
+def _remote_metadata(source: str) -> Metadata:
+    with _told(source):
+        filesystem, path = filesystem_of(source)
+        try:
+            told = _read(filesystem, f"{path}/{METADATA}")
+        except FileNotFoundError as error:
+            raise CheckpointError(f"{without_secrets(source)}: {METADATA} is missing.") from error
+    return checkpoint.parse_metadata(told, without_secrets(source))
+
+
+def _delete_remote(source: str) -> None:
+    filesystem, path = filesystem_of(source)
+    # The manifest goes first: what is half deleted is not whole.
+    for remove, gone in ((filesystem.delete_file, f"{path}/{MANIFEST}"), (filesystem.delete_dir, path)):
+        with suppress(FileNotFoundError):
+            remove(gone)
+
+
+def _names(filesystem: Any, path: str) -> list[str]:
+    from pyarrow.fs import FileSelector
+
+    found = filesystem.get_file_info(FileSelector(path, allow_not_found=True))
+    return [info.base_name for info in found if info.is_file]
+
+
+def _write(filesystem: Any, path: str, content: bytes) -> None:
+    with filesystem.open_output_stream(path) as stream:
+        stream.write(content)
+
+
+def _read(filesystem: Any, path: str) -> bytes:
+    with filesystem.open_input_stream(path) as stream:
+        return stream.read()
+
+
+@contextmanager
+def _told(source: str) -> Iterator[None]:
+    """Raise what the file system complains of as a StorageError."""
+    try:
+        yield
+    except CheckpointError:
+        raise
+    except Exception as error:
+        # Arrow has OSError for all that a server may answer, fsspec's file systems have types of their own.
+        raise StorageError(without_secrets(_sentence(source, error))) from error
+
+
+def _sentence(source: str, error: Exception) -> str:
+    text = str(error)
+    code = next(iter(re.findall(r"AWS Error (\w+)", text)), "")
+    if code == "NO_SUCH_BUCKET":
+        return f"AIR_STORAGE: there is no bucket {source.split('/')[2]!r}; create it or name another one."
+    if code in REFUSED and not os.environ.get("AWS_ACCESS_KEY_ID"):
+        return f"AIR_STORAGE: {source} asks for credentials and none were found; set {KEYS}."
+    if code in REFUSED:
+        return f"AIR_STORAGE: {source} refuses the credentials; look at {KEYS} and at what they may do."
+    if code == "NETWORK_CONNECTION":
+        where = os.environ.get("AWS_ENDPOINT_URL") or "Amazon's S3"
+        return f"AIR_STORAGE: {where} cannot be reached; look at the network and AWS_ENDPOINT_URL."
+    reason = next((line.strip() for line in text.splitlines() if line.strip()), type(error).__name__)
+    return f"AIR_STORAGE: {source} cannot be used: {reason[:200]}"

@@ -1,0 +1,1 @@
+"""The image family: its model, networks, preprocessing and what runs them."""

@@ -1,0 +1,110 @@
+"""The image model: pixels in, probabilities of ten classes out, loaded from a checkpoint folder."""
+
+from __future__ import annotations
+
+import io
+import logging
+import pickle
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from models.artifact import checkpoint
+from models.image import backends
+from models.image.networks import build
+from settings import Settings
+
+NAME = "cifar10"
+WEIGHTS = "weights.pt"
+GOLDEN_ATOL = {"fp32": 1e-3, "bf16": 0.05}
+
+log = logging.getLogger("ray.serve")
+
+
+class Cifar10Model:
+    """A network with its preprocessing and its calibrated decision rule.
+
+    ``decision`` holds ``temperature`` (logits are divided by it) and ``unsure_below`` (an answer
+    whose best probability is lower is flagged unsure), both chosen on validation images.
+    """
+
+    def __init__(self, network: nn.Module, metadata: checkpoint.Metadata) -> None:
+        self.network = network
+        self.metadata = metadata
+        self.labels = metadata.labels
+        self.size = int(metadata.preprocessor["size"])
+        self.temperature = float(metadata.decision["temperature"])
+        self.unsure_below = float(metadata.decision["unsure_below"])
+        self._backend: backends.Backend = backends.TorchBackend(network, metadata.preprocessor)
+
+    @property
+    def backend(self) -> str:
+        """The engine that answers: torch or openvino."""
+        return self._backend.engine
+
+    @property
+    def precision(self) -> str:
+        """What it calculates in: fp32 or bf16."""
+        return self._backend.precision
+
+    @classmethod
+    def load(cls, folder: Path) -> Cifar10Model:
+        """The model of a checkpoint folder, in torch fp32; files and golden answers checked. Raises CheckpointError."""
+        metadata = checkpoint.verify(folder)
+        network = build(metadata.config)
+        try:
+            state = torch.load(folder / WEIGHTS, map_location="cpu", weights_only=True)
+            network.load_state_dict(state)
+        except (RuntimeError, OSError, EOFError, pickle.UnpicklingError) as error:
+            raise checkpoint.CheckpointError(
+                f"{folder.name}: {WEIGHTS} does not fit the network of its metadata."
+            ) from error
+        model = cls(network, metadata)
+        model._check(folder)
+        return model
+
+    @classmethod
+    def load_to_serve(cls, folder: Path, settings: Settings) -> Cifar10Model:
+        """``load``, then the backend that the settings ask for, checked against the same answers.
+
+        Raises CheckpointError; a backend that answers otherwise than torch is not used.
+        """
+        model = cls.load(folder)
+        weights = checkpoint.sha256(folder / WEIGHTS)
+        cached = settings.air_home / "cache" / f"{weights[:32]}-{version('openvino')}.xml"
+        torch_backend = model._backend
+        model._backend = backends.choose(
+            model.network, model.metadata.preprocessor, model.size, settings.air_engine, settings.air_precision, cached
+        )
+        try:
+            model._check(folder)
+        except checkpoint.CheckpointError as error:
+            log.warning("%s in %s does not answer as torch does: %s", model.backend, model.precision, error)
+            model._backend = torch_backend
+        return model
+
+    def _check(self, folder: Path) -> None:
+        checkpoint.check_golden(folder, self.predict, atol=GOLDEN_ATOL[self.precision])
+
+    def save(self, folder: Path) -> None:
+        """Write the weights into ``folder``. Raises OSError, which torch's own writing would not."""
+        weights = io.BytesIO()
+        torch.save(self.network.state_dict(), weights)
+        (folder / WEIGHTS).write_bytes(weights.getbuffer())
+
+    def logits(self, images: np.ndarray) -> np.ndarray:
+        """Uncalibrated scores, float32 (n, classes), of uint8 (n, size, size, 3) images."""
+        return self._backend.logits(images)
+
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        """Probabilities, float32 (n, classes), rows sum to 1, of uint8 (n, size, size, 3) images."""
+        return softmax(self.logits(images) / self.temperature)
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Row-wise probabilities of (n, classes) scores."""
+    exponents = np.exp(logits - logits.max(1, keepdims=True))
+    return exponents / exponents.sum(1, keepdims=True)

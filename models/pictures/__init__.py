@@ -1,0 +1,1 @@
+"""From the bytes of any picture to the pixels that a model sees."""

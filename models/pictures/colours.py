@@ -1,0 +1,42 @@
+"""Colours as sRGB, by the profile that a picture carries: the same numbers are other colours in another profile."""
+
+from __future__ import annotations
+
+import io
+from functools import lru_cache
+
+import numpy as np
+from PIL import Image, ImageCms
+
+from models.pictures.metadata import MAX_PROFILE_BYTES
+
+# By the colour space of a profile, the mode of a picture that it is for.
+MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
+# As many levels as may come out otherwise for a profile to count as sRGB itself.
+NEAR = 3
+
+
+@lru_cache(maxsize=16)
+def to_srgb(profile: bytes | None) -> tuple[str, ImageCms.ImageCmsTransform] | None:
+    """The mode that a profile is for and what turns it into RGB of sRGB; None for sRGB itself and what is broken."""
+    if not profile or len(profile) >= MAX_PROFILE_BYTES:
+        return None
+    try:
+        own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        mode = MODES[own.profile.xcolor_space.strip()]
+        transform = ImageCms.buildTransform(
+            own, ImageCms.createProfile("sRGB"), mode, "RGB", flags=ImageCms.Flags.NOCACHE
+        )
+        return None if _changes_nothing(transform, mode) else (mode, transform)
+    except Exception:  # as Pillow does: a broken profile says nothing of the colours
+        return None
+
+
+def _changes_nothing(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
+    if mode == "CMYK":
+        return False
+    levels = np.arange(0, 256, 15, dtype=np.uint8)
+    cube = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(1, -1, 3) if mode == "RGB" else levels[None]
+    picture = Image.fromarray(cube)
+    before, after = (np.asarray(one.convert("RGB"), dtype=int) for one in (picture, transform.apply(picture)))
+    return bool(np.abs(before - after).max() <= NEAR)

@@ -1,0 +1,1 @@
+"""The table family: its model and its scaler."""

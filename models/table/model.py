@@ -1,0 +1,105 @@
+"""The table model: rows of 30 measurements in, probability of malignant out.
+
+Booster and fitted scaler come from a checkpoint folder. The API speaks in words, since in the
+data set's ``target`` column 0 is malignant and 1 is benign.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xgboost as xgb
+
+from models.artifact import checkpoint
+from settings import Settings
+
+NAME = "breast-cancer"
+MALIGNANT, BENIGN = "malignant", "benign"
+LABELS = [MALIGNANT, BENIGN]
+WEIGHTS = "booster.ubj"
+GOLDEN_ATOL = 1e-5
+
+
+def scale(matrix: np.ndarray, features: list[str], preprocessor: dict[str, Any]) -> np.ndarray:
+    """Standardise the chosen columns of (n, features); the one preprocessing step of this model.
+
+    ``preprocessor["scaler"]`` maps a column's name to its training ``mean`` and ``std``.
+    """
+    scaled = np.array(matrix, dtype=np.float32)
+    for column, fitted in preprocessor["scaler"].items():
+        i = features.index(column)
+        scaled[:, i] = (matrix[:, i] - fitted["mean"]) / (fitted["std"] or 1.0)
+    return scaled
+
+
+class BreastCancerModel:
+    """A booster with its scaler. Labels, features and training ranges come from the metadata."""
+
+    backend, precision = "xgboost", "fp32"
+
+    def __init__(self, booster: xgb.Booster, metadata: checkpoint.Metadata) -> None:
+        booster.set_param({"nthread": 1})
+        self.booster = booster
+        self.metadata = metadata
+        self.labels = metadata.labels
+        self.features: list[str] = metadata.config["features"]
+        self.ranges: dict[str, dict[str, float]] = metadata.preprocessor["ranges"]
+        self._low = np.array([self.ranges[name]["min"] for name in self.features])
+        self._high = np.array([self.ranges[name]["max"] for name in self.features])
+
+    @classmethod
+    def load(cls, folder: Path) -> BreastCancerModel:
+        """The model of a checkpoint folder, files and golden answers checked. Raises CheckpointError."""
+        metadata = checkpoint.verify(folder)
+        booster = xgb.Booster()
+        try:
+            booster.load_model(str(folder / WEIGHTS))
+        except xgb.core.XGBoostError as error:
+            raise checkpoint.CheckpointError(f"{folder.name}: {WEIGHTS} is no XGBoost model.") from error
+        model = cls(booster, metadata)
+        if booster.num_features() != len(model.features):
+            raise checkpoint.CheckpointError(
+                f"{folder.name}: {WEIGHTS} takes {booster.num_features()} features, "
+                f"its metadata names {len(model.features)}."
+            )
+        checkpoint.check_golden(folder, model.predict, atol=GOLDEN_ATOL)
+        return model
+
+    @classmethod
+    def load_to_serve(cls, folder: Path, settings: Settings) -> BreastCancerModel:  # noqa: ARG003 - one backend only
+        """``load``: trees have one backend."""
+        return cls.load(folder)
+
+    def save(self, folder: Path) -> None:
+        """Write the booster into ``folder``."""
+        self.booster.save_model(str(folder / WEIGHTS))
+
+    def predict(self, matrix: np.ndarray) -> np.ndarray:
+        """Probability of malignant, float64 (n,), of rows float64 (n, features) in ``features`` order."""
+        scaled = scale(matrix, self.features, self.metadata.preprocessor)
+        margin = np.asarray(self.booster.inplace_predict(scaled, predict_type="margin"), dtype=np.float64)
+        # In double precision, so that the logit of a probability near 0 or 1 is the margin again.
+        return 1 / (1 + np.exp(-margin.reshape(-1)))
+
+    def decide(self, probabilities: np.ndarray) -> list[str]:
+        """The label of each probability of malignant (n,)."""
+        malignant, benign = self.labels
+        return [malignant if probability >= 0.5 else benign for probability in probabilities]
+
+    def contributions(self, matrix: np.ndarray) -> np.ndarray:
+        """Log-odds toward malignant that each feature adds, float32 (n, features + 1), bias last.
+
+        A row's sum is the logit of its probability. TreeSHAP: Lundberg, Erion, Lee,
+        "Consistent Individualized Feature Attribution for Tree Ensembles", arXiv:1802.03888.
+        """
+        scaled = scale(matrix, self.features, self.metadata.preprocessor)
+        return self.booster.predict(xgb.DMatrix(scaled), pred_contribs=True, validate_features=False)
+
+    def out_of_range(self, matrix: np.ndarray) -> list[list[str]]:
+        """For each row the features whose value lies outside the training rows' range."""
+        outside = (matrix < self._low) | (matrix > self._high)
+        if not outside.any():
+            return [[] for _ in matrix]
+        return [[self.features[i] for i in np.flatnonzero(row)] for row in outside]

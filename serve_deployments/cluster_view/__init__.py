@@ -1,0 +1,1 @@
+"""What runs in Ray right now, and which workload it belongs to."""

@@ -1,0 +1,118 @@
+"""Which of Ray's four kinds of workload a process belongs to, and what it does in words.
+
+data      stateless tasks: a function runs, its result goes to the object store, nothing stays
+training  stateful actors: a process that keeps what it has learnt, or the model that it answers with
+tuning    both together: each trial is an actor, its data come from tasks
+serving   online: actors that wait for requests
+own       what AIR Studio and Ray need for themselves
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Literal
+
+from serve_deployments.cluster_view.ray_state import Process
+from settings import MODEL_NAMES
+from training.jobs.store import Job
+
+Workload = Literal["data", "training", "tuning", "serving", "own"]
+
+REPLICA = "ServeReplica"
+# Of a training with several workers, and of one with a single worker (``training.runs.lone_worker``).
+TRAINING_WORKERS = ("RayTrainWorker", "LocalRayTrainWorker")
+MODEL_WORDS = {"cifar10": "the image model", "breast-cancer": "the table model"}
+# Of a driver that was started in a terminal, by the module that it runs.
+KINDS = {
+    "training.tuning": "tune",
+    "training.batch_predict": "batch_predict",
+    "training.cifar10": "train",
+    "training.breast_cancer": "train",
+}
+SERVING = {
+    "ServeController": "keeps as many replicas as are asked for",
+    "HAProxyManager": "runs HAProxy, the public port",
+    "ProxyActor": "second way in, behind HAProxy",
+}
+WORKING = {
+    **dict.fromkeys(TRAINING_WORKERS, "training worker: learns from its share of the data"),
+    "TrainController": "leads the training workers",
+    "ImplicitFunc": "runs a trial",
+}
+OWN = {
+    "RegistryActor": "keeps the versions",
+    "JobSupervisor": "keeps the queue of jobs",
+    "Board": "notes how far a training is",
+}
+HELPER = "one of Ray's own helpers"
+LEADING = {"train": "leads the training", "tune": "leads the search", "batch_predict": "leads the batch prediction"}
+
+
+@dataclass(frozen=True)
+class Role:
+    """The workload of a process, what it does, and the model and the job that it is about, where there are such."""
+
+    workload: Workload
+    does: str
+    model: str | None = None
+    job: str | None = None
+
+
+def role(process: Process, commands: dict[str, str], jobs: list[Job]) -> Role:
+    """What a process is for; ``commands`` has the drivers' command lines by Ray's job, ``jobs`` those that run."""
+    kind, model, job = _job_of(commands.get(process.owner, ""), jobs)
+    if process.name.startswith(f"{REPLICA}:"):
+        return _replica(process.name)
+    if process.name in SERVING:
+        return Role("serving", SERVING[process.name])
+    if kind is None or _is_bookkeeping(process):
+        return Role("own", OWN.get(process.name, "started all this" if process.kind == "driver" else HELPER))
+    return Role(_workload(process, kind), _does(process, kind), model, job)
+
+
+def replica_class(model: str) -> str:
+    """Ray's name for the class of a model's replicas."""
+    return f"{REPLICA}:{model}:{model}"
+
+
+def _replica(name: str) -> Role:
+    _, app, deployment = name.split(":", 2)
+    if app not in MODEL_NAMES:
+        return Role("serving", {"ui": "shows this page", "control": "answers about models and jobs"}.get(app, app))
+    if deployment == app:
+        return Role("serving", f"replica of {MODEL_WORDS[app]}: answers predictions", app)
+    return Role("serving", f"answers for other versions of {MODEL_WORDS[app]}", app)
+
+
+def _job_of(command: str, jobs: list[Job]) -> tuple[str | None, str | None, str | None]:
+    """Kind, model and id of the job that a driver's command line is for."""
+    words = command.split()
+    found = next((job for job in jobs if words and PurePath(words[-1]).name == job.id), None)
+    if found is not None:
+        return found.kind, found.model, found.id
+    kind = next((KINDS[word] for word in words if word in KINDS), None)
+    return kind, next((word for word in words if word in MODEL_NAMES), None), None
+
+
+def _is_bookkeeping(process: Process) -> bool:
+    works = process.name in WORKING or process.name.startswith("MapWorker(")
+    return process.kind == "actor" and not works
+
+
+def _workload(process: Process, kind: str) -> Workload:
+    if kind == "tune":
+        return "tuning"
+    return "data" if process.kind == "task" or (kind == "batch_predict" and process.kind == "driver") else "training"
+
+
+def _does(process: Process, kind: str) -> str:
+    if process.kind == "driver":
+        return LEADING[kind]
+    if process.kind == "task":
+        function = re.sub(r"->.*", " …", process.name.strip("_"))
+        return f"task: {function[:60]}"
+    if process.name.startswith("MapWorker("):
+        return "batch worker: holds the model and answers batch after batch"
+    return WORKING[process.name]

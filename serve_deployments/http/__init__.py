@@ -1,0 +1,1 @@
+"""HTTP itself: bodies, errors, access, the contract, metrics."""

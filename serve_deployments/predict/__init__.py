@@ -1,0 +1,1 @@
+"""A model's application: decode → batch → predict → encode."""

@@ -1,0 +1,370 @@
+"""What the two model applications share: routing, errors, and who answers for which version.
+
+A model's application is a deployment graph: its root answers for the champion itself, without a
+hop; any other version (the challenger of ``/compare``, ``?version=``) is answered by a shelf node
+behind a handle, which starts when it is first asked.
+
+A request goes read → decode → predict → encode. A swap (``serve_deployments.versions.swap``) comes in two
+steps: every replica prepares the new version, then all switch; a request stays with the version
+that it began with.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+import ray
+from ray import serve
+from ray.serve.handle import DeploymentHandle
+from ray.serve.schema import LoggingConfig
+from starlette.requests import Request
+from starlette.responses import Response
+
+from models import catalog
+from models.artifact import storage
+from models.artifact.checkpoint import CheckpointError
+from models.registry import CHALLENGER, CHAMPION, RegisteredVersion, UnknownVersion
+from serve_deployments.http.access import check_host
+from serve_deployments.http.errors import (
+    ApiError,
+    Busy,
+    Conflict,
+    MethodNotAllowed,
+    NotFound,
+    TimedOut,
+    error_response,
+    json_response,
+    request_id_of,
+)
+from serve_deployments.http.metrics import ReplicaMetrics
+from serve_deployments.predict.batching import GreedyBatcher
+from serve_deployments.routes.remote import Remote
+from serve_deployments.versions.registry_actor import RegistryService, registry_actor
+from settings import Settings, get_settings
+
+log = logging.getLogger("ray.serve")
+SHELF_SIZE = 2
+# As many inputs are encoded at once in the event loop, where handing over to a thread would cost more.
+FEW = 100
+MAX_ONGOING = 256
+REPLICA_CPUS = 0.1
+# Serve's own limit lies far above MAX_ONGOING: what is too much is refused here, in the API's own words.
+SERVE_MAX_ONGOING = 100_000
+DRAIN_S = 10.0
+HEALTH_CHECK_S = 2.0
+# Serve writes a line for each request otherwise, a tenth of what answering it costs.
+QUIET = LoggingConfig(enable_access_log=False, log_level="WARNING")
+
+
+@dataclass
+class Loaded:
+    """A version in this replica's memory, with the batches that wait for it."""
+
+    version: str
+    model: Any
+    batcher: GreedyBatcher
+    users: int = 0
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Count a request that began with this version, until its answer is made."""
+        self.users += 1
+        try:
+            yield
+        finally:
+            self.users -= 1
+
+
+@dataclass(frozen=True)
+class AppContext:
+    """What a model's application is given: where versions come from, who answers for others, and its own name.
+
+    ``of_replica`` makes those of a replica of Serve.
+    """
+
+    settings: Settings
+    registry: RegistryService
+    shelf: VersionShelf
+    replica: str
+    node: str = ""
+
+    @classmethod
+    def of_replica(cls, shelf: DeploymentHandle) -> AppContext:
+        """Those of the replica that this process is."""
+        away = "Another version than the champion cannot be asked now; try again."
+        return cls(
+            settings=get_settings(),
+            registry=Remote(registry_actor, away, (UnknownVersion, ApiError)),
+            shelf=Remote(lambda: shelf, away, (CheckpointError, ApiError)),
+            replica=serve.get_replica_context().replica_id.unique_id,
+            node=ray.get_runtime_context().get_node_id(),
+        )
+
+
+class ModelApp:
+    """Base of a model application's root. A subclass reads requests and encodes a model's answers."""
+
+    name: str
+    max_batch: int
+    max_waiting: int
+
+    def __init__(self, context: AppContext) -> None:
+        self._settings = context.settings
+        self._registry = context.registry
+        self._shelf = context.shelf
+        self._node = context.node
+        self.replica = context.replica
+        self._handlers = {"/predict": self.predict, "/compare": self.compare}
+        self._ongoing = 0
+        self._prepared: Loaded | None = None
+        self.metrics = ReplicaMetrics(self.name)
+
+    async def start(self) -> None:
+        """Load the champion, checked against its golden answers."""
+        found: RegisteredVersion = await self._registry.resolve(self.name, CHAMPION)
+        self.champion = await self._load(found.version, found.source)
+        # What is loaded stays; the collector need not look through it again and again.
+        gc.collect()
+        gc.freeze()
+        now: RegisteredVersion = await self._registry.resolve(self.name, CHAMPION)
+        if now.version != found.version:
+            # Promoted while this replica was loading; it could not be told yet.
+            self.champion = await self._load(now.version, now.source)
+
+    async def read(self, request: Request) -> tuple[Any, Any]:
+        """What the client sent, still encoded, and options. Raises ApiError."""
+        raise NotImplementedError
+
+    async def decode(self, model: Any, sent: Any) -> np.ndarray:
+        """Inputs as ``model`` takes them. Raises ApiError."""
+        raise NotImplementedError
+
+    def encode(self, model: Any, inputs: np.ndarray, answers: np.ndarray, options: Any) -> list[dict[str, Any]]:
+        """Predictions as the contract has them, one for each input."""
+        raise NotImplementedError
+
+    async def __call__(self, request: Request) -> Response:
+        """Answer one HTTP request; never raises."""
+        request_id = request_id_of(request.headers)
+        started = time.perf_counter()
+        version, status = "", 500
+        try:
+            reply = await self._answer_in_time(request, request_id)
+            version = (reply.get("champion") or reply)["model"]["version"]
+            response = json_response(reply)
+        except Exception as error:
+            response = error_response(error, request_id)
+        status = response.status_code
+        self.metrics.request(version, status, time.perf_counter() - started)
+        return response
+
+    async def _answer_in_time(self, request: Request, request_id: str) -> dict[str, Any]:
+        check_host(request.headers, self._settings)
+        handler = self._handler(request)
+        if self._ongoing >= MAX_ONGOING:
+            raise Busy("More requests are being answered than this server can take; try again in a second.")
+        self._ongoing += 1
+        try:
+            async with asyncio.timeout(self._settings.air_deadline_s):
+                return await handler(request, request_id)
+        except TimeoutError:
+            raise TimedOut(
+                f"The request took longer than {self._settings.air_deadline_s:g} s, to arrive or to be answered; "
+                "send fewer or smaller items, or try again."
+            ) from None
+        finally:
+            self._ongoing -= 1
+
+    def _handler(self, request: Request) -> Callable[[Request, str], Awaitable[dict[str, Any]]]:
+        path: str = request.scope["path"]
+        handler = self._handlers.get(path.removeprefix(f"/api/{self.name}").rstrip("/"))
+        if handler is None:
+            raise NotFound(f"There is no route {path[:200]}; see /api/docs.")
+        if request.method != "POST":
+            raise MethodNotAllowed(f"{path} takes POST, not {request.method[:20]}.")
+        return handler
+
+    async def predict(self, request: Request, request_id: str) -> dict[str, Any]:
+        """``POST /{model}/predict``."""
+        started = time.perf_counter()
+        sent, options = await self.read(request)
+        champion = self.champion
+        with champion.in_use():
+            inputs = await self.decode(champion.model, sent)
+            if options.version in (CHAMPION, champion.version):
+                version, answers = champion.version, await self._predict(champion, inputs, options)
+            else:
+                version, answers = await self._ask_shelf(options.version, inputs, options)
+            return self._reply(version, answers, started, request_id)
+
+    async def compare(self, request: Request, request_id: str) -> dict[str, Any]:
+        """``POST /{model}/compare``: the answers of champion and challenger, or ``?version=``, to the same inputs."""
+        started = time.perf_counter()
+        sent, options = await self.read(request)
+        other = CHALLENGER if options.version == CHAMPION else options.version
+        champion = self.champion
+        with champion.in_use():
+            inputs = await self.decode(champion.model, sent)
+            version, answers = await self._ask_shelf(other, inputs, options)
+            challenger = self._reply(version, answers, started, request_id)
+            started = time.perf_counter()
+            answers = await self._predict(champion, inputs, options)
+            return {
+                "champion": self._reply(champion.version, answers, started, request_id),
+                "challenger": challenger,
+            }
+
+    async def infer(self, inputs: np.ndarray, version: str | None) -> tuple[str, list[str], np.ndarray]:
+        """The version that answered, its labels and the model's raw output for decoded ``inputs``.
+
+        For the Open Inference Protocol, whose tensors need no decoding. Raises NotFound for a version
+        that is not served.
+        """
+        champion = self.champion
+        if version not in (None, CHAMPION, champion.version):
+            raise NotFound(f"Version {version!r} of {self.name} is not served; version {champion.version} is.")
+        with champion.in_use():
+            return champion.version, champion.model.labels, await champion.batcher.submit(inputs)
+
+    async def _predict(self, loaded: Loaded, inputs: np.ndarray, options: Any) -> list[dict[str, Any]]:
+        answers = await loaded.batcher.submit(inputs)
+        if options.explain or len(inputs) > FEW:
+            return await loaded.batcher.after(self.encode, loaded.model, inputs, answers, options)
+        return self.encode(loaded.model, inputs, answers, options)
+
+    def _reply(self, version: str, answers: list[dict[str, Any]], started: float, request_id: str) -> dict[str, Any]:
+        return {
+            "model": {"name": self.name, "version": version},
+            "predictions": answers,
+            "latency_ms": round((time.perf_counter() - started) * 1000, 2),
+            "request_id": request_id,
+        }
+
+    async def _ask_shelf(self, version: str, inputs: Any, options: Any) -> tuple[str, list[dict[str, Any]]]:
+        try:
+            found: RegisteredVersion = await self._registry.resolve(self.name, version)
+        except UnknownVersion as error:
+            raise NotFound(str(error)) from None
+        try:
+            return found.version, await self._shelf.answer(found.source, inputs, options)
+        except CheckpointError as error:
+            raise Conflict(f"Version {found.version} of {self.name} cannot be loaded. {error}") from None
+
+    async def _load(self, version: str, source: str) -> Loaded:
+        """A version from where it stands, in a thread: requests go on meanwhile. Raises CheckpointError."""
+        model = await asyncio.to_thread(_load_to_serve, source, self._settings)
+        batcher = GreedyBatcher(model.predict, self.max_batch, self.max_waiting, self.metrics.batch)
+        return Loaded(version, model, batcher)
+
+    async def prepare(self, version: str, source: str) -> dict[str, str | None]:
+        """Load a version beside the one that answers; says what was found wrong with it, or None."""
+        try:
+            self._prepared = await self._load(version, source)
+        except CheckpointError as error:
+            return {"replica": self.replica, "problem": str(error)}
+        except Exception as error:
+            log.error("version %s cannot be loaded", version, exc_info=error)
+            return {"replica": self.replica, "problem": f"it cannot be loaded ({type(error).__name__})"}
+        return {"replica": self.replica, "problem": None}
+
+    async def switch(self, version: str, source: str) -> str:
+        """Answer with ``version`` from now on, and return when nothing waits for the one before.
+
+        Loads it when this replica has not prepared it. Returns the replica's name.
+        """
+        if self.champion.version != version:
+            prepared = self._prepared
+            if prepared is None or prepared.version != version:
+                prepared = await self._load(version, source)
+            before, self.champion = self.champion, prepared
+            deadline = time.monotonic() + DRAIN_S
+            while before.users and time.monotonic() < deadline:
+                await asyncio.sleep(0.005)
+        self._prepared = None
+        return self.replica
+
+    async def forget_prepared(self) -> None:
+        """Drop what ``prepare`` loaded: the swap was called off."""
+        self._prepared = None
+
+    def serving(self) -> dict[str, str]:
+        """What this replica serves now."""
+        return {
+            "replica": self.replica,
+            "version": self.champion.version,
+            "backend": self.champion.model.backend,
+            "precision": self.champion.model.precision,
+        }
+
+    def figures(self) -> dict[str, Any]:
+        """What this replica serves, its process, and what it has answered since it started."""
+        return {
+            "replica": self.replica,
+            "model": self.name,
+            "version": self.champion.version,
+            "pid": os.getpid(),
+            "node": self._node,
+            "ongoing": self._ongoing,
+            "waiting": self.champion.batcher.waiting_rows,
+            **self.metrics.totals(),
+        }
+
+    def metrics_text(self) -> tuple[str, str]:
+        """This replica's name and its figures in Prometheus' text form."""
+        self.metrics.queue(self._ongoing, self.champion.batcher.waiting_rows)
+        return self.replica, self.metrics.text()
+
+
+def _load_to_serve(source: str, settings: Settings) -> Any:
+    return catalog.load_to_serve(storage.fetch(source, settings), settings)
+
+
+class VersionShelf:
+    """Answers for versions other than the champion; keeps the last few it was asked for."""
+
+    def __init__(self, module: str, settings: Settings | None = None) -> None:
+        self._encode = import_module(module).encode
+        self._settings = settings or get_settings()
+        self._models: OrderedDict[str, Any] = OrderedDict()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="shelf")
+
+    async def answer(self, source: str, inputs: Any, options: Any) -> list[dict[str, Any]]:
+        """Predictions of the version at ``source``, by the same code as the champion's. Raises CheckpointError."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._answer, source, inputs, options)
+
+    def _answer(self, source: str, inputs: Any, options: Any) -> list[dict[str, Any]]:
+        if source not in self._models:
+            self._models[source] = _load_to_serve(source, self._settings)
+            if len(self._models) > SHELF_SIZE:
+                self._models.popitem(last=False)
+        self._models.move_to_end(source)
+        model = self._models[source]
+        return self._encode(model, inputs, model.predict(inputs), options)
+
+
+shelf_deployment = serve.deployment(
+    VersionShelf,
+    name="versions",
+    max_ongoing_requests=16,
+    max_queued_requests=64,
+    ray_actor_options={"num_cpus": REPLICA_CPUS},
+    autoscaling_config={
+        "min_replicas": 0,
+        "initial_replicas": 0,
+        "max_replicas": 1,
+        "upscale_delay_s": 0,
+        "downscale_delay_s": 600,
+    },
+)

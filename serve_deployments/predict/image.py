@@ -1,0 +1,154 @@
+"""The image model as an application: decode → batch → predict → encode.
+
+    serve run serve_deployments.cifar10:app --route-prefix /api/cifar10
+
+``POST /api/cifar10/predict`` and ``/compare``; see ``/api/docs``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from operator import itemgetter
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from ray import serve
+from ray.serve.handle import DeploymentHandle
+from starlette.requests import Request
+
+from models.pictures.decode import ImageError, ImageTooLarge, encode_base64_png, is_large, open_header, pixels
+from serve_deployments.http.errors import Invalid, TooLarge
+from serve_deployments.predict import scaling
+from serve_deployments.predict.app import (
+    HEALTH_CHECK_S,
+    QUIET,
+    REPLICA_CPUS,
+    SERVE_MAX_ONGOING,
+    AppContext,
+    ModelApp,
+    shelf_deployment,
+)
+from serve_deployments.predict.requests import ImageOptions, read_images, read_options
+from settings import MAX_REQUEST_PIXELS, get_settings
+
+MAX_BATCH = 64
+MAX_WAITING = 1_024
+DECODE_THREADS = 2
+SMALL_BYTES, SMALL_PIXELS = 32_768, 65_536
+
+
+def open_all(pictures: list[bytes]) -> list[Image.Image]:
+    """Pictures with their headers read. Raises Invalid or TooLarge naming the picture, or when all are too much."""
+    opened = [_named(i, open_header, picture) for i, picture in enumerate(pictures)]
+    together = sum(picture.width * picture.height for picture in opened)
+    if together > MAX_REQUEST_PIXELS:
+        raise TooLarge(
+            f"The images have {together / 1e6:.1f} megapixels together; "
+            f"send at most {MAX_REQUEST_PIXELS // 1_000_000} in a request."
+        )
+    return opened
+
+
+def pixels_of_all(opened: list[Image.Image], size: int, give_up_at: float) -> np.ndarray:
+    """uint8 (n, size, size, 3) of opened pictures, which are closed one by one. Raises Invalid naming the picture.
+
+    Raises TimeoutError between two pictures when ``time.monotonic()`` has passed ``give_up_at``: nobody
+    waits for the answer any more.
+    """
+    decoded = []
+    for i, picture in enumerate(opened):
+        if time.monotonic() > give_up_at:
+            raise TimeoutError
+        decoded.append(_named(i, pixels, picture, size))
+    return np.stack(decoded)
+
+
+def _named(i: int, step: Callable[..., Any], *arguments: Any) -> Any:
+    try:
+        return step(*arguments)
+    except ImageTooLarge as error:
+        raise TooLarge(f"Image {i}: {error}") from error
+    except ImageError as error:
+        raise Invalid(f"Image {i}: {error}") from error
+
+
+def encode(model: Any, images: np.ndarray, probabilities: np.ndarray, options: ImageOptions) -> list[dict[str, Any]]:
+    """Predictions as the contract has them, of probabilities (n, classes) for images (n, size, size, 3)."""
+    predictions = []
+    for i, row in enumerate(probabilities.tolist()):
+        best = sorted(zip(row, model.labels, strict=True), key=itemgetter(0), reverse=True)[: options.top_k]
+        top = [{"label": label, "probability": probability} for probability, label in best]
+        prediction: dict[str, Any] = {**top[0], "unsure": top[0]["probability"] < model.unsure_below, "top_k": top}
+        if options.view:
+            prediction["seen"] = encode_base64_png(images[i])
+        predictions.append(prediction)
+    return predictions
+
+
+class ImageApp(ModelApp):
+    """The image model's application; it holds the champion and one torch thread."""
+
+    name = "cifar10"
+    max_batch, max_waiting = MAX_BATCH, MAX_WAITING
+
+    def __init__(self, context: AppContext) -> None:
+        import torch
+
+        # Two replicas of one thread answer more than one of two, which collapses under contention.
+        torch.set_num_threads(1)
+        super().__init__(context)
+        self._decoders = ThreadPoolExecutor(DECODE_THREADS, thread_name_prefix="decode")
+        # Large pictures wait for each other; others need not wait behind them.
+        self._large = ThreadPoolExecutor(1, thread_name_prefix="decode-large")
+
+    async def read(self, request: Request) -> tuple[list[bytes], ImageOptions]:
+        """Encoded pictures and options."""
+        options = read_options(ImageOptions, request.query_params)
+        if options.explain:
+            raise Invalid("explain is not offered for images yet; leave it out.")
+        return await read_images(request), options
+
+    async def decode(self, model: Any, sent: list[bytes]) -> np.ndarray:
+        """Pixels, uint8 (n, size, size, 3): of a small picture at once, of larger ones in a thread."""
+        give_up_at = time.monotonic() + self._settings.air_deadline_s
+        loop = asyncio.get_running_loop()
+        # Handing over to a thread costs as much as decoding a thumbnail.
+        if sum(map(len, sent)) > SMALL_BYTES:
+            opened = await loop.run_in_executor(self._decoders, open_all, sent)
+        else:
+            opened = open_all(sent)
+            if sum(picture.width * picture.height for picture in opened) <= SMALL_PIXELS:
+                return pixels_of_all(opened, model.size, give_up_at)
+        decoders = self._large if any(map(is_large, opened)) else self._decoders
+        return await loop.run_in_executor(decoders, pixels_of_all, opened, model.size, give_up_at)
+
+    def encode(
+        self, model: Any, inputs: np.ndarray, answers: np.ndarray, options: ImageOptions
+    ) -> list[dict[str, Any]]:
+        """Predictions for images."""
+        return encode(model, inputs, answers, options)
+
+
+@serve.deployment(
+    name="cifar10",
+    max_ongoing_requests=SERVE_MAX_ONGOING,
+    logging_config=QUIET,
+    health_check_period_s=HEALTH_CHECK_S,
+    ray_actor_options={"num_cpus": REPLICA_CPUS},
+)
+class ImageReplica(ImageApp):
+    """Root of the image model's graph: the application as a replica of Serve."""
+
+    async def __init__(self, shelf: DeploymentHandle) -> None:
+        super().__init__(AppContext.of_replica(shelf))
+        await self.start()
+
+
+_settings = get_settings()
+app = ImageReplica.options(**scaling.replicas(_settings.air_image_replicas, _settings.air_image_replicas_max)).bind(
+    shelf_deployment.options(name="cifar10-versions").bind("serve_deployments.predict.image")
+)

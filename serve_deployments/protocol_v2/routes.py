@@ -1,0 +1,159 @@
+"""The Open Inference Protocol, version 2 (KServe, Triton): tensors in, tensors out, for both models.
+
+https://github.com/kserve/open-inference-protocol; tensors as JSON or, by the binary tensor data
+extension, as bytes behind the JSON. The champion answers. Errors are ``{"error": "<sentence>"}``,
+as the protocol has them.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import orjson
+from fastapi import APIRouter, Path, Request
+from starlette.responses import Response
+
+from serve_deployments.http.errors import PROTOCOL, BadRequest, NotFound, Unavailable, json_response
+from serve_deployments.predict.requests import read_body, read_json
+from serve_deployments.protocol_v2 import tensors
+from serve_deployments.protocol_v2.tensors import TensorSpec
+from serve_deployments.routes.services import AllReplicas
+from serve_deployments.schemas.protocol import (
+    InferReply,
+    InferRequest,
+    ProtocolError,
+    ProtocolLive,
+    ProtocolModel,
+    ProtocolModelReady,
+    ProtocolReady,
+    ProtocolServer,
+    ProtocolTensor,
+)
+from serve_deployments.versions import replicas
+from settings import MAX_IMAGES, MAX_ROWS, MODEL_NAMES
+
+HEADER_LENGTH = "Inference-Header-Content-Length"
+NAME = Path(description="cifar10 or breast-cancer", examples=["breast-cancer"])
+VERSION = Path(max_length=64, description="the version that is served")
+
+INPUTS = {
+    "cifar10": TensorSpec("images", ("UINT8",), (-1, 32, 32, 3), MAX_IMAGES),
+    "breast-cancer": TensorSpec("rows", ("FP64", "FP32"), (-1, 30), MAX_ROWS),
+}
+OUTPUTS = {
+    "cifar10": [TensorSpec("probabilities", ("FP32",), (-1, 10)), TensorSpec("labels", ("BYTES",), (-1,))],
+    "breast-cancer": [
+        TensorSpec("probability_malignant", ("FP64",), (-1,)),
+        TensorSpec("labels", ("BYTES",), (-1,)),
+    ],
+}
+
+
+INFER_DOCUMENTED: dict[str, Any] = {
+    "openapi_extra": {
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {"schema": InferRequest.model_json_schema()},
+                "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+            },
+        }
+    },
+    "responses": {
+        200: {"model": InferReply, "content": {"application/octet-stream": {}}},
+    },
+}
+ERRORS = {status: {"model": ProtocolError} for status in (400, 403, 404, 405, 408, 413, 415, 422, 500, 503)}
+router = APIRouter(prefix=PROTOCOL, tags=["Open Inference Protocol"], responses=ERRORS)
+
+
+@router.get("")
+async def server() -> ProtocolServer:
+    """Name, version and extensions of this server."""
+    return ProtocolServer(name="air-studio", version="1", extensions=["binary_tensor_data"])
+
+
+@router.get("/health/live")
+async def live() -> ProtocolLive:
+    """The server is alive."""
+    return ProtocolLive(live=True)
+
+
+@router.get("/health/ready", response_model=ProtocolReady, responses={503: {"model": ProtocolReady}})
+async def ready(all_replicas: AllReplicas) -> Response:
+    """200 when both models answer, else 503."""
+    states = [await all_replicas.state(name) for name in MODEL_NAMES]
+    all_ready = all(state == "ready" for state in states)
+    return json_response({"ready": all_ready}, 200 if all_ready else 503)
+
+
+@router.get("/models/{name}")
+@router.get("/models/{name}/versions/{version}")
+async def metadata(all_replicas: AllReplicas, name: str = NAME, version: str | None = None) -> ProtocolModel:
+    """Inputs and outputs of a model."""
+    served = await _served(all_replicas, name, version)
+    return ProtocolModel(
+        name=name,
+        versions=[served["version"]],
+        platform=f"{served['backend']}_{served['precision']}",
+        inputs=[ProtocolTensor(**INPUTS[name].described())],
+        outputs=[ProtocolTensor(**spec.described()) for spec in OUTPUTS[name]],
+    )
+
+
+@router.get("/models/{name}/ready")
+@router.get("/models/{name}/versions/{version}/ready")
+async def model_ready(all_replicas: AllReplicas, name: str = NAME, version: str | None = None) -> ProtocolModelReady:
+    """200 when the model answers, in the version that is asked for."""
+    await _served(all_replicas, name, version)
+    return ProtocolModelReady(name=name, ready=True)
+
+
+@router.post("/models/{name}/infer", **INFER_DOCUMENTED)
+@router.post("/models/{name}/versions/{version}/infer", **INFER_DOCUMENTED)
+async def infer(request: Request, all_replicas: AllReplicas, name: str = NAME, version: str | None = None) -> Response:
+    """The champion's answers to one input tensor; see the model's metadata for its name and shape."""
+    replicas.known(name)
+    body = await read_body(request)
+    split = _header_length(request, len(body))
+    content = read_json(body[:split])
+    if not isinstance(content, dict):
+        raise BadRequest("The body must be a JSON object with 'inputs'.")
+    if not isinstance(content.get("id"), str | None):
+        raise BadRequest("'id' must be text.")
+    wanted = tensors.wanted_outputs(content, OUTPUTS[name])
+    inputs = tensors.read_input(content, body[split:], INPUTS[name])
+    answered, labels, answers = await all_replicas.ask_one(name, "infer", inputs, version)
+    outputs = {OUTPUTS[name][0].name: answers, "labels": tensors.label_array(labels, answers)}
+    described, binary = tensors.write_outputs(outputs, wanted, OUTPUTS[name])
+    reply: dict[str, Any] = {"model_name": name, "model_version": answered, "outputs": described}
+    if content.get("id") is not None:
+        reply["id"] = content["id"]
+    if not binary:
+        return json_response(reply)
+    header = orjson.dumps(reply)
+    return Response(header + binary, headers={HEADER_LENGTH: str(len(header))}, media_type="application/octet-stream")
+
+
+async def _served(all_replicas: AllReplicas, name: str, version: str | None) -> dict[str, str]:
+    """What a replica of the model serves. Raises NotFound, Unavailable."""
+    replicas.known(name)
+    try:
+        served = (await all_replicas.ask_all(name, "serving"))[0]
+    except Exception as error:
+        raise Unavailable(f"{name} does not answer now; try again.") from error
+    if version not in (None, served["version"]):
+        raise NotFound(f"Version {version[:64]!r} of {name} is not served; version {served['version']} is.")
+    return served
+
+
+def _header_length(request: Request, total: int) -> int:
+    """How many bytes of the body are JSON; what follows are binary tensors. Raises BadRequest."""
+    given = request.headers.get(HEADER_LENGTH)
+    if given is None:
+        return total
+    # A digit of another script is one for isdigit(), and int() refuses thousands of them.
+    if not re.fullmatch(r"[0-9]{1,10}", given) or int(given) > total:
+        raise BadRequest(f"{HEADER_LENGTH} must be the JSON's length in bytes, at most the body's {total}.")
+    return int(given)

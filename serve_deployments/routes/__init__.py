@@ -1,0 +1,1 @@
+"""The routes of the API beside prediction, and what they are given."""

@@ -1,0 +1,119 @@
+"""Routes about studies: what was searched, every trial, and what a search may try."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+from typing import Any
+
+from fastapi import APIRouter, Path
+from starlette.responses import Response
+
+from serve_deployments.http.errors import NotFound
+from serve_deployments.predict.calculations import Calculations
+from serve_deployments.routes.services import Aside, CurrentSettings, InAside, InTurn
+from serve_deployments.schemas.base import ErrorReply
+from serve_deployments.schemas.tuning import (
+    Importance,
+    Searches,
+    SearchPreset,
+    Studies,
+    StudyBase,
+    StudyDetails,
+    StudySummary,
+)
+from serve_deployments.versions import replicas
+from training.tuning import importance
+from training.tuning.config import TUNE_SCHEMAS
+from training.tuning.studies import SHIPPED, Store, Study, Summary, UnknownStudy
+
+STUDY = Path(max_length=64, description="the study's id; that of its job")
+
+# What was calculated, by a study and the number of its trials.
+KNOWN: dict[tuple[str, int], tuple[dict[str, float] | None, str | None]] = {}
+
+router = APIRouter(tags=["tuning"])
+
+
+@router.get("/tuning")
+async def listed(settings: CurrentSettings) -> Studies:
+    """Every study, newest first, those that came with the program too."""
+    store = Store(settings)
+    found = await asyncio.to_thread(store.summaries)
+    return Studies(studies=[StudySummary(**_base(study, store), trials=study.trials) for study in found])
+
+
+@router.get("/tuning/{study}", responses={503: {"model": ErrorReply}})
+async def study(settings: CurrentSettings, aside: InAside, calculations: InTurn, study: str = STUDY) -> StudyDetails:
+    """One study with every trial, also while it runs."""
+    store = Store(settings)
+    found = await asyncio.to_thread(_read, store, study)
+    shares, note = await _importance(found, aside, calculations)
+    told = Importance(method=importance.METHOD, params=shares) if shares is not None else None
+    return StudyDetails(**_base(found, store), trials=found.trials, importance=told, importance_note=note)
+
+
+@router.get("/tuning/{study}/trials.csv", response_class=Response, responses={200: {"content": {"text/csv": {}}}})
+async def trials_csv(settings: CurrentSettings, study: str = STUDY) -> Response:
+    """The trials as a table: parameters, last figures, state and time, a line each."""
+    found = await asyncio.to_thread(_read, Store(settings), study)
+    headers = {"Content-Disposition": f'attachment; filename="{found.study}-trials.csv"'}
+    return Response(_csv(found), media_type="text/csv", headers=headers)
+
+
+@router.get("/models/{name}/searches")
+async def searches(name: str = Path(examples=["breast-cancer"])) -> Searches:
+    """Ready-made searches of a model, and what may be tried at all."""
+    schema = TUNE_SCHEMAS[replicas.known(name)]
+    offered = [
+        SearchPreset(
+            preset=preset,
+            space={key: dimension.model_dump() for key, dimension in search.space.items()},
+            **search.model_dump(include={"metric", "mode", "step", "num_samples", "minutes"}),
+        )
+        for preset, search in schema.SEARCHES.items()
+    ]
+    return Searches(name=name, searches=offered, tunable=schema.TUNABLE.widest())
+
+
+def _read(store: Store, study: str) -> Study:
+    try:
+        return store.read(study)
+    except UnknownStudy as error:
+        raise NotFound(str(error)) from None
+
+
+def _base(found: Study | Summary, store: Store) -> dict[str, Any]:
+    kept = found.model_dump(include=set(StudyBase.model_fields))
+    return kept | {"shipped": store.folder(found.study).parent == SHIPPED}
+
+
+async def _importance(
+    found: Study, aside: Aside, calculations: Calculations
+) -> tuple[dict[str, float] | None, str | None]:
+    """Calculated once for a study that has ended, in a process of its own: a random forest takes seconds."""
+    if found.state == "running":
+        return None, "It is calculated when the study has ended."
+    key = (found.study, len(found.trials))
+    if key not in KNOWN:
+        KNOWN[key] = await calculations.answer(key, lambda: aside.run(_calculate, found))
+    return KNOWN[key]
+
+
+def _calculate(found: Study) -> tuple[dict[str, float] | None, str | None]:
+    config = TUNE_SCHEMAS[found.model].model_validate(found.config)
+    return importance.importance(found, config.search.space)
+
+
+def _csv(found: Study) -> str:
+    names = list(dict.fromkeys(name for trial in found.trials for name in trial.params))
+    figures = list(dict.fromkeys(name for trial in found.trials for name in (trial.metrics or [{}])[-1]))
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(["trial", "state", *names, *figures, "duration_s", "stopped_because"])
+    for trial in found.trials:
+        last = trial.metrics[-1] if trial.metrics else {}
+        given = [trial.params.get(name) for name in names] + [last.get(name) for name in figures]
+        writer.writerow([trial.trial, trial.state, *given, trial.duration_s, trial.stopped_because])
+    return text.getvalue()

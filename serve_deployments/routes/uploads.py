@@ -1,0 +1,110 @@
+"""Routes about files for a batch prediction: send them, see what was found in them, take them back."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from pathlib import Path as FilePath
+
+from fastapi import APIRouter, Path, Query, Request
+from starlette.datastructures import UploadFile
+
+from models.artifact import storage
+from models.registry import CHAMPION
+from serve_deployments.http.bodies import body_of
+from serve_deployments.http.errors import Conflict, Invalid, NotFound, TooLarge, UnsupportedMedia
+from serve_deployments.http.multipart import read_multipart
+from serve_deployments.predict.requests import content_type
+from serve_deployments.routes.models import resolve
+from serve_deployments.routes.services import CurrentSettings, InAside, Jobs, Registry
+from serve_deployments.schemas.base import ErrorReply
+from serve_deployments.versions import replicas
+from settings import MAX_UPLOAD_BYTES
+from training.batch_predict.pictures import ArchiveTooLarge
+from training.batch_predict.uploads import MAX_FILES, Store, UnknownUpload, Upload
+from training.runs.errors import DataError
+
+ID = Path(max_length=64, description="the upload's id")
+ERRORS = {status: {"model": ErrorReply} for status in (400, 401, 413, 415)}
+FORM = {
+    "content": {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": ["file"],
+                "properties": {"file": {"type": "array", "items": {"type": "string", "format": "binary"}}},
+            }
+        }
+    },
+    "required": True,
+}
+
+router = APIRouter(prefix="/uploads", tags=["jobs"], responses=ERRORS)
+
+
+@router.post("", status_code=201, openapi_extra={"requestBody": FORM})
+async def upload(
+    request: Request,
+    registry: Registry,
+    settings: CurrentSettings,
+    aside: InAside,
+    model: str = Query(max_length=64, examples=["cifar10"]),
+) -> Upload:
+    """Send parts named `file`: pictures or one ZIP of pictures, or one CSV with the features as columns.
+
+    They are checked at once, row by row. The upload is for one `batch_predict` job and is deleted when
+    that has ended, or when it was not used for an hour.
+    """
+    champion = await resolve(registry, replicas.known(model), CHAMPION)
+    features = (await asyncio.to_thread(storage.read_metadata, champion.source)).config.get("features", [])
+    store = Store(settings)
+    arrived = store.arrive()
+    try:
+        names = await _receive(request, arrived)
+        # In a process of its own: checking many pictures would keep this one from answering.
+        return await aside.run(store.accept, model, features, arrived, names)
+    except ArchiveTooLarge as error:
+        raise TooLarge(str(error)) from None
+    except DataError as error:
+        raise Invalid(str(error)) from None
+    finally:
+        shutil.rmtree(arrived, ignore_errors=True)
+
+
+@router.get("/{upload_id}")
+async def look(settings: CurrentSettings, upload_id: str = ID) -> Upload:
+    """What was found in an upload; 404 once it is gone."""
+    try:
+        return Store(settings).read(upload_id)
+    except UnknownUpload as error:
+        raise NotFound(str(error)) from None
+
+
+@router.delete("/{upload_id}", status_code=204, responses={409: {"model": ErrorReply}})
+async def delete(settings: CurrentSettings, queue: Jobs, upload_id: str = ID) -> None:
+    """Delete an upload; nothing happens when it is gone. 409 when a job that runs or waits needs it."""
+    if await queue.is_needed(upload_id):
+        raise Conflict(f"Upload {upload_id} is needed by a job; cancel that first.")
+    await asyncio.to_thread(Store(settings).delete, upload_id)
+
+
+async def _receive(request: Request, folder: FilePath) -> list[str]:
+    """Put the files of a request into a folder as 0, 1, …; returns their names. Raises ApiError."""
+    kind = content_type(request)
+    if kind != "multipart/form-data":
+        raise UnsupportedMedia(f'Content-Type {kind[:80]!r} is not read here; send multipart parts named "file".')
+    form = await read_multipart(request, body_of(request, MAX_UPLOAD_BYTES), max_files=MAX_FILES)
+    try:
+        parts = form.multi_items()
+        if not parts or any(name != "file" for name, _ in parts):
+            raise Invalid('Send one or more files in parts named "file", and nothing else.')
+        for i, (_, part) in enumerate(parts):
+            await asyncio.to_thread(_keep, part, folder / str(i))
+        return [part.filename or f"file {i}" for i, (_, part) in enumerate(parts)]
+    finally:
+        await form.close()
+
+
+def _keep(part: UploadFile, path: FilePath) -> None:
+    with path.open("wb") as file:
+        shutil.copyfileobj(part.file, file)

@@ -1,0 +1,1 @@
+"""The shapes of the replies, as OpenAPI shows them."""

@@ -1,0 +1,164 @@
+"""Models, versions, promotion, evaluation, examples and differences."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from serve_deployments.schemas.base import Reply
+
+
+class Version(Reply):
+    """One registered version."""
+
+    version: str
+    aliases: list[str]
+    metrics: dict[str, float]
+    created: str
+    config: dict[str, Any]
+    source: dict[str, Any] = Field(description="run, command, data and fingerprint that it was made from")
+
+
+class ServingReplica(Reply):
+    """What one replica serves now."""
+
+    replica: str
+    version: str
+    backend: str
+    precision: str
+
+
+class Model(Reply):
+    """One model with its versions, newest first, and the replicas that serve it."""
+
+    name: str
+    labels: list[str]
+    versions: list[Version]
+    serving: list[ServingReplica]
+
+
+class Models(Reply):
+    """``GET /models``."""
+
+    models: list[Model]
+
+
+class Promotion(BaseModel):
+    """``POST /models/{name}/promote``."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    version: str = Field(max_length=64, description="a version or an alias, such as challenger", examples=["2"])
+    force: bool = Field(False, description="promote even when the gate says no")
+    reason: str = Field("", max_length=500, description="kept in the history")
+
+
+class Rollback(BaseModel):
+    """``POST /models/{name}/rollback``; the body may be left out."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: str = Field("", max_length=500, description="kept in the history")
+
+
+class Move(Reply):
+    """One move of the champion."""
+
+    kind: str = Field(description="promotion or rollback")
+    version: str
+    before: str = Field(description="the champion until then")
+    at: str
+    reason: str
+
+
+class History(Reply):
+    """``GET /models/{name}/history``, newest first."""
+
+    name: str
+    moves: list[Move]
+
+
+class Feature(Reply):
+    """A column of the table model with the range of its training rows."""
+
+    name: str
+    group: str = Field(description="mean, error or worst")
+    unit: str
+    min: float
+    max: float
+    median: float
+    step: float
+
+
+class Features(Reply):
+    """``GET /models/breast-cancer/features``."""
+
+    name: str
+    features: list[Feature]
+
+
+class ImageExample(Reply):
+    """A validation picture: base64 of a PNG file."""
+
+    id: str
+    label: str
+    image: str
+
+
+class RowExample(Reply):
+    """A validation row with its true label."""
+
+    id: str
+    label: str
+    row: dict[str, float]
+
+
+class Examples(Reply):
+    """``GET /models/{name}/examples``."""
+
+    name: str
+    source: str
+    examples: list[ImageExample] | list[RowExample]
+
+
+class Evaluation(Reply):
+    """``GET /models/{name}/versions/{v}/evaluation``: figures of each split, thresholds on validation."""
+
+    name: str
+    version: str
+    validation: dict[str, Any]
+    test: dict[str, Any]
+    thresholds: list[dict[str, Any]] | None = None
+    unsure: dict[str, Any] | None = None
+    history: dict[str, dict[str, float]] | None = Field(None, description="figures after each epoch of its training")
+
+
+class Answer(Reply):
+    """What a version answered, and how probable it found it."""
+
+    label: str
+    probability: float
+
+
+class Difference(Reply):
+    """An input that two versions answer differently; ``label`` is the truth."""
+
+    id: str
+    label: str
+    image: str | None = Field(None, description="base64 PNG, of the image model")
+    row: dict[str, float] | None = Field(None, description="features, of the table model")
+    answers: dict[str, Answer] = Field(description="of `version` and `against`")
+
+
+class Differences(Reply):
+    """``GET /models/{name}/versions/{v}/differences``, over the validation set."""
+
+    name: str
+    version: str
+    against: str
+    rows: int
+    differing: int
+    better: int = Field(description="only `version` is right")
+    worse: int = Field(description="only `against` is right")
+    examples: list[Difference]

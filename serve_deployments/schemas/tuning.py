@@ -1,0 +1,76 @@
+"""Studies and searches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from serve_deployments.schemas.base import Reply
+from training.tuning.studies import Best, Trial
+
+
+class StudyBase(Reply):
+    """A study without its trials."""
+
+    study: str
+    model: str
+    state: str = Field(description="running, succeeded, stopped, failed or interrupted")
+    metric: str
+    mode: str
+    step: str = Field(description="what a trial counts: round or epoch")
+    num_samples: int
+    created: str
+    ended: str | None
+    duration_s: float
+    error: str | None
+    shipped: bool = Field(description="it came with the program")
+    config: dict[str, Any]
+    best: Best | None = Field(description="the best trial, and the training configuration with its parameters")
+
+
+class StudySummary(StudyBase):
+    """A study with the number of its trials."""
+
+    trials: int
+
+
+class Studies(Reply):
+    """``GET /tuning``, newest first."""
+
+    studies: list[StudySummary]
+
+
+class Importance(Reply):
+    """How much each parameter of a study mattered, and how that was calculated."""
+
+    method: str
+    params: dict[str, float]
+
+
+class StudyDetails(StudyBase):
+    """``GET /tuning/{study}``."""
+
+    trials: list[Trial]
+    importance: Importance | None
+    importance_note: str | None = Field(description="why there is no importance")
+
+
+class SearchPreset(Reply):
+    """A ready-made search; ``space`` is what it tries."""
+
+    preset: str
+    metric: str
+    mode: str
+    step: str
+    num_samples: int
+    minutes: float = Field(description="on 2 cores with nothing else to do")
+    space: dict[str, dict[str, Any]]
+
+
+class Searches(Reply):
+    """``GET /models/{name}/searches``; ``tunable``: what a space may name, and the values it lies between."""
+
+    name: str
+    searches: list[SearchPreset]
+    tunable: dict[str, dict[str, Any]]

@@ -1,0 +1,1 @@
+"""Promotion and rollback, in the registry and in every replica together."""

@@ -1,0 +1,69 @@
+"""The one process of a running app that opens the registry; replicas and routes ask it by name.
+
+MLflow takes seconds and some 150 MB to import, and has one writer: this.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+import ray
+
+from models.registry import Move, RegisteredVersion, Registry
+from serve_deployments.versions.replicas import Replicas
+from serve_deployments.versions.swap import Swap
+from settings import get_settings
+from training.runs.ray_session import NAMESPACE, ON_HEAD
+
+NAME = "registry"
+
+
+class RegistryService:
+    """``models.registry.Registry`` for many who ask at once, and the moves of what is served."""
+
+    def __init__(self, registry: Registry, replicas: Replicas) -> None:
+        self._registry = registry
+        self._swap = Swap(registry, replicas)
+
+    async def versions(self, model: str) -> list[RegisteredVersion]:
+        """Every version of a model, newest first."""
+        return await asyncio.to_thread(self._registry.versions, model)
+
+    async def resolve(self, model: str, version: str) -> RegisteredVersion:
+        """The version of a number or an alias. Raises UnknownVersion."""
+        return await asyncio.to_thread(self._registry.resolve, model, version)
+
+    async def history(self, model: str) -> list[Move]:
+        """Every move of the champion, newest first."""
+        return await asyncio.to_thread(self._registry.history, model)
+
+    async def promote(self, model: str, version: str, reason: str, force: bool) -> None:
+        """See ``Swap.promote``."""
+        await self._swap.promote(model, version, reason, force)
+
+    async def rollback(self, model: str, reason: str) -> None:
+        """See ``Swap.rollback``."""
+        await self._swap.rollback(model, reason)
+
+    async def discard(self, model: str, version: str) -> None:
+        """See ``Swap.discard``."""
+        await self._swap.discard(model, version)
+
+
+@ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=3)
+class RegistryActor(RegistryService):
+    """The one RegistryService of a running app."""
+
+    async def __init__(self) -> None:
+        # A route waits for the answer: seconds, where MLflow would ask a server that is gone for minutes.
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+        super().__init__(Registry(get_settings()), Replicas())
+        if ray.get_runtime_context().was_current_actor_reconstructed:
+            self._following = asyncio.create_task(self._swap.follow_registry())
+
+
+def registry_actor() -> ray.actor.ActorHandle:
+    """The app's registry, started if it is not there yet."""
+    options = {"name": NAME, "namespace": NAMESPACE, "get_if_exists": True, "lifetime": "detached"}
+    return RegistryActor.options(**options, resources=ON_HEAD).remote()

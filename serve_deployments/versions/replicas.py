@@ -1,0 +1,68 @@
+"""Asking the replicas of a model, all of them at once, and what Serve knows about them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+from ray import serve
+
+from serve_deployments.http.errors import NotFound
+from serve_deployments.routes.remote import as_raised
+from settings import MODEL_NAMES
+
+log = logging.getLogger("ray.serve")
+ASK_S = 3.0
+
+
+def known(model: str) -> str:
+    """The name of a model, as it is. Raises NotFound for one that there is not."""
+    if model not in MODEL_NAMES:
+        raise NotFound(f"There is no model {model[:80]!r}; there are {' and '.join(MODEL_NAMES)}.")
+    return model
+
+
+class Replicas:
+    """The replicas of every model, as Serve runs them."""
+
+    async def ask_all(self, model: str, method: str, *arguments: Any, seconds: float = ASK_S) -> list[Any]:
+        """What every running replica of a model's root returns from ``method``.
+
+        Raises one of ``remote.GONE`` when a replica is gone or the model is not deployed.
+        """
+        response = serve.get_app_handle(model).broadcast(method, *arguments)
+        return await asyncio.wait_for(response.results_async(), seconds)
+
+    async def ask_one(self, model: str, method: str, *arguments: Any) -> Any:
+        """What one of them returns from ``method``. Raises what that raises; Unavailable when none answers."""
+        handle = getattr(serve.get_app_handle(model), method)
+        return await as_raised(handle.remote(*arguments), f"{model} does not answer now; try again.")
+
+    def counts(self, model: str) -> dict[str, int]:
+        """How many replicas of a model's root are in which state; empty when it is not deployed."""
+        application = serve.status().applications.get(model)
+        deployment = application.deployments.get(model) if application else None
+        if deployment is None:
+            return {}
+        return {
+            str(getattr(state, "value", state)): count for state, count in deployment.replica_states.items() if count
+        }
+
+    async def state(self, model: str) -> str:
+        """``ready``, or in words what a model is doing."""
+        try:
+            if await self.ask_all(model, "serving"):
+                return "ready"
+        except Exception:
+            log.info("%s does not answer", model, exc_info=True)
+        return await asyncio.to_thread(_state_in_words, model)
+
+
+def _state_in_words(model: str) -> str:
+    application = serve.status().applications.get(model)
+    if application is None or application.status in ("DEPLOYING", "NOT_STARTED"):
+        return "starting"
+    if application.status == "RUNNING":
+        return "not answering"
+    return "down"

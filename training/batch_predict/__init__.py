@@ -1,0 +1,1 @@
+"""Predictions for many pictures or rows at once, with Ray Data."""

@@ -1,0 +1,10 @@
+"""Predict many at once: python -m training.batch_predict cifar10; ``training.batch_predict.run`` says more."""
+
+from __future__ import annotations
+
+import sys
+
+from training.batch_predict.run import main
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

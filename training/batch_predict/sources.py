@@ -1,0 +1,176 @@
+"""What a batch prediction reads, as a Ray Data set: the test set, an upload, local files or s3://.
+
+Rows come with the features and maybe ``line`` and ``error``; pictures with ``bytes`` (or ``img``,
+a struct with bytes, as the Hugging Face hub has them), maybe a ``name`` or ``path``, and ``error``.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from settings import Settings
+from training.batch_predict import uploads
+from training.batch_predict.checking import Check
+from training.batch_predict.pictures import check_pictures, is_zip, pictures_of_zip
+from training.batch_predict.rows import check_rows
+from training.datasets import storage
+from training.datasets import tables as breast_cancer
+from training.datasets.csv.given_columns import given_names
+from training.runs.config import BatchPredict
+from training.runs.errors import DataError, innermost
+
+TEST_SET = "the test set"
+BLOCK_ROWS = 1_024
+SUFFIXES = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Data to predict: its name for people, the data set, how many rows it has, and how it is stored.
+
+    ``raw``: pictures are pixels, as torchvision keeps them. ``root``: what names of files begin with.
+    """
+
+    name: str
+    data: Any
+    rows: int
+    raw: bool = False
+    root: str = ""
+
+
+@contextmanager
+def open_source(model: str, config: BatchPredict, features: list[str], settings: Settings) -> Iterator[Source]:
+    """The source that a configuration names; what had to be written for it is gone after the block.
+
+    ``features`` are the columns of a table model, none for one that takes pictures. Raises DataError.
+    """
+    scratch = settings.air_home / "cache" / f"batch-{uuid.uuid4().hex[:12]}"
+    scratch.mkdir(parents=True)
+    try:
+        if config.upload is not None:
+            upload = uploads.Store(settings).read(config.upload)
+            if upload.model != model:
+                raise DataError(f"Upload {upload.id} is for {upload.model}, not for {model}.")
+            yield _parquet(uploads.Store(settings).items(upload.id), ", ".join(upload.names))
+        elif config.data is None:
+            yield _test_rows() if features else _test_pictures(settings)
+        elif features:
+            yield _rows(config.data, features, scratch / "rows.parquet")
+        else:
+            yield _pictures(config.data, scratch / "pictures.parquet")
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def rows_of_test_set() -> pa.Table:
+    """Features and truth of the table model's test set."""
+    table = breast_cancer.read_shipped()
+    matrix, malignant = table.part("test")
+    truth = np.where(malignant, "malignant", "benign")
+    return pa.table({**dict(zip(table.features, matrix.T, strict=True)), "truth": truth})
+
+
+def pictures_of_test_set(settings: Settings) -> tuple[pa.Table, bool]:
+    """Names, bytes and truth of the image model's test set, and whether they are raw. Raises DataError."""
+    from training.datasets import pictures as cifar10
+
+    splits = cifar10.load(settings)
+    pictures = splits.test
+    truth = np.array(splits.labels)[pictures.labels]
+    names = [f"test {number}" for number in range(1, len(pictures) + 1)]
+    return pa.table({"name": names, "bytes": pictures.stored, "truth": truth}), pictures.raw
+
+
+def _test_rows() -> Source:
+    import ray
+
+    table = rows_of_test_set()
+    return Source(TEST_SET, ray.data.from_arrow(table), len(table))
+
+
+def _test_pictures(settings: Settings) -> Source:
+    import ray
+
+    table, raw = pictures_of_test_set(settings)
+    # A block is the work of one actor, and this table would be one.
+    blocks = [table.slice(start, BLOCK_ROWS) for start in range(0, len(table), BLOCK_ROWS)]
+    return Source(TEST_SET, ray.data.from_arrow(blocks), len(table), raw)
+
+
+def _rows(source: str, features: list[str], scratch: Path) -> Source:
+    if source.endswith(".parquet"):
+        return _opened(source, lambda: _with_names_of_their_own(_parquet(source, source, features), features))
+    with storage.open_stream(source) as given, tempfile.TemporaryFile(dir=scratch.parent) as copy:
+        # Read twice, which a remote file cannot be.
+        shutil.copyfileobj(given, copy)
+        check = check_rows(copy, features, scratch)
+    _say_what_is_wrong(check)
+    return _parquet(scratch, source)
+
+
+def _pictures(source: str, scratch: Path) -> Source:
+    if not storage.is_remote(source) and not Path(source).exists():
+        raise DataError(f"There is no file or folder {source}; give pictures with --data.")
+    if source.endswith(".parquet"):
+        return _opened(source, lambda: _parquet(source, source))
+    if Path(source).is_file() and is_zip(Path(source)):
+        _say_what_is_wrong(check_pictures(pictures_of_zip(Path(source)), scratch))
+        return _parquet(scratch, source)
+    return _opened(source, lambda: _files(source))
+
+
+def _say_what_is_wrong(check: Check) -> None:
+    for problem in check.problems:
+        print(f"{problem.where}: {problem.column + ': ' if problem.column else ''}{problem.problem}")
+    if check.good < check.rows:
+        print(f"{check.rows - check.good:,} of {check.rows:,} cannot be read; they become error rows", flush=True)
+
+
+def _parquet(source: Path | str, name: str, needed: list[str] | None = None) -> Source:
+    import ray
+
+    # What this machine wrote lies on this machine.
+    path, filesystem = (f"local://{source}", None) if isinstance(source, Path) else storage.filesystem_of(source)
+    data = ray.data.read_parquet(path, filesystem=filesystem)
+    missing = [column for column in needed or [] if column not in data.schema().names]
+    if missing:
+        raise DataError(f"{name} lacks the column {missing[0]!r}; it must have all {len(needed or [])} features.")
+    return Source(name, data, data.count())
+
+
+def _with_names_of_their_own(source: Source, features: list[str]) -> Source:
+    """Columns that the result needs itself come back under other names."""
+    names = source.data.schema().names
+    changed = {names[i]: name for i, name in given_names(names, features).items() if names[i] != name}
+    return replace(source, data=source.data.rename_columns(changed)) if changed else source
+
+
+def _files(source: str) -> Source:
+    import ray
+
+    path, filesystem = storage.filesystem_of(source)
+    data = ray.data.read_binary_files(
+        path, filesystem=filesystem, include_paths=True, file_extensions=SUFFIXES, partition_filter=None
+    )
+    root = path.rstrip("/") + "/" if not Path(path).is_file() else ""
+    return Source(source, data, len(data.input_files()), root=root)
+
+
+def _opened(source: str, opening: Callable[[], Source]) -> Source:
+    try:
+        return opening()
+    except DataError:
+        raise
+    except Exception as error:
+        # Arrow, fsspec and Ray each wrap a missing file or a refused login in types of their own.
+        raise DataError(f"{source} cannot be read: {innermost(error)}") from error

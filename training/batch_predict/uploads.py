@@ -1,0 +1,148 @@
+"""Files that were sent for a batch prediction: checked, kept as Parquet until they were used.
+
+    AIR_HOME/uploads/<id>/
+      upload.json      names, size and what was found in them; written last, so if it exists the rest is whole
+      items.parquet    the rows or pictures
+
+The files themselves are gone once they are checked; the folder goes when its job has ended, or
+when nobody has used it for an hour.
+"""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from settings import Settings
+from training.batch_predict.checking import Check, Problem
+from training.batch_predict.pictures import (
+    check_pictures,
+    is_zip,
+    pictures_of_files,
+    pictures_of_zip,
+    refuse_other_archives,
+)
+from training.batch_predict.rows import check_rows
+from training.datasets.archives import shortened
+from training.runs.errors import DataError
+from training.runs.records import ID, new_id
+
+UPLOAD, ITEMS = "upload.json", "items.parquet"
+KEPT_UNUSED_S = 3600.0
+MAX_FILES = 1_000
+ONE_CSV = "Send one CSV file with a header and the features as columns."
+
+# A file's name and where it lies.
+Given = tuple[str, Path]
+
+
+class UnknownUpload(DataError):
+    """There is no such upload, or no more; str() says so."""
+
+
+class Upload(BaseModel):
+    """An upload as the API shows it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str
+    model: str
+    names: list[str]
+    bytes: int
+    rows: int
+    good: int
+    problems: list[Problem]
+
+
+class Store:
+    """The folders of all uploads."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._root = settings.air_home / "uploads"
+
+    def arrive(self) -> Path:
+        """A new, empty folder for files that are on their way; ``accept`` or ``shutil.rmtree`` ends it."""
+        folder = self._root / f".{secrets.token_hex(6)}"
+        folder.mkdir(parents=True)
+        return folder
+
+    def accept(self, model: str, features: list[str], arrived: Path, names: list[str]) -> Upload:
+        """Check what lies in a folder of ``arrive`` as files 0, 1, …, and keep it as an upload.
+
+        ``features`` are the columns of a table model, none for one that takes pictures. Raises DataError
+        with what is wrong; the files are gone in any case.
+        """
+        try:
+            given = [(name, arrived / str(i)) for i, name in enumerate(names)]
+            size = sum(path.stat().st_size for _, path in given)
+            check = _check(features, given, arrived / ITEMS)
+            now = datetime.now().astimezone()
+            upload = Upload(
+                id=new_id(now),
+                model=model,
+                names=[shortened(name) for name in names],
+                bytes=size,
+                **check.model_dump(),
+            )
+            for _, path in given:
+                path.unlink()
+            (arrived / UPLOAD).write_text(upload.model_dump_json())
+            arrived.replace(self._root / upload.id)
+        except BaseException:
+            shutil.rmtree(arrived, ignore_errors=True)
+            raise
+        return upload
+
+    def read(self, upload_id: str) -> Upload:
+        """What was found in an upload. Raises UnknownUpload."""
+        try:
+            if not ID.fullmatch(upload_id):
+                raise FileNotFoundError
+            return Upload.model_validate_json((self._root / upload_id / UPLOAD).read_bytes())
+        except (OSError, ValueError):
+            raise UnknownUpload(
+                f"There is no upload {upload_id[:64]!r}: it was used, or deleted after an hour. Send the files again."
+            ) from None
+
+    def items(self, upload_id: str) -> Path:
+        """The Parquet file of an upload."""
+        return self._root / upload_id / ITEMS
+
+    def delete(self, upload_id: str) -> None:
+        """Forget an upload; nothing happens when it is gone. Raises UnknownUpload for what cannot be one."""
+        with suppress(UnknownUpload):
+            shutil.rmtree(self._root / self.read(upload_id).id, ignore_errors=True)
+
+    def sweep(self, in_use: Iterable[str]) -> None:
+        """Delete what has been there for KEPT_UNUSED_S and is not in use."""
+        for folder in self._root.glob("*") if self._root.is_dir() else ():
+            with suppress(OSError):
+                if folder.name not in in_use and time.time() - folder.stat().st_mtime > KEPT_UNUSED_S:
+                    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _check(features: list[str], given: list[Given], destination: Path) -> Check:
+    if features:
+        return _check_rows(features, given, destination)
+    if len(given) == 1 and is_zip(given[0][1]):
+        return check_pictures(pictures_of_zip(given[0][1]), destination)
+    if len(given) == 1:
+        refuse_other_archives(given[0][1])
+    archive = next((name for name, path in given if is_zip(path)), None)
+    if archive is not None:
+        raise DataError(f"{archive[:80]!r} is an archive; send it alone, or send pictures only.")
+    return check_pictures(pictures_of_files(given), destination)
+
+
+def _check_rows(features: list[str], given: list[Given], destination: Path) -> Check:
+    if len(given) != 1:
+        raise DataError(f"There are {len(given)} files. {ONE_CSV}")
+    with given[0][1].open("rb") as source:
+        return check_rows(source, features, destination)

@@ -1,0 +1,159 @@
+"""What one actor of a batch prediction does: it loads a version from its source and answers batch after batch.
+
+``training.batch_predict`` starts them; they live in a module of their own so that Ray ships their name,
+not their code. What cannot be read becomes a row with an error.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from models import catalog
+from models.artifact import storage
+from models.pictures.decode import ImageError, decode
+from settings import LARGEST_NUMBER, get_settings
+from training.datasets.pictures import decode_stored
+from training.runs.ray_session import give_way
+
+# When a batch was begun: the driver tells the start-up by the first, and drops the column.
+BEGAN = "_began"
+
+
+class Predictor(ABC):
+    """Holds a model and answers tables of inputs with tables of answers, in the same order."""
+
+    def __init__(self, source: str) -> None:
+        give_way()
+        settings = get_settings()
+        self.model: Any = catalog.load_to_serve(storage.fetch(source, settings), settings)
+
+    @abstractmethod
+    def answer(self, batch: pa.Table) -> dict[str, Any]:
+        """The columns of the result."""
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        """Answer one batch."""
+        began = time.time()
+        return pa.table({**self.answer(batch), BEGAN: np.full(len(batch), began)})
+
+
+class PicturePredictor(Predictor):
+    """For models that take pictures: ``bytes`` or a struct ``img``, and maybe a ``name`` or ``path``.
+
+    ``root`` is what paths begin with, left out of names. ``raw``: the bytes are pixels, as torchvision keeps them.
+    """
+
+    def __init__(self, source: str, raw: bool, root: str) -> None:
+        import torch
+
+        torch.set_num_threads(1)
+        super().__init__(source)
+        self._raw, self._root = raw, root
+
+    def answer(self, batch: pa.Table) -> dict[str, Any]:
+        """Name, label, probability, unsure, truth where it is known, error."""
+        stored, names = _bytes_of(batch), _names_of(batch, self._root)
+        errors = batch["error"].to_pylist() if "error" in batch.column_names else [None] * len(batch)
+        images = self._decode(stored, errors)
+        good = [i for i, error in enumerate(errors) if error is None]
+        labels: list[str | None] = [None] * len(batch)
+        probabilities: list[float | None] = [None] * len(batch)
+        unsure: list[bool | None] = [None] * len(batch)
+        if good:
+            answers = self.model.predict(np.stack([images[i] for i in good]))
+            for i, best, probability in zip(good, answers.argmax(1), answers.max(1).tolist(), strict=True):
+                labels[i], probabilities[i] = self.model.labels[best], probability
+                unsure[i] = probability < self.model.unsure_below
+        return {
+            "name": pa.array(names, pa.string()),
+            "label": pa.array(labels, pa.string()),
+            "probability": pa.array(probabilities, pa.float64()),
+            "unsure": pa.array(unsure, pa.bool_()),
+            **_truth_of(batch),
+            "error": pa.array(errors, pa.string()),
+        }
+
+    def _decode(self, stored: list[bytes | None], errors: list[str | None]) -> dict[int, np.ndarray]:
+        """Pixels of the good pictures by their place; for the others ``errors`` is filled in."""
+        if self._raw:
+            return dict(enumerate(decode_stored([data or b"" for data in stored], raw=True)))
+        images = {}
+        for i, data in enumerate(stored):
+            if errors[i] is not None:
+                continue
+            try:
+                images[i] = decode(data or b"", self.model.size)
+            except ImageError as error:
+                errors[i] = str(error)
+        return images
+
+
+class RowPredictor(Predictor):
+    """For models that take rows: the features, and maybe ``line``, ``error`` and columns of the giver's own."""
+
+    def answer(self, batch: pa.Table) -> dict[str, Any]:
+        """Line, label, probability of malignant, features out of range, truth, error, and what was given."""
+        features: list[str] = self.model.features
+        matrix = np.stack([_numbers(batch[feature]) for feature in features], axis=1)
+        errors = batch["error"].to_pylist() if "error" in batch.column_names else _not_finite(matrix, features)
+        readable = np.array([error is None for error in errors])
+        labels: list[str | None] = [None] * len(batch)
+        probabilities = np.full(len(batch), np.nan)
+        outside: list[str | None] = [None] * len(batch)
+        if readable.any():
+            rows = matrix[readable]
+            probabilities[readable] = self.model.predict(rows)
+            told = zip(self.model.decide(probabilities[readable]), self.model.out_of_range(rows), strict=True)
+            for i, (label, names) in zip(np.flatnonzero(readable), told, strict=True):
+                labels[i], outside[i] = label, ", ".join(names)
+        known = {"line", "error", "truth", *features}
+        return {
+            **({"line": batch["line"]} if "line" in batch.column_names else {}),
+            "label": pa.array(labels, pa.string()),
+            "probability_malignant": pa.array(probabilities, pa.float64(), mask=~readable),
+            "out_of_range": pa.array(outside, pa.string()),
+            **_truth_of(batch),
+            "error": pa.array(errors, pa.string()),
+            **{name: batch[name] for name in batch.column_names if name not in known},
+            **{
+                feature: pa.array(column, pa.float64(), mask=~(np.abs(column) <= LARGEST_NUMBER))
+                for feature, column in zip(features, matrix.T, strict=True)
+            },
+        }
+
+
+def _bytes_of(batch: pa.Table) -> list[bytes | None]:
+    if "bytes" in batch.column_names:
+        return batch["bytes"].to_pylist()
+    column = next((name for name in ("img", "image") if name in batch.column_names), None)
+    if column is None:
+        raise KeyError("there is no column bytes, img or image")
+    return pc.struct_field(batch[column], "bytes").to_pylist()
+
+
+def _names_of(batch: pa.Table, root: str) -> list[str | None]:
+    column = next((name for name in ("name", "path") if name in batch.column_names), None)
+    if column is None:
+        return [None] * len(batch)
+    return [name and name.removeprefix(root) for name in batch[column].to_pylist()]
+
+
+def _truth_of(batch: pa.Table) -> dict[str, Any]:
+    return {"truth": batch["truth"]} if "truth" in batch.column_names else {}
+
+
+def _numbers(column: pa.ChunkedArray) -> np.ndarray:
+    return column.cast(pa.float64()).to_numpy(zero_copy_only=False)
+
+
+def _not_finite(matrix: np.ndarray, features: list[str]) -> list[str | None]:
+    errors: list[str | None] = [None] * len(matrix)
+    for i, j in np.argwhere(~(np.abs(matrix) <= LARGEST_NUMBER))[::-1]:
+        errors[i] = f"{features[j]}: it is empty or no finite number of ordinary size."
+    return errors

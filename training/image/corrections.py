@@ -1,0 +1,148 @@
+"""Answers of the image model that people have corrected, kept with the picture for the next training.
+
+    AIR_HOME/corrections/<id>/
+      picture.png        the pixels that the model saw
+      correction.json    the right label, and what was answered
+
+The id comes from the pixels: the same picture has one correction. Pictures of the validation and
+test sets are refused, in whatever file they come: versions are compared by them, so none may learn from them.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import shutil
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from models.pictures.decode import decode, encode_png
+from settings import Settings
+from training.datasets import pictures as cifar10
+from training.image.near_duplicates import Known, pixel_digest
+from training.runs.errors import DataError
+from training.runs.records import write_whole
+
+PICTURE, CORRECTION = "picture.png", "correction.json"
+MAX_KEPT = 1_000
+ID = re.compile("[0-9a-f]{16}")
+HELD_OUT = (
+    "It is one of the validation or test images, or nearly the same: versions are compared by them, so none may learn "
+    "from it."
+)
+
+
+class HeldOut(DataError):
+    """The picture belongs to the validation or test images."""
+
+
+class TooMany(DataError):
+    """As many corrections are kept as may be."""
+
+
+class UnknownCorrection(DataError):
+    """There is no such correction."""
+
+
+class Correction(BaseModel):
+    """A corrected answer; ``image`` is base64 of a PNG file of what the model saw."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str
+    label: str
+    answered: str | None
+    version: str | None
+    created: str
+    image: str
+
+
+class Store:
+    """The folders of all corrections."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._root = settings.air_home / "corrections"
+        self._settings = settings
+
+    def add(self, picture: bytes, label: str, answered: str | None, version: str | None) -> Correction:
+        """Keep what a picture really shows; the same picture's earlier correction is replaced.
+
+        Raises ImageError, HeldOut, TooMany.
+        """
+        pixels = decode(picture, cifar10.SIZE)
+        if held_out(self._settings).has(pixels):
+            raise HeldOut(f"This picture cannot be corrected. {HELD_OUT}")
+        folder = self._root / pixel_digest(pixels)[:16]
+        if not folder.exists() and len(list(self._root.glob(f"*/{CORRECTION}"))) >= MAX_KEPT:
+            raise TooMany(f"{MAX_KEPT} corrections are kept already; remove some first.")
+        folder.mkdir(parents=True, exist_ok=True)
+        png = encode_png(pixels)
+        correction = Correction(
+            id=folder.name,
+            label=label,
+            answered=answered,
+            version=version,
+            created=datetime.now().astimezone().isoformat(timespec="milliseconds"),
+            image=base64.b64encode(png).decode(),
+        )
+        (folder / PICTURE).write_bytes(png)
+        write_whole(folder / CORRECTION, correction.model_dump_json(exclude={"image"}))
+        return correction
+
+    def all(self) -> list[Correction]:
+        """Every correction, newest first."""
+        found = [self._read(path.parent) for path in self._root.glob(f"*/{CORRECTION}")]
+        return sorted(found, key=lambda correction: correction.created, reverse=True)
+
+    def remove(self, correction_id: str) -> None:
+        """Forget a correction. Raises UnknownCorrection."""
+        folder = self._root / correction_id
+        if not ID.fullmatch(correction_id) or not (folder / CORRECTION).exists():
+            raise UnknownCorrection(f"There is no correction {correction_id[:64]!r}.")
+        shutil.rmtree(folder)
+
+    def _read(self, folder: Path) -> Correction:
+        kept = json.loads((folder / CORRECTION).read_bytes())
+        return Correction(**kept, image=base64.b64encode((folder / PICTURE).read_bytes()).decode())
+
+
+def training_pictures(
+    settings: Settings, labels: list[str], held_out_images: list[np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels uint8 (n, 32, 32, 3) and labels int64 (n,) to learn from; those among the held-out images are left out.
+
+    Raises DataError when there are none, or one has a label that the data has not.
+    """
+    forbidden = Known(np.concatenate(held_out_images))
+    pixels, targets = [], []
+    for correction in Store(settings).all():
+        image = decode(base64.b64decode(correction.image), cifar10.SIZE)
+        if forbidden.has(image):
+            print(f"Correction {correction.id} is left out. {HELD_OUT}", flush=True)
+            continue
+        if correction.label not in labels:
+            raise DataError(
+                f"Correction {correction.id} says {correction.label!r}, which this data has not; remove it."
+            )
+        pixels.append(image)
+        targets.append(labels.index(correction.label))
+    if not pixels:
+        raise DataError("There are no corrections to learn from; leave use_corrections out.")
+    return np.stack(pixels), np.array(targets, dtype=np.int64)
+
+
+@lru_cache(maxsize=1)
+def held_out(settings: Settings) -> Known:
+    """The validation and test images; those that ship where CIFAR-10 is not here (a training looks again)."""
+    try:
+        splits = cifar10.load(settings, download=False)
+        parts = [splits.validation, splits.test]
+    except DataError:
+        parts = [cifar10.read_shipped()]
+    stored = (cifar10.decode_stored([item.as_py() for item in part.stored], part.raw) for part in parts)
+    return Known(np.concatenate(list(stored)))

@@ -1,0 +1,214 @@
+"""Jobs: what was asked for, where it is, what came of it; kept in AIR_HOME, so history survives a restart.
+
+    python -m training.jobs list
+    python -m training.jobs show JOB
+    python -m training.jobs cancel JOB
+
+    AIR_HOME/jobs/<id>/
+      job.json        what was asked for, and the state       (written by training.jobs.supervisor)
+      progress.json   where it is                             (written by the job's process)
+      metrics.jsonl   figures by step                         (the same)
+      outcome.json    the result, or the error in one sentence (the same, when it ends by itself)
+      log.txt         what the process printed
+      files/          what it made for people to download
+      cancel          somebody wants it stopped
+
+A job runs in a process of its own (``training.jobs.runner``): it can be stopped at any time, and
+what it holds in Ray goes with it.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from models.artifact.storage import without_secrets
+from settings import MODEL_NAMES, Settings, SettingsError, get_settings
+from training.runs import sentences
+from training.runs.config import BatchPredict, JobConfig, TrainBreastCancer, TrainCifar10
+from training.runs.errors import ConfigError
+from training.runs.records import ID, new_id, read_json, read_lines, write_json
+from training.tuning.config import TUNE_SCHEMAS
+
+Kind = Literal["train", "tune", "batch_predict"]
+State = Literal["queued", "running", "stopping", "stopped", "succeeded", "failed", "interrupted"]
+ENDED: set[State] = {"stopped", "succeeded", "failed", "interrupted"}
+SCHEMAS: dict[tuple[str, str], type[JobConfig]] = {
+    ("train", "cifar10"): TrainCifar10,
+    ("train", "breast-cancer"): TrainBreastCancer,
+    **{("tune", name): schema for name, schema in TUNE_SCHEMAS.items()},
+    ("batch_predict", "cifar10"): BatchPredict,
+    ("batch_predict", "breast-cancer"): BatchPredict,
+}
+JOB, PROGRESS, METRICS, OUTCOME, LOG, CANCEL, FILES = (
+    "job.json",
+    "progress.json",
+    "metrics.jsonl",
+    "outcome.json",
+    "log.txt",
+    "cancel",
+    "files",
+)
+TAIL_BYTES = 8_192
+
+
+class Progress(BaseModel):
+    """Where a running job is: ``share`` 0..1 of its steps, the stage in words, and figures beside it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    stage: str = ""
+    share: float = 0.0
+    note: dict[str, str] = {}
+
+
+class Job(BaseModel):
+    """A job as the API shows it. Times are ISO 8601 with zone."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str
+    kind: Kind
+    model: str
+    config: dict[str, Any]
+    state: State = "queued"
+    position: int | None = None
+    progress: Progress = Progress()
+    eta_s: float | None = None
+    created: str
+    started: str | None = None
+    ended: str | None = None
+    metrics: list[dict[str, float]] = []
+    error: str | None = None
+    result: dict[str, Any] = {}
+
+
+def shown(job: Job) -> Job:
+    """The job as anybody may read it: no address in it has a login or a signature."""
+    return Job.model_validate(without_secrets(job.model_dump()))
+
+
+class UnknownJob(Exception):
+    """There is no such job; str() says so."""
+
+
+def validated(kind: str, model: str, config: dict[str, Any]) -> dict[str, Any]:
+    """``config`` with every default filled in. Raises ConfigError naming what is wrong."""
+    if model not in MODEL_NAMES:
+        raise ConfigError(f"model: there is no model {model[:80]!r}; there are {' and '.join(MODEL_NAMES)}.")
+    try:
+        return SCHEMAS[kind, model].model_validate(config).model_dump()
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(["config", *map(str, first["loc"])])
+        raise ConfigError(f"{field}: {sentences.said_of(first)}{sentences.got(first)}.") from error
+
+
+class Store:
+    """The folders of all jobs."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._root = settings.air_home / "jobs"
+
+    def folder(self, job_id: str) -> Path:
+        """The folder of a job. Raises UnknownJob."""
+        folder = self._root / job_id
+        if not ID.fullmatch(job_id) or not (folder / JOB).exists():
+            raise UnknownJob(f"There is no job {job_id[:80]!r}.")
+        return folder
+
+    def create(self, kind: Kind, model: str, config: dict[str, Any]) -> Job:
+        """Write down a new job, queued, with a validated configuration."""
+        now = datetime.now().astimezone()
+        job = Job(
+            id=new_id(now),
+            kind=kind,
+            model=model,
+            config=config,
+            created=now.isoformat(),
+        )
+        (self._root / job.id).mkdir(parents=True)
+        self.write(job)
+        return job
+
+    def write(self, job: Job) -> None:
+        """Replace a job's own file."""
+        kept = job.model_dump(exclude={"position", "progress", "eta_s", "metrics"})
+        write_json(self._root / job.id / JOB, kept)
+
+    def read(self, job_id: str, all_metrics: bool = True) -> Job:
+        """A job with what its process has written; of the figures only the last without ``all_metrics``.
+
+        Raises UnknownJob.
+        """
+        folder = self.folder(job_id)
+        job = Job.model_validate_json((folder / JOB).read_bytes())
+        told = read_json(folder / PROGRESS)
+        job.metrics = list(read_lines(folder / METRICS)) if all_metrics else _last_line(folder / METRICS)
+        job.eta_s = told.pop("eta_s", None) if job.state == "running" else None
+        job.progress = Progress(**{key: value for key, value in told.items() if key != "eta_s"})
+        return job
+
+    def jobs(self) -> list[Job]:
+        """Every job, newest first, each with its last figures."""
+        found = [self.read(path.parent.name, all_metrics=False) for path in self._root.glob(f"*/{JOB}")]
+        return sorted(found, key=lambda job: job.created, reverse=True)
+
+    def outcome(self, job_id: str) -> dict[str, Any]:
+        """What the job's process left when it ended by itself; empty when it did not."""
+        return read_json(self.folder(job_id) / OUTCOME)
+
+    def log_tail(self, job_id: str, lines: int) -> str:
+        """The last lines that the job printed; a progress bar's redrawings count as one line."""
+        try:
+            # As bytes: read as text, each redrawing would be a line.
+            text = (self.folder(job_id) / LOG).read_bytes().decode(errors="replace")
+        except FileNotFoundError:
+            return ""
+        drawn = (line.rpartition("\r")[2] for line in text.rstrip("\n").split("\n"))
+        return without_secrets("\n".join(list(drawn)[-lines:]))
+
+    def ask_to_stop(self, job_id: str) -> None:
+        """Leave the mark at which the supervisor stops the job. Raises UnknownJob."""
+        (self.folder(job_id) / CANCEL).touch()
+
+
+def _last_line(path: Path) -> list[dict[str, float]]:
+    """The last whole line of a file that may be growing, without reading all of it."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - TAIL_BYTES))
+            whole = file.read().rpartition(b"\n")[0]
+    except FileNotFoundError:
+        return []
+    last = whole.rpartition(b"\n")[2]
+    return [json.loads(last)] if last else []
+
+
+def main(arguments: list[str]) -> int:
+    """Command line; returns the exit status."""
+    try:
+        store = Store(get_settings())
+        match arguments:
+            case ["list"]:
+                for job in map(shown, store.jobs()):
+                    share = f"{job.progress.share:.0%}" if job.state == "running" else ""
+                    print(f"{job.id}  {job.kind:13} {job.model:14} {job.state:12} {share:5} {job.error or ''}")
+            case ["show", job_id]:
+                print(shown(store.read(job_id)).model_dump_json(indent=2))
+                print(store.log_tail(job_id, 20))
+            case ["cancel", job_id]:
+                store.ask_to_stop(job_id)
+                print(f"{job_id} is asked to stop")
+            case _:
+                print("usage: python -m training.jobs list | show JOB | cancel JOB", file=sys.stderr)
+                return 2
+    except (UnknownJob, SettingsError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0

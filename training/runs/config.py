@@ -1,0 +1,196 @@
+"""One typed schema per job: the command line, the HTTP API and the UI all read it from here.
+
+A field is an option ``--kebab-case`` on the command line and a key of ``config`` in
+``POST /api/jobs``; its description is the help text.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic_settings import CliApp
+
+from training.runs.errors import ConfigError
+from training.table.booster_params import refuse_without_effect
+
+# The module that trains each model, as a library and as a command.
+TRAINERS = {"cifar10": "training.cifar10", "breast-cancer": "training.breast_cancer"}
+BATCH = 250
+XGBOOST = {"objective": "binary:logistic", "eval_metric": ["logloss", "error"], "tree_method": "hist"}
+SCALABLE_DEFAULT = ["mean radius", "mean texture"]
+
+
+class JobConfig(BaseModel):
+    """Options of one kind of job; unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Preset(BaseModel):
+    """What a name such as ``standard`` stands for, and what it took and gave where it was measured.
+
+    ``translate`` is how far a training image is moved at most, ``cutout`` the side of the square that is
+    blotted out in it, both in pixels: the longer the training, the more it takes to keep a net from learning
+    by heart. ``batch_on_gpu`` is the images of a step there: small steps leave a GPU waiting for the next.
+    ``minutes`` are of 2 cores with bf16 and nothing else to do; ``gives`` says in words what came out.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    epochs: int
+    widths: tuple[int, int, int]
+    translate: int = 2
+    cutout: int = 0
+    batch_on_gpu: int = BATCH
+    minutes: float
+    gives: str
+
+
+class TrainCifar10(JobConfig):
+    """Train the image model on CIFAR-10."""
+
+    PRESETS: ClassVar[dict[str, Preset]] = {
+        "quick": Preset(epochs=5, widths=(32, 64, 128), minutes=3, gives="some 85 of 100 pictures right"),
+        "standard": Preset(
+            epochs=16,
+            widths=(64, 128, 256),
+            batch_on_gpu=2_000,
+            minutes=22,
+            gives="some 89 of 100 pictures right",
+        ),
+        "best": Preset(
+            epochs=34,
+            widths=(64, 256, 256),
+            translate=4,
+            cutout=10,
+            minutes=75,
+            gives="some 91 of 100 pictures right",
+        ),
+    }
+
+    preset: Literal["quick", "standard", "best"] = Field("standard", description="time against accuracy")
+    epochs: int | None = Field(None, ge=1, le=500, description="passes over the images; default by preset")
+    batch_size: int | None = Field(
+        None, ge=10, le=5000, description="images per step, over all workers; default 250, of standard on GPUs 2000"
+    )
+    learning_rate: float = Field(1.0, gt=0, le=10, description="factor on the recipe's learning rates")
+    net: Literal["airnet", "lenet"] = Field("airnet", description="network; lenet is the chapter's")
+    seed: int = Field(0, ge=0, lt=2**31, description="initial weights, order, augmentation")
+    num_workers: int | None = Field(None, ge=1, le=16, description="Ray Train workers; default one for each GPU, or 1")
+    loader: Literal["memory", "stream", "torch"] = Field(
+        "memory", description="decoded once; decoded while it trains, for more than memory holds; or the chapter's way"
+    )
+    max_images: int | None = Field(None, ge=20, description="train on this many images only, for a quick look")
+    use_corrections: bool = Field(False, description="learn from the corrected answers too")
+    correction_weight: int = Field(20, ge=1, le=1000, description="a correction counts as this many images")
+
+    @model_validator(mode="after")
+    def _corrections_in_memory(self) -> TrainCifar10:
+        if self.use_corrections and self.loader != "memory":
+            raise ValueError("use_corrections needs the loader memory")
+        return self
+
+    @model_validator(mode="after")
+    def _has_an_effect(self) -> TrainCifar10:
+        weight = TrainCifar10.model_fields["correction_weight"].default
+        if self.correction_weight != weight and not self.use_corrections:
+            raise ValueError("correction_weight has no effect without use_corrections")
+        return self
+
+    def placed(self, gpu: bool) -> TrainCifar10:
+        """The same with the batch size that suits where it trains."""
+        if self.batch_size is not None:
+            return self
+        on_gpu = gpu and self.net == "airnet"
+        return self.model_copy(update={"batch_size": self.chosen.batch_on_gpu if on_gpu else BATCH})
+
+    @property
+    def chosen(self) -> Preset:
+        """The preset with ``epochs`` applied."""
+        preset = self.PRESETS[self.preset]
+        return preset if self.epochs is None else preset.model_copy(update={"epochs": self.epochs})
+
+
+class TrainBreastCancer(JobConfig):
+    """Train the table model on the Wisconsin breast-cancer data."""
+
+    MINUTES: ClassVar[float] = 0.3
+    GIVES: ClassVar[str] = "an AUC of some 0.99: nearly every malignant sample ranks above every benign one"
+
+    data: str | None = Field(None, description="CSV file, local or s3://…; default: the one shipped")
+    num_boost_round: int = Field(100, ge=1, le=5000, description="trees")
+    max_depth: int = Field(3, ge=1, le=15, description="depth of a tree")
+    learning_rate: float = Field(0.2, gt=0, le=1, description="shrinkage of each tree")
+    scaled_columns: list[str] = Field(
+        SCALABLE_DEFAULT, description="columns to standardise; 'all' or 'none' stand for themselves"
+    )
+    params: dict[str, float | int | str] = Field({}, description="further XGBoost parameters, key=value")
+    seed: int = Field(0, ge=0, lt=2**31, description="XGBoost's seed")
+    num_workers: int = Field(1, ge=1, le=16, description="Ray Train workers; 1: without Ray Train, at once")
+
+    @field_validator("params")
+    @classmethod
+    def _have_an_effect(cls, params: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        own = {name: info.data[name] for name in ("max_depth", "learning_rate") if name in info.data}
+        refuse_without_effect(XGBOOST | own, params)
+        return params
+
+    def booster_params(self) -> dict[str, Any]:
+        """XGBoost's parameters, but for those of where it trains."""
+        own = {"max_depth": self.max_depth, "learning_rate": self.learning_rate, "seed": self.seed}
+        return XGBOOST | own | self.params
+
+
+class BatchPredict(JobConfig):
+    """Predict many rows or pictures at once; without ``data`` and ``upload`` the model's test set."""
+
+    data: str | None = Field(
+        None,
+        description="local path or s3://…: a CSV or Parquet file of rows; a folder, ZIP or Parquet file of pictures",
+    )
+    upload: str | None = Field(None, max_length=64, description="the id that POST /api/uploads gave")
+    version: str = Field("champion", max_length=64, description="a version or an alias")
+    num_workers: int = Field(2, ge=1, le=16, description="actors that hold the model")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> BatchPredict:
+        if self.data is not None and self.upload is not None:
+            raise ValueError("data and upload exclude each other; give one")
+        return self
+
+
+class BatchPredictCommand(BatchPredict):
+    """The same from the terminal."""
+
+    output: Path = Field(Path("predictions"), description="folder for predictions.csv and predictions.parquet")
+
+
+def from_command_line(schema: type[JobConfig], arguments: list[str] | None = None) -> Any:
+    """Parse ``arguments`` (default: those of this process) into ``schema``.
+
+    Prints help and leaves with 0 on ``--help``; raises ConfigError with one sentence on bad options.
+    """
+    try:
+        return CliApp.run(
+            schema,
+            cli_args=sys.argv[1:] if arguments is None else arguments,
+            cli_exit_on_error=False,
+        )
+    except ValidationError as error:
+        raise ConfigError(describe(error)) from error
+    except SystemExit:
+        raise
+    except Exception as error:
+        raise ConfigError(f"{error}; see --help.") from error
+
+
+def describe(error: ValidationError) -> str:
+    """The first problem of a validation error as one sentence."""
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"]) or "configuration"
+    if first["type"] == "value_error":
+        return f"{field}: {first['ctx']['error']}."
+    return f"{field}: {first['msg']} (got {first.get('input')!r})."

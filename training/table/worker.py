@@ -1,0 +1,108 @@
+"""What one Ray Train worker does to boost trees on its share of the rows.
+
+``training.breast_cancer`` starts it; it lives in a module of its own so that Ray ships its name, not its code.
+The trials of a study boost with the same ``boost`` and ``booster_params``.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import ray
+import ray.train
+import xgboost as xgb
+from ray.train.xgboost import RayTrainReportCallback
+
+from training.runs.config import TrainBreastCancer
+from training.runs.errors import ConfigError, DivergedError
+from training.runs.ray_session import give_way
+from training.table.booster_params import told
+
+LABEL = "malignant"
+
+History = dict[str, dict[str, list[float]]]
+
+
+def train_loop(config: dict[str, Any]) -> None:
+    """Boost ``num_boost_round`` trees; rank 0 leaves the model in the reported checkpoint."""
+    give_way()
+    train = _shard("train", config["features"])
+    validation = _shard("validation", config["features"])
+    booster, history = boost(config["params"], config["num_boost_round"], train, validation, [])
+    first = ray.train.get_context().get_world_rank() == 0
+    _report(booster if first else None)
+    if first:
+        for step in range(config["num_boost_round"]):
+            config["board"].epoch.remote(step, figures_of(history, step))
+        ray.get(config["board"].step.remote(config["num_boost_round"], config["num_boost_round"], {}))
+
+
+def _report(booster: xgb.Booster | None) -> None:
+    """Leave the model where ``RayTrainReportCallback.get_model`` finds it.
+
+    The callback itself reports every round, and each report waits for the controller's poll: 20 s for 100 rounds.
+    """
+    if booster is None:
+        ray.train.report({})
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        booster.save_model(Path(folder, RayTrainReportCallback.CHECKPOINT_NAME))
+        ray.train.report({}, checkpoint=ray.train.Checkpoint(folder))
+
+
+def booster_params(config: TrainBreastCancer, threads: int) -> dict[str, Any]:
+    """XGBoost's parameters of a training."""
+    return {**config.booster_params(), "nthread": threads}
+
+
+def boost(
+    params: dict[str, Any],
+    rounds: int,
+    train: xgb.DMatrix,
+    validation: xgb.DMatrix,
+    callbacks: Sequence[xgb.callback.TrainingCallback],
+) -> tuple[xgb.Booster, History]:
+    """Boost trees; returns them and the figures of every round.
+
+    Raises DivergedError when the loss is NaN, ConfigError with what XGBoost says of a parameter.
+    """
+    history: History = {}
+    try:
+        booster = xgb.train(
+            params,
+            dtrain=train,
+            num_boost_round=rounds,
+            evals=[(train, "train"), (validation, "validation")],
+            evals_result=history,
+            verbose_eval=False,
+            callbacks=callbacks,
+        )
+    except xgb.core.XGBoostError as error:
+        raise ConfigError(f"XGBoost refuses the parameters: {told(error)}.") from None
+    refuse_nan(history)
+    return booster, history
+
+
+def figures_of(history: History, step: int) -> dict[str, float]:
+    """The figures of one round."""
+    return {f"{part}_{name}": values[step] for part, by_name in history.items() for name, values in by_name.items()}
+
+
+def refuse_nan(history: History) -> None:
+    """Raise DivergedError when a training loss is NaN."""
+    for step, loss in enumerate(history["train"]["logloss"]):
+        if loss != loss:
+            raise DivergedError(f"The loss became NaN in round {step + 1}; try a smaller --learning-rate.")
+
+
+def _shard(name: str, features: list[str]) -> xgb.DMatrix:
+    return as_matrix(ray.train.get_dataset_shard(name).materialize().to_pandas(), features)
+
+
+def as_matrix(frame: pd.DataFrame, features: list[str]) -> xgb.DMatrix:
+    """Scaled rows with their column LABEL, as XGBoost takes them."""
+    return xgb.DMatrix(frame[features], label=frame[LABEL])

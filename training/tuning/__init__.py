@@ -1,0 +1,1 @@
+"""Studies: looking for better parameters with Ray Tune."""

@@ -1,0 +1,243 @@
+"""Ray Tune at work for a study: the Tuner, its search and its early stopping, and the callback that tells.
+
+``training.tuning`` calls ``search``. Only the study's own record knows which trials have ended: what
+Tune saves of itself is some seconds old when a process is killed. A study that is gone on with tells
+the sampler and ASHA of every trial that has ended, and runs only the others.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import optuna
+import ray
+from ray import tune
+from ray.tune.schedulers import ASHAScheduler
+from ray.tune.search.optuna import OptunaSearch
+
+from training.runs.errors import TrainingError
+from training.tuning.config import Search
+from training.tuning.recorder import Recorder
+from training.tuning.space import distributions
+from training.tuning.studies import ENDED, Trial
+
+# Its own tables, files of figures, snapshots every few seconds and handler of Ctrl-C: the record has them all.
+TUNE_ENVIRONMENT = {
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_GLOBAL_CHECKPOINT_S": "86400",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+}
+# Trials are placed by max_concurrent, not by Ray: they must start beside whatever Serve holds.
+LOGICAL_CPUS_PER_TRIAL = 0.1
+STARTUP_SHARE = 3
+MAX_STARTUP_TRIALS = 10
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a study runs: ``trainable`` is Tune's, ``longest`` the most steps that a trial can have.
+
+    ``first`` is tried before anything is drawn.
+    """
+
+    trainable: Callable[..., None]
+    search: Search
+    seed: int
+    longest: int
+    max_concurrent: int
+    time_budget_s: float | None
+    gpus: float
+    first: dict[str, Any] | None
+
+
+class Told(Protocol):
+    """Who is told that a trial began or ended."""
+
+    def begun(self, trial: str) -> None:
+        """A trial has begun."""
+
+    def ended(self, trial: Trial, tune_trial: tune.experiment.Trial) -> None:
+        """A trial has ended."""
+
+
+def search(plan: Plan, recorder: Recorder, told: Told, run_storage: dict[str, Any]) -> bool:
+    """Run every trial of the plan that has not ended; returns whether the time was enough.
+
+    ``run_storage`` is where Tune keeps what trials hand over while it runs, as a RunConfig takes it.
+    """
+    known = [trial for trial in recorder.study.trials if trial.state in ENDED]
+    again = [trial for trial in recorder.study.trials if trial.state == "interrupted"]
+    missing = plan.search.num_samples - len(known)
+    if missing <= 0:
+        return True
+    os.environ.update(TUNE_ENVIRONMENT)
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
+    budget = _Budget(plan.time_budget_s)
+    watch = _Watch(plan, recorder, told, budget, again)
+    resources = {"CPU": LOGICAL_CPUS_PER_TRIAL} | ({"GPU": plan.gpus} if plan.gpus else {})
+    name = f"tune-{recorder.study.study}"
+    _clear(run_storage, name)
+    try:
+        tune.Tuner(
+            tune.with_resources(plan.trainable, resources),
+            tune_config=tune.TuneConfig(
+                search_alg=_searcher(plan, known, again),
+                scheduler=_scheduler(plan, known),
+                num_samples=missing,
+                max_concurrent_trials=plan.max_concurrent,
+                reuse_actors=True,  # a process costs seconds to start, a trial may cost a tenth of one
+            ),
+            run_config=tune.RunConfig(name=name, **run_storage, callbacks=[watch], stop=budget, verbose=0),
+        ).fit()
+    finally:
+        _clear(run_storage, name)
+    for name in recorder.running():
+        recorder.ended(name, "interrupted", budget.because)
+    return not budget.used_up
+
+
+def _clear(run_storage: dict[str, Any], name: str) -> None:
+    with suppress(FileNotFoundError):
+        run_storage["storage_filesystem"].delete_dir(f"{run_storage['storage_path']}/{name}")
+
+
+def _searcher(plan: Plan, known: list[Trial], again: list[Trial]) -> OptunaSearch:
+    """The sampler, told of every trial that has a figure; cut-off trials come first, once more."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
+    # A sampler that begins anew must not draw what it drew the first time.
+    seed = plan.seed + 1_000_003 * len(known)
+    if plan.search.sampler == "random":
+        sampler: optuna.samplers.BaseSampler = optuna.samplers.RandomSampler(seed=seed)
+    else:
+        startup = max(1, min(MAX_STARTUP_TRIALS, plan.search.num_samples // STARTUP_SHARE))
+        # Trials that run at the same time keep away from each other.
+        sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=startup, constant_liar=True)
+    first = [trial.params for trial in again]
+    if plan.first is not None and not known and not again:
+        first = [plan.first]
+    searcher = OptunaSearch(
+        space=distributions(plan.search.space),
+        metric=plan.search.metric,
+        mode=plan.search.mode,
+        sampler=sampler,
+        points_to_evaluate=first,
+    )
+    for trial in known:
+        value = trial.value(plan.search.metric)
+        if trial.state != "failed" and value is not None:
+            searcher.add_evaluated_point(trial.params, value)
+    return searcher
+
+
+def _scheduler(plan: Plan, known: list[Trial]) -> ASHAScheduler | None:
+    """ASHA, told of every trial that has a figure."""
+    if plan.search.grace is None:
+        return None
+    scheduler = ASHAScheduler(
+        time_attr="step",
+        metric=plan.search.metric,
+        mode=plan.search.mode,
+        max_t=plan.longest,
+        grace_period=min(plan.search.grace, plan.longest),
+        reduction_factor=plan.search.reduction,
+    )
+    for trial in known:
+        past = _Past(trial.trial)
+        scheduler.on_trial_add(None, past)
+        for figures in trial.metrics:
+            scheduler.on_trial_result(None, past, figures)
+    return scheduler
+
+
+@dataclass(frozen=True)
+class _Past:
+    """As much of a Tune trial that ended long ago as ASHA looks at."""
+
+    trial_id: str
+
+
+class _Budget(tune.Stopper):
+    """Stops the study when its time is used up."""
+
+    def __init__(self, seconds: float | None) -> None:
+        self._ends = None if seconds is None else time.monotonic() + seconds
+        self.because = f"the time budget of {seconds:g} s was used up" if seconds else "the study was stopped"
+        self.used_up = False
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:  # noqa: ARG002 - Tune's signature
+        return False
+
+    def stop_all(self) -> bool:
+        self.used_up = self._ends is not None and time.monotonic() >= self._ends
+        return self.used_up
+
+
+class _Watch(tune.Callback):
+    """Writes down what happens to the trials."""
+
+    def __init__(self, plan: Plan, recorder: Recorder, told: Told, budget: _Budget, again: list[Trial]) -> None:
+        self._plan, self._recorder, self._told, self._budget = plan, recorder, told, budget
+        self._again = {trial.trial: trial.params for trial in again}
+        self._names: dict[str, str] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}  # Tune pickles what it is given, and files and threads stay in this process
+
+    def on_trial_start(self, trial: Any, **_: Any) -> None:
+        name = next((name for name, params in self._again.items() if params == trial.config), None)
+        if name is None:
+            name = f"{len(self._recorder.study.trials) + 1:03d}"
+        self._again.pop(name, None)
+        self._names[trial.trial_id] = name
+        self._recorder.started(name, dict(trial.config))
+        self._told.begun(name)
+
+    def on_trial_result(self, trial: Any, result: dict[str, Any], **_: Any) -> None:
+        self._recorder.figures(self._names[trial.trial_id], result["figures"])
+
+    def on_trial_complete(self, trial: Any, **_: Any) -> None:
+        last, step = trial.last_result, self._plan.search.step
+        if last.get("step") == last.get("steps"):
+            self._end(trial, "finished", f"it did all its {last['steps']} {step}s")
+        elif self._budget.used_up:
+            self._end(trial, "interrupted", self._budget.because)
+        else:
+            reduction = self._plan.search.reduction
+            share = {2: "half", 3: "third"}.get(reduction, f"{reduction}th")
+            self._end(trial, "stopped", f"ASHA: after {last['step']} {step}s it was not among the best {share}")
+
+    def on_trial_error(self, trial: Any, **_: Any) -> None:
+        self._end(trial, "failed", _sentence(_error_of(trial)))
+
+    def _end(self, trial: Any, state: Any, because: str) -> None:
+        name = self._names.get(trial.trial_id)
+        if name is not None and name in self._recorder.running():
+            self._told.ended(self._recorder.ended(name, state, because), trial)
+
+
+def _error_of(trial: tune.experiment.Trial) -> BaseException | None:
+    """What a trial raised. Tune writes it to a file at once, and copies that to where it reads it itself later."""
+    file = trial.pickled_error_file
+    return ray.cloudpickle.loads(Path(file).read_bytes()) if file and Path(file).exists() else None
+
+
+def _sentence(error: BaseException | None) -> str:
+    """Why a trial failed, for a person."""
+    cause = getattr(error, "cause", None) or error
+    if isinstance(cause, TrainingError):
+        return str(cause)
+    if cause is None or type(cause).__name__ in ("ActorDiedError", "RayActorError", "WorkerCrashedError"):
+        return "the process of the trial ended unexpectedly"
+    lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
+    return f"{type(cause).__name__}: {lines[-1][:300]}" if lines else type(cause).__name__

@@ -1,0 +1,227 @@
+"""What a study may try: a range or a choice for each parameter, checked against the training schema.
+
+    {"max_depth": {"type": "int", "low": 1, "high": 8},
+     "learning_rate": {"type": "log", "low": 0.01, "high": 0.5},
+     "subsample": {"type": "float", "low": 0.5, "high": 1.0},
+     "batch_size": {"type": "choice", "values": [100, 250, 500]}}
+
+``low`` and ``high`` are both possible values; ``log`` draws small values as often as large ones. What
+a study draws becomes a training configuration with ``training_config``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, TypeAdapter, ValidationError
+
+from training.runs.config import describe
+from training.runs.errors import ConfigError
+
+MAX_CHOICES = 50
+Finite = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+
+
+class Dimension(BaseModel):
+    """What is possible for one parameter."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def ends(self) -> list[Any]:
+        """The values that must be right for every value to be right."""
+        raise NotImplementedError
+
+    def fault(self) -> str | None:
+        """What is wrong with it by itself, in words."""
+        return None
+
+    def has(self, value: Any) -> bool:
+        """Whether a study could draw ``value``."""
+        raise NotImplementedError
+
+
+class Range(Dimension):
+    """From ``low`` to ``high``."""
+
+    low: Finite
+    high: Finite
+
+    def ends(self) -> list[Any]:
+        return [self.low, self.high]
+
+    def fault(self) -> str | None:
+        return None if self.low < self.high else f"low is {self.low:g} and high is {self.high:g}; low must be below"
+
+    def has(self, value: Any) -> bool:
+        return self.low <= value <= self.high
+
+
+class Float(Range):
+    """Any number of a range."""
+
+    type: Literal["float"]
+
+
+class Log(Range):
+    """Any number of a range above 0, drawn by its logarithm."""
+
+    type: Literal["log"]
+
+    def fault(self) -> str | None:
+        return super().fault() if self.low > 0 else f"low is {self.low:g}; a log range begins above 0"
+
+
+class Int(Range):
+    """A whole number of a range."""
+
+    type: Literal["int"]
+    low: StrictInt
+    high: StrictInt
+
+
+class Choice(Dimension):
+    """One of some values."""
+
+    type: Literal["choice"]
+    values: list[StrictInt | Finite] = Field(min_length=1, max_length=MAX_CHOICES)
+
+    def ends(self) -> list[Any]:
+        return self.values
+
+    def fault(self) -> str | None:
+        return None if len(set(self.values)) == len(self.values) else "values names one of them twice"
+
+    def has(self, value: Any) -> bool:
+        return value in self.values
+
+
+AnyDimension = Annotated[Float | Log | Int | Choice, Field(discriminator="type")]
+Space = dict[str, AnyDimension]
+READ = TypeAdapter(Space)
+
+
+class BoosterParams(BaseModel):
+    """XGBoost's parameters that can be tuned; they go into ``params`` of a training configuration."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    min_child_weight: float = Field(1, ge=0)
+    gamma: float = Field(0, ge=0)
+    reg_lambda: float = Field(1, ge=0)
+    reg_alpha: float = Field(0, ge=0)
+    subsample: float = Field(1, gt=0, le=1)
+    colsample_bytree: float = Field(1, gt=0, le=1)
+    max_delta_step: float = Field(0, ge=0)
+    scale_pos_weight: float = Field(1, gt=0)
+    max_bin: int = Field(256, ge=2, le=65_536)
+
+
+@dataclass(frozen=True)
+class Tunable:
+    """Which parameters of a training schema can be tuned: some of its own fields, and some of ``params``."""
+
+    schema: type[BaseModel]
+    fields: tuple[str, ...]
+    params: type[BaseModel] | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """Every parameter."""
+        return [*self.fields, *(self.params.model_fields if self.params else ())]
+
+    def defaults(self, base: BaseModel) -> dict[str, Any]:
+        """The value of each parameter in a training configuration."""
+        own = {name: getattr(base, name) for name in self.fields}
+        if self.params is None:
+            return own
+        return own | self.params.model_validate(base.params).model_dump()  # type: ignore[attr-defined]
+
+    def training_config(self, base: BaseModel, drawn: dict[str, Any]) -> Any:
+        """The training configuration ``base`` with the drawn values put in. Raises ConfigError when it cannot be."""
+        own = {name: value for name, value in drawn.items() if name in self.fields}
+        params = {name: value for name, value in drawn.items() if name not in self.fields}
+        changed = base.model_dump() | own
+        if params:
+            changed["params"] = changed["params"] | params
+        try:
+            return self.schema.model_validate(changed)
+        except ValidationError as error:
+            raise ConfigError(describe(error)) from None
+
+    def widest(self) -> dict[str, dict[str, Any]]:
+        """For each parameter its type, and the values that it lies between; None where there is no end."""
+        return {name: _widest(self.schema if name in self.fields else self.params, name) for name in self.names}
+
+    def check(self, space: Space) -> None:
+        """Raise ValueError with one sentence that names the parameter and says what would be right."""
+        if not space:
+            raise ValueError(f"it is empty; name at least one of {', '.join(self.names)}")
+        for name, dimension in space.items():
+            if name not in self.names:
+                raise ValueError(f"there is no parameter {name[:80]!r} to tune; there are {', '.join(self.names)}")
+            if fault := dimension.fault():
+                raise ValueError(f"{name}: {fault}")
+            owner = self.schema if name in self.fields else self.params
+            if dimension.type in ("float", "log") and _widest(owner, name)["type"] == "int":
+                raise ValueError(f"{name}: it takes whole numbers; use the type 'int' or 'choice'")
+            for value in dimension.ends():
+                _check_value(owner, name, value)
+
+
+def _widest(owner: type[BaseModel], name: str) -> dict[str, Any]:
+    said = owner.model_json_schema()["properties"][name]
+    said = said.get("anyOf", [said])[0]  # of a parameter that may be None, too
+    ends = {
+        "low": said.get("minimum", said.get("exclusiveMinimum")),
+        "high": said.get("maximum", said.get("exclusiveMaximum")),
+    }
+    return {"type": "int" if said["type"] == "integer" else "float", **ends}
+
+
+def _check_value(owner: type[BaseModel], name: str, value: Any) -> None:
+    try:
+        owner.model_validate({name: value})
+    except ValidationError as error:
+        said = error.errors()[0]["msg"]
+        raise ValueError(f"{name}: {value!r} is out of range: {said[0].lower()}{said[1:]}") from error
+
+
+def read(given: Any) -> Space:
+    """A space from decoded JSON. Raises ValueError naming the parameter and what is wrong."""
+    try:
+        return READ.validate_python(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"] if part not in ("float", "log", "int", "choice"))
+        raise ValueError(f"{where}: {_said(first)}" if where else _said(first)) from error
+
+
+def _said(first: Any) -> str:
+    match first["type"]:
+        case "union_tag_not_found":
+            return "it has no type; the types are float, log, int and choice"
+        case "union_tag_invalid":
+            return f"{first['ctx']['tag'][:80]!r} is no type; the types are float, log, int and choice"
+        case "dict_type":
+            return "it is no object with a parameter's name for each key"
+        case "model_attributes_type":
+            return 'it is no object such as {"type": "int", "low": 1, "high": 8}'
+        case _:
+            said = first["msg"]
+            return f"{said[0].lower()}{said[1:]}"
+
+
+def distributions(space: Space) -> dict[str, Any]:
+    """A space as Optuna has it."""
+    return {name: _distribution(dimension) for name, dimension in space.items()}
+
+
+def _distribution(dimension: Dimension) -> Any:
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+    if isinstance(dimension, Choice):
+        return CategoricalDistribution(dimension.values)
+    if isinstance(dimension, Int):
+        return IntDistribution(dimension.low, dimension.high)
+    return FloatDistribution(dimension.low, dimension.high, log=isinstance(dimension, Log))

@@ -1,0 +1,1 @@
+"""A version beside the champion: figures, differences, promotion."""

@@ -1,0 +1,1 @@
+"""Saying what a picture really is, for the next training."""

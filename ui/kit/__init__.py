@@ -1,0 +1,1 @@
+"""What the screens share: the HTTP client, cards, clock, theme, sign-in."""

@@ -1,0 +1,43 @@
+"""What stands at the top of the page's HTML: scripts that run before Gradio's, and words for a browser without them.
+
+Not run by itself; ``app.build_page`` calls it. What Gradio is given as ``head`` its own script puts in, too late for
+both.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from gradio.routes import templates
+from jinja2 import ChoiceLoader, DictLoader
+
+FOLDER = Path(__file__).parent.parent
+TEMPLATE, TOP = "frontend/index.html", "<head>"
+KIT = ("kit/english.js", "kit/watch.js", "kit/times.js", "kit/tabs.js", "kit/pictures.js")
+STUDY = ("tuning/charts.js", "tuning/table.js", "tuning/study.js", "tuning/space.js")
+# Said here, since a browser would look for it at the root of the site, which may be another's.
+ICON = '<link rel="icon" href="favicon.ico">'
+NO_SCRIPTS = """\
+<noscript><style>body::before { display: block; padding: 24px; font: 18px sans-serif;
+content: "AIR Studio needs JavaScript: switch it on for this page. Programs ask the API below /api." }</style>
+</noscript>
+"""
+
+
+def html() -> str:
+    """Icon, words and scripts."""
+    scripts = ((FOLDER / name).read_text(encoding="utf-8") for name in KIT + STUDY)
+    return ICON + NO_SCRIPTS + "".join(f"<script>{script}</script>" for script in scripts)
+
+
+@cache
+def put_in() -> None:
+    """Put it into the template of Gradio's page, once a process. Raises ValueError when that has no head."""
+    environment = templates.env
+    source, *_ = environment.loader.get_source(environment, TEMPLATE)
+    before, top, after = source.partition(TOP)
+    if not top:
+        raise ValueError(f"Gradio's {TEMPLATE} has no {TOP}.")
+    ours = DictLoader({TEMPLATE: f"{before}{TOP}{{% raw %}}{html()}{{% endraw %}}{after}"})
+    environment.loader = ChoiceLoader([ours, environment.loader])

@@ -1,0 +1,130 @@
+"""Files on their way from a person's browser through the page's temporary folder to the API.
+
+Not run by itself; the screens use it. Of what is given to a batch prediction the page keeps nothing: its own copy is
+deleted as soon as the API has the files or has refused them.
+"""
+
+from __future__ import annotations
+
+import io
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from gradio.utils import get_upload_folder
+
+from settings import MAX_BODY_BYTES, MAX_UPLOAD_BYTES
+from ui.kit.client import ApiError, Client, Headers
+
+MAX_FILES = 1000
+TOO_MANY = f"These are more than {MAX_FILES} files. Put them into one ZIP file and give that."
+TOO_LARGE = f"Together they have more than {MAX_UPLOAD_BYTES // 1024**2} MB. Give them in smaller parts."
+PICTURE_GONE = "Your picture is no longer here. Give it again."
+GONE = "The file did not arrive here as a whole. Give it again."
+
+# A file as Gradio tells of it: where its copy lies, and the name that the person knows.
+Given = dict[str, Any]
+
+
+class LateFile(io.RawIOBase):
+    """A file that is open only while it is read: a process may not hold a thousand of them open."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._place = 0
+        self._file: BinaryIO | None = None
+
+    def readable(self) -> bool:
+        """It is there to be read."""
+        return True
+
+    def seekable(self) -> bool:
+        """Its beginning and its end can be gone to."""
+        return True
+
+    def tell(self) -> int:
+        """Where the next byte is read."""
+        return self._file.tell() if self._file else self._place
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go on from another place. The file stays closed: this alone may ask for its size."""
+        self._close()
+        self._place = offset + (self._path.stat().st_size if whence == io.SEEK_END else 0)
+        return self._place
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes; it is closed again after the last one."""
+        if self._file is None:
+            self._file = self._path.open("rb")
+            self._file.seek(self._place)
+        chunk = self._file.read(size)
+        if not chunk:
+            self._close()
+        return chunk
+
+    def close(self) -> None:
+        """Close it for good."""
+        self._close()
+        super().close()
+
+    def _close(self) -> None:
+        if self._file:
+            self._place = self._file.tell()
+            self._file.close()
+        self._file = None
+
+
+async def pass_on(api: Client, model: str, given: list[Given], headers: Headers) -> dict[str, Any]:
+    """What the API's check of these files found. Raises ApiError; deletes the page's own copy in any case."""
+    paths = [_inside(item["path"]) for item in given]
+    try:
+        if len(given) > MAX_FILES:
+            raise ApiError(TOO_MANY)
+        if sum(path.stat().st_size for path in paths) > MAX_UPLOAD_BYTES:
+            raise ApiError(TOO_LARGE)
+        names = [item.get("orig_name") or path.name for item, path in zip(given, paths, strict=True)]
+        files = [(name, cast(BinaryIO, LateFile(path))) for name, path in zip(names, paths, strict=True)]
+        return await api.upload(model, files, headers)
+    except OSError as error:
+        raise ApiError(GONE) from error
+    finally:
+        delete(paths)
+
+
+def read(path: str) -> bytes:
+    """A picture that this visitor gave. Raises ApiError when it is not here any more, or too large to be asked.
+
+    Every screen opens a file here and nowhere else. That a session names only what it uploaded itself is seen to
+    before its events come to the page.
+    """
+    found = _inside(path)
+    try:
+        if found.stat().st_size > MAX_BODY_BYTES:
+            raise ApiError(f"The picture has more than {MAX_BODY_BYTES // 1024**2} MB. Give a smaller one.")
+        return found.read_bytes()
+    except OSError:
+        raise ApiError(PICTURE_GONE) from None
+
+
+def discard(given: list[Given]) -> None:
+    """Delete the page's own copy of files that are not passed on."""
+    delete([_inside(item["path"]) for item in given])
+
+
+def delete(paths: list[Path]) -> None:
+    """Delete files and the folders that held nothing else."""
+    for path in paths:
+        with suppress(OSError):
+            path.unlink()
+            path.parent.rmdir()
+
+
+def _inside(path: str) -> Path:
+    """A path in the page's folder of uploads. Raises ApiError for any other: what is named here gets deleted."""
+    try:
+        found = Path(path).resolve()
+    except (OSError, ValueError):
+        raise ApiError(GONE) from None
+    if not found.is_relative_to(Path(get_upload_folder()).resolve()):
+        raise ApiError(GONE)
+    return found

@@ -1,0 +1,119 @@
+"""The search space as a person types it: what is asked, what is wrong with it and where, and what the API is sent.
+
+Not run by itself; ui/tuning/form.py shows the fields, which ui/tuning/space.js draws.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+from ui.tuning.words import number, parameter
+
+# The fields of one parameter: name, title, meaning, type, on, and as they were typed low and high, or values.
+Row = dict[str, Any]
+# What is wrong by parameter: the field, or "" for the whole row, and a sentence. The parameter "" is the whole space.
+Faults = dict[str, dict[str, str]]
+NOTHING = "Tick at least one parameter to try."
+REFUSED = re.compile(r"^config\.space[.: ]+(\w+)(?:\.(low|high|values))?\W+(.*)", re.DOTALL)
+
+
+def rows(model: str, searches: dict[str, Any], preset: str) -> list[Row]:
+    """A row for each parameter that may be tried, those of the preset ticked and first."""
+    space = next((item["space"] for item in searches["searches"] if item["preset"] == preset), {})
+    possible = searches["tunable"] | space
+    names = [*space, *(name for name in possible if name not in space)]
+    return [_row(model, name, possible[name], on=name in space) for name in names]
+
+
+def _row(model: str, name: str, dimension: dict[str, Any], *, on: bool) -> Row:
+    title, meaning = parameter(model, name)
+    row = {"name": name, "title": title, "meaning": meaning, "type": dimension["type"], "on": on}
+    if dimension["type"] == "choice":
+        return row | {"values": ", ".join(number(value) for value in dimension["values"])}
+    ends = {key: dimension[key] for key in ("low", "high")}
+    return row | {key: "" if end is None else number(end) for key, end in ends.items()}
+
+
+def check(given: list[Row], tunable: dict[str, Any]) -> Faults:
+    """What is wrong with the ticked rows, as far as it can be seen here; the API has the last word."""
+    ticked = [row for row in given if row["on"]]
+    faults = {row["name"]: fault for row in ticked if (fault := _fault(row, tunable.get(row["name"], {})))}
+    return faults if ticked else {"": _said("", NOTHING)}
+
+
+def _fault(row: Row, limits: dict[str, Any]) -> dict[str, str] | None:
+    fields = {"values": "Values"} if row["type"] == "choice" else {"low": "From", "high": "To"}
+    for key, label in fields.items():
+        texts = [text.strip() for text in row[key].split(",")] if key == "values" else [row[key].strip()]
+        if texts == [""]:
+            return _said(key, f"“{label}” is empty.")
+        for text in texts:
+            if fault := _wrong_number(text, label, row, limits):
+                return _said(key, fault)
+        if len({read(text) for text in texts}) < len(texts):
+            return _said(key, f"“{label}” names one of them twice.")
+    if row["type"] == "choice":
+        return None
+    low, high = (read(row[key]) for key in fields)
+    if row["type"] == "log" and low <= 0:
+        return _said("low", f"“From” is {number(low)}; it has to be above 0.")
+    if low >= high:
+        return _said("", f"“From” is {number(low)} and “To” is {number(high)}; “From” has to be the smaller one.")
+    return None
+
+
+def _wrong_number(text: str, label: str, row: Row, limits: dict[str, Any]) -> str:
+    value = read(text)
+    if value is None:
+        return f"“{label}”: “{text[:20]}” is not a number."
+    if row["type"] == "int" and not isinstance(value, int):
+        return f"“{label}” is {number(value)}; it has to be a whole number."
+    low, high = limits.get("low"), limits.get("high")
+    if (low is not None and value < low) or (high is not None and value > high):
+        return f"“{label}” is {number(value)}; it can be {_between(low, high)}."
+    return ""
+
+
+def _between(low: float | None, high: float | None) -> str:
+    """`1 to 15`; None is no end."""
+    if low is None or high is None:
+        return f"at most {number(high)}" if low is None else f"{number(low)} or more"
+    return f"{number(low)} to {number(high)}"
+
+
+def read(text: str) -> float | int | None:
+    """A number as it was typed, with a point or, alone in its field, a comma."""
+    try:
+        value = float(text.strip().replace(",", "."))
+    except ValueError:
+        return None
+    if not math.isfinite(value):
+        return None
+    return int(value) if value.is_integer() else value
+
+
+def space(given: list[Row]) -> dict[str, Any]:
+    """The ticked rows, in which nothing is wrong, as the API takes them."""
+    return {row["name"]: _dimension(row) for row in given if row["on"]}
+
+
+def _dimension(row: Row) -> dict[str, Any]:
+    if row["type"] == "choice":
+        return {"type": "choice", "values": [read(text) for text in row["values"].split(",")]}
+    return {"type": row["type"], "low": read(row["low"]), "high": read(row["high"])}
+
+
+def refused(message: str, given: list[Row]) -> Faults:
+    """Where a refusal of the API belongs, when it names a parameter of the space."""
+    found = REFUSED.match(message)
+    names = {row["name"] for row in given}
+    if not found or found[1] not in names:
+        return {}
+    said = found[3].strip()
+    return {found[1]: _said(found[2] or "", f"{said[:1].upper()}{said[1:]}")}
+
+
+def _said(field: str, text: str) -> dict[str, str]:
+    return {"field": field, "said": text}
