@@ -1,0 +1,27 @@
+"""Markup from Jinja2 templates, which escape every value by themselves.
+
+    render("jobs/list.html", jobs=jobs)      the template ui/jobs/list.html
+
+What a template makes is ``Markup``: given to another template as a value, it is not escaped again.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+ENVIRONMENT = Environment(
+    loader=FileSystemLoader(Path(__file__).parent.parent),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def render(template: str, **values: Any) -> Markup:
+    """The template at a path below ``ui/``, filled in. Raises UndefinedError for a value that is not given."""
+    return Markup(ENVIRONMENT.get_template(template).render(values).strip())
