@@ -34,8 +34,8 @@ KINDS = [
 ]
 WORDS: dict[State, str] = {
     "queued": "waiting",
-    "running": "running",
-    "stopping": "stopping",
+    "running": "running now",
+    "stopping": "being stopped",
     "stopped": "stopped",
     "succeeded": "done",
     "failed": "failed",
