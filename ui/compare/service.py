@@ -13,6 +13,7 @@ from html import escape
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 from ui.compare import ask_both, differences
 from ui.compare.figures import gate_text, side_by_side
@@ -53,10 +54,10 @@ def choices(versions: list[dict[str, Any]]) -> list[tuple[str, str]]:
     ]
 
 
-def now_text(champion: str, previous: str | None) -> str:
+def now_text(champion: str, previous: str | None) -> Markup:
     """What is in service, and what taking it back would do."""
     back = f"“Take it back” puts version {previous} into service again." if previous else "It is the first one."
-    return f"<p><strong>Version {escape(champion)} is in service.</strong> {escape(back)}</p>"
+    return Markup(f"<p><strong>Version {escape(champion)} is in service.</strong> {escape(back)}</p>")
 
 
 def kept_text(version: dict[str, Any]) -> str:

@@ -1,16 +1,17 @@
-"""Small pieces that several screens show: boxes, notices, percentages, bars, the code of a call.
-
-Not run by itself. Every text that comes from a server or a file passes `escape`.
-"""
+"""Small pieces that several screens show: HTML, notices, the choice of a model, the code of a call."""
 
 from __future__ import annotations
 
-from html import escape
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup, escape
 
 from ui.kit.client import IMAGES, TABLE
+from ui.kit.templates import macro
+from ui.kit.words import an as an
+from ui.kit.words import listed as listed
+from ui.kit.words import percent as percent
 
 # The template of HTML whose changes a screen reader announces.
 LIVE = '<div role="status">${value}</div>'
@@ -51,52 +52,26 @@ def card(title: str, body: str) -> str:
     return f'<section class="air-card"><h3>{escape(title)}</h3><div aria-live="polite">{body}</div></section>'
 
 
-def notice(text: str, kind: str = "info") -> str:
+def notice(text: str, kind: str = "info") -> Markup:
     """A sentence set apart. Kinds: info, warning, problem, good."""
-    return f'<p class="air-notice air-{kind}">{escape(text)}</p>'
+    return macro("kit/cards.html", "notice", text, kind)
 
 
-def quiet(text: str) -> str:
+def quiet(text: str) -> Markup:
     """A sentence in the background."""
-    return f'<p class="air-quiet">{escape(text)}</p>'
+    return macro("kit/cards.html", "quiet", text)
 
 
-def percent(share: float) -> str:
-    """`0.1234` as `12.3 %`; never rounds an uncertain answer up to certainty."""
-    if 0.9995 <= share < 1:
-        return "> 99.9 %"
-    if 0 < share < 0.0005:
-        return "< 0.1 %"
-    return f"{100 * share:.1f} %"
-
-
-def answered_by(reply: dict) -> str:
+def answered_by(reply: dict) -> Markup:
     """Which model and version answered, and how long it took."""
-    model = reply["model"]
-    return quiet(f"{model['name']}, version {model['version']} · answered in {reply['latency_ms']:.1f} ms")
+    return macro("kit/cards.html", "answered_by", reply)
+
+
+def bars(choices: list[dict[str, Any]]) -> Markup:
+    """The most probable classes, each with a bar."""
+    return macro("kit/cards.html", "bars", choices)
 
 
 def png(encoded: str) -> str:
     """The address of a picture that is here as base64."""
     return f"data:image/png;base64,{escape(encoded)}"
-
-
-def bars(choices: list[dict[str, Any]]) -> str:
-    """The most probable classes, each with a bar."""
-    rows = "".join(
-        f'<li><span class="air-name">{escape(choice["label"])}</span>'
-        f'<span class="air-track"><span class="air-fill" style="width:{choice["probability"]:.2%}"></span></span>'
-        f'<span class="air-value">{percent(choice["probability"])}</span></li>'
-        for choice in choices
-    )
-    return f'<ol class="air-bars" aria-label="Most probable classes">{rows}</ol>'
-
-
-def an(noun: str) -> str:
-    """`a cat`, `an airplane`."""
-    return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
-
-
-def listed(words: list[str]) -> str:
-    """`a`, `a and b`, `a, b and c`."""
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
