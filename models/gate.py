@@ -47,4 +47,4 @@ def verdict(champion: Metadata, candidate: Metadata) -> Verdict:
     comparison = f"Its {rule.words} is {new:.4f}, the champion's {old:.4f}"
     if passed:
         return Verdict(passed=True, sentence=f"{comparison}: not worse by more than {rule.margin:g}.")
-    return Verdict(passed=False, sentence=f"{comparison}: worse by more than the {rule.margin:g} that is let pass.")
+    return Verdict(passed=False, sentence=f"{comparison}: worse by more than the allowed {rule.margin:g}.")

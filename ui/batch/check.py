@@ -11,9 +11,9 @@ from html import escape
 from typing import Any
 from urllib.parse import quote
 
-from ui.jobs.view import moment
 from ui.kit.cards import notice, quiet
 from ui.kit.client import IMAGES
+from ui.kit.words import moment
 
 TEST, OWN = "test", "own"
 CHAMPION = "champion"

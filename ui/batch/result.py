@@ -13,11 +13,12 @@ from urllib.parse import quote
 
 import gradio as gr
 
-from ui.jobs.view import Job, duration, source
+from ui.jobs.view import Job, source
 from ui.kit import clock
 from ui.kit.cards import html, listed, notice, percent, quiet
 from ui.kit.client import IMAGES, ApiError, Client
 from ui.kit.updates import EVENTS, Sent, updates
+from ui.kit.words import duration
 
 PAGE = 50
 ALL, ERRORS, UNSURE, WRONG = "all", "errors", "unsure", "wrong"

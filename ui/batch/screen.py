@@ -12,8 +12,8 @@ import gradio as gr
 
 from ui.batch import form as batch_form
 from ui.batch import result as batch_result
-from ui.jobs import buttons as job_buttons
-from ui.jobs.view import BATCH, ENDED, RESUMABLE, Job, ahead, bar, headline, job_list, log_text, read_log, watched
+from ui.jobs.buttons import JobButtons
+from ui.jobs.view import BATCH, Job, ahead, bar, headline, job_list, log_text, read_log, watched
 from ui.kit import clock, sign_in
 from ui.kit.cards import LIVE, html, notice, quiet
 from ui.kit.client import ApiError, Client, Headers
@@ -22,7 +22,8 @@ from ui.kit.updates import EVENTS, Sent, updates
 from ui.kit.visitor import headers_of, with_token
 from ui.predict.snippets import public_api
 
-WATCHED = ["jobs", "headline", "bar", "summary", "log", *job_buttons.SHOWN, "result"]
+BUTTON_NAMES = ["cancel", "asking", "resume"]
+WATCHED = ["jobs", "headline", "bar", "summary", "log", *BUTTON_NAMES, "result"]
 INTRO = """\
 <div class="air-intro"><h2>Predict many at once</h2>
 <p>Give a folder of pictures or a whole table, and take the answers with you as a file. Or let a
@@ -38,6 +39,7 @@ class Screen:
         self.api = api
         self.public_url = public_url
         self._sources: dict[str, str] = {}
+        self.buttons: JobButtons
 
     async def watch(
         self,
@@ -59,14 +61,16 @@ class Screen:
             return updates(WATCHED, before, {"headline": notice(str(error), "warning")})
         state, job_id = (job["state"], job["id"]) if job else ("", "")
         may, done = why_not == "", state == "succeeded"
+        stopped = bool(job and job["about"]["state"]["can_resume"])
         # What was uploaded is deleted when its job is stopped; after a failure it is kept for a while.
-        again = state in RESUMABLE and (job["config"].get("upload") is None or state != "stopped")
+        again = stopped and (job["config"].get("upload") is None or state != "stopped")
         shown = headline(BATCH, job, ahead(job, everything))
-        now = log | job_buttons.shown(job_id, state, asking, may, again)
+        buttons = self.buttons.shown(job, asking, may, again)
+        now = log | dict(zip(BUTTON_NAMES, buttons.values(), strict=True))
         now |= {
             "job": job,
             "jobs": job_list(BATCH, jobs, job_id),
-            "headline": shown + (quiet(FILE_GONE) if state in RESUMABLE and not again else ""),
+            "headline": shown + (quiet(FILE_GONE) if stopped and not again else ""),
             "bar": bar(job),
             "summary": batch_result.summary(job, public_api(request, self.public_url)) if done else "",
             "result": batch_result.filters(job) if done else None,
@@ -75,7 +79,7 @@ class Screen:
 
     async def _with_source(self, job: Job, headers: Headers) -> Job:
         """A job that has not ended does not say what its files are called; its upload does."""
-        upload = job["config"].get("upload") if job["kind"] == BATCH and job["state"] not in ENDED else None
+        upload = job["config"].get("upload") if job["kind"] == BATCH and not job["about"]["state"]["ended"] else None
         if upload is None:
             return job
         if upload not in self._sources:
@@ -89,7 +93,7 @@ class Screen:
         """The log; that of a job that has ended stays as it was, for the same visitor."""
         if job is None:
             return {"log": log_text("")}
-        if job == before.get("job") and job["state"] in ENDED and before.get("signed") == bool(token):
+        if job == before.get("job") and job["about"]["state"]["ended"] and before.get("signed") == bool(token):
             return {}
         return {"log": await read_log(self.api, job["id"], headers), "signed": bool(token)}
 
@@ -112,9 +116,9 @@ def build(
         with gr.Column(scale=6, min_width=300):
             head = html(f"<h2>The batch prediction</h2>{WAITING}", html_template=LIVE, elem_id="air-batch-job")
             progress = html(elem_id="air-batch-progress")
-            buttons = job_buttons.build("air-batch", "Cancel this prediction", "Start it again")
+            buttons = screen.buttons = JobButtons("air-batch", "Cancel this prediction", "Start it again")
             summary = html(elem_id="air-batch-summary")
-            with gr.Accordion("What it printed", open=False):
+            with gr.Accordion("Log", open=False):
                 log = html(log_text(""))
     ticking = clock.build()
     chosen, asked, acted = buttons.chosen, buttons.asked, buttons.acted
@@ -139,7 +143,7 @@ def build(
         [*ticking.looks, *(state.change for state in (chosen, asked, acted, why_not))],
         screen.watch,
         [watching, chosen, asked, why_not, token],
-        [watching, jobs, head, progress, summary, log, *buttons.changing, result],
+        [watching, jobs, head, progress, summary, log, *buttons.components, result],
         **EVENTS,
     )
     sign_in.wire(api, fields.sign_in, fields.signed, token)
@@ -150,5 +154,5 @@ def build(
     fields.another.click(form.another, [upload, token], [upload, fields.reading, fields.note], **once)
     start_from = [fields.model, fields.what, upload, fields.version, token]
     fields.start.click(form.start, start_from, [chosen, fields.note, upload], **once)
-    job_buttons.wire(api, buttons, jobs, watching, token, "air-batch-job")
+    buttons.wire(api, jobs, watching, token, "air-batch-job")
     return ticking

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from ui.jobs.view import KINDS, STATES, TITLES
 from ui.kit.cards import listed, quiet
 
 MB, GB = 1024**2, 1024**3
@@ -154,7 +153,7 @@ def replicas(cluster: Cluster) -> str:
         return quiet("No replica answers at this moment.")
     hosts = _hosts(cluster)
     rows = "".join(
-        f'<tr><th scope="row">{TITLES.get(replica["model"], escape(replica["model"]))}<small>version '
+        f'<tr><th scope="row">{escape(cluster["titles"].get(replica["model"], replica["model"]))}<small>version '
         f"{escape(replica['version'])}, process {replica['pid']}{_on(replica['node'], hosts)}</small></th>"
         f"<td>{replica['requests']}<small>{replica['refused']} refused</small></td>"
         f"<td>{_ms(replica['p50_ms'])}</td><td>{_ms(replica['p99_ms'])}</td></tr>"
@@ -198,9 +197,8 @@ def _queue(queue: list[dict[str, Any]]) -> str:
     told = []
     for job in queue:
         place = f", number {job['position']}" if job["position"] else ""
-        told.append(
-            f"{TITLES.get(job['model'], job['model'])}, {KINDS[job['kind']].one}: {STATES[job['state']]}{place}"
-        )
+        about = job["about"]
+        told.append(f"{about['model']['title']}, {about['kind']['one']}: {about['state']['words']}{place}")
     return "; ".join(told) or "empty"
 
 

@@ -14,13 +14,14 @@ from typing import Any
 
 import gradio as gr
 
-from ui.jobs.view import moment, moment_html
 from ui.kit import uploads
 from ui.kit.cards import LIVE, an, html, notice, png, quiet
 from ui.kit.client import ApiError, Client
 from ui.kit.scripts import BUTTONS
+from ui.kit.templates import macro
 from ui.kit.updates import EVENTS
 from ui.kit.visitor import Permission, headers_for_change, permission
+from ui.kit.words import moment
 
 SHOWN = 100
 SIGN_IN_THERE = "If this is wrong, sign in on the Retrain screen to correct it."
@@ -76,9 +77,10 @@ def _item(correction: dict[str, Any], may: bool) -> str:
         f'<button type="button" data-correction="{escape(correction["id"])}" '
         f'aria-label="Remove: {escape(spoken)}, {moment(created)}">Remove</button>'
     )
+    when = macro("kit/cards.html", "time", created)
     return (
         f'<li><img src="{png(correction["image"])}" alt=""><span><strong aria-hidden="true">{escape(words)}</strong>'
-        f'<span class="air-unseen">{escape(spoken)}</span><small>{moment_html(created)}{escape(by)}</small></span>'
+        f'<span class="air-unseen">{escape(spoken)}</span><small>{when}{escape(by)}</small></span>'
         f"{button if may else ''}</li>"
     )
 

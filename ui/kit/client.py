@@ -6,6 +6,7 @@ ApiError, whose text is a sentence for the person in front of the page.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any, BinaryIO
 from urllib.parse import quote, urlsplit
@@ -57,6 +58,9 @@ class Client:
         self._evaluations: dict[tuple[str, str], dict[str, Any]] = {}
         self._differences: dict[tuple[str, str, str], dict[str, Any]] = {}
         self._searches: dict[str, dict[str, Any]] = {}
+        self._about: dict[str, Any] = {}
+        self._described: dict[str, dict[str, Any]] = {}
+        self._options: dict[str, dict[str, Any]] = {}
 
     async def states(self) -> dict[str, str]:
         """For each model `ready`, or what it is doing."""
@@ -65,6 +69,24 @@ class Client:
         if isinstance(body, dict) and isinstance(body.get("models"), dict):
             return body["models"]
         raise _error(reply, body)
+
+    async def about(self) -> dict[str, Any]:
+        """The server's limits, and the kinds and states of jobs in words; requested once."""
+        if not self._about:
+            self._about = await self._json("GET", "/about")
+        return self._about
+
+    async def described(self) -> dict[str, dict[str, Any]]:
+        """What each model is, by name: family, title, gate, figures; requested once."""
+        if not self._described:
+            self._described = {model["name"]: model["about"] for model in await self.models()}
+        return self._described
+
+    async def options(self, name: str) -> dict[str, Any]:
+        """For each kind of job the JSON Schema of its options; requested once."""
+        if name not in self._options:
+            self._options[name] = await self._json("GET", f"/models/{name}/options")
+        return self._options[name]
 
     async def access(self, headers: Headers) -> dict[str, str]:
         """What a visitor with these headers may change: `changes` is open, token or off."""
@@ -160,8 +182,8 @@ class Client:
         return self._searches[name]
 
     async def studies(self) -> list[dict[str, Any]]:
-        """Every study without its trials, newest first."""
-        return (await self._json("GET", "/tuning"))["studies"]
+        """Every study without its trials, newest first; ``about`` describes its state and model."""
+        return await self._explained((await self._json("GET", "/tuning"))["studies"])
 
     async def study(self, study: str) -> dict[str, Any]:
         """One study with every trial."""
@@ -176,8 +198,25 @@ class Client:
         return (await self._json("GET", f"/models/{name}/history"))["moves"]
 
     async def jobs(self) -> list[dict[str, Any]]:
-        """Every job, newest first, each with its last figures."""
-        return (await self._json("GET", "/jobs"))["jobs"]
+        """Every job, newest first, each with its last figures; ``about`` describes its state, kind and model."""
+        return await self._explained((await self._json("GET", "/jobs"))["jobs"])
+
+    async def _explained(self, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Jobs or studies with what the API says of their states, kinds and models."""
+        about, models = await asyncio.gather(self.about(), self.described())
+        states = {state["state"]: state for state in about["job_states"]}
+        kinds = {kind["kind"]: kind for kind in about["job_kinds"]}
+        return [
+            each
+            | {
+                "about": {
+                    "state": states[each["state"]],
+                    "kind": kinds[each.get("kind", "tune")],
+                    "model": models.get(each["model"], {"title": each["model"]}),
+                }
+            }
+            for each in found
+        ]
 
     async def job(self, job_id: str) -> dict[str, Any]:
         """One job with the figures of every step."""
@@ -236,8 +275,10 @@ class Client:
         await self._json("POST", path, headers=headers, timeout=MOVE_TIMEOUT)
 
     async def cluster(self) -> dict[str, Any]:
-        """What runs where right now."""
-        return await self._json("GET", "/cluster")
+        """What runs where right now; the queue as ``jobs`` has it, and the titles of the models."""
+        found = await self._json("GET", "/cluster")
+        titles = {name: about["title"] for name, about in (await self.described()).items()}
+        return found | {"queue": await self._explained(found["queue"]), "titles": titles}
 
     async def kill(self, kind: str, headers: Headers) -> dict[str, Any]:
         """Kill a replica or a training worker; what stands in its place, and after how many seconds."""
