@@ -119,7 +119,7 @@ def test_admin_kills_by_button_reads_the_seconds_and_sees_new_processes(
     expect(note).to_have_text(
         re.compile(
             rf"The training worker {workers[0].pid} was killed\. \d+\.\d s later process {anew[0].pid} works in its "
-            r"place\. The training goes on from its last checkpoint\."
+            r"place\. The training resumes from its last checkpoint\."
         )
     )
     button(page, "Sign out").click()

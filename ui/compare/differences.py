@@ -130,7 +130,7 @@ class Differences:
         came = {"asked": asked["at"]}
         try:
             found = await self.api.differences(pair["model"], pair["version"], pair["champion"])
-            features = await self.api.features() if pair["model"] == TABLE else []
+            features = await self.api.features(TABLE) if pair["model"] == TABLE else []
         except ApiError as error:
             return came | {"problem": str(error)}
         return came | {"found": found, "features": features}

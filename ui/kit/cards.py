@@ -8,7 +8,7 @@ import gradio as gr
 from markupsafe import Markup, escape
 
 from ui.kit.client import IMAGES, TABLE
-from ui.kit.templates import macro
+from ui.kit.templates import macro, render
 from ui.kit.words import an as an
 from ui.kit.words import listed as listed
 from ui.kit.words import percent as percent
@@ -47,9 +47,9 @@ def code_box() -> gr.Code:
         )
 
 
-def card(title: str, body: str) -> str:
-    """A titled box whose changes a screen reader announces; `body` is HTML."""
-    return f'<section class="air-card"><h3>{escape(title)}</h3><div aria-live="polite">{body}</div></section>'
+def card(title: str, body: Markup) -> Markup:
+    """A titled box whose changes a screen reader announces."""
+    return render("kit/card.html", title=title, body=body)
 
 
 def notice(text: str, kind: str = "info") -> Markup:
