@@ -54,7 +54,7 @@ class TuneJob(JobConfig):
         description="Stops the trials that have not ended by then and keeps the others. Default: no limit.",
     )
     max_concurrent: int | None = Field(
-        None, ge=1, le=64, title="Trials at once", description="Trials that run side by side. Default by model."
+        None, ge=1, le=64, title="Concurrency", description="Trials that run side by side. Default by model."
     )
     seed: int = Field(
         0, ge=0, lt=2**31, title="Seed", description="Starts the random numbers of the search and of each training."

@@ -182,8 +182,9 @@ class Client:
         return await self._explained((await self._json("GET", "/tuning"))["studies"])
 
     async def study(self, study: str) -> dict[str, Any]:
-        """One study with every trial."""
-        return await self._json("GET", f"/tuning/{quote(study, safe='')}")
+        """One study with every trial, and the words of its parameters as ``tunable``."""
+        found = await self._json("GET", f"/tuning/{quote(study, safe='')}")
+        return found | {"tunable": (await self.searches(found["model"]))["tunable"]}
 
     async def champion(self, name: str) -> dict[str, Any]:
         """Figures of the version that is champion now."""
