@@ -46,13 +46,13 @@ def build(api: Client, models: Sequence[Shown], public_url: str | None = None) -
     `/api` of the page's own origin.
     """
     with gr.Blocks(title="AIR Studio", analytics_enabled=False, fill_width=True) as page:
-        header.build(api, page)
+        header.build(api, page, models)
         token, taken = sign_in.token(), gr.State(None)
         screens: dict[str, BuildScreen] = {
             model.title: partial(SCREENS[model.family], api, page, model, public_url, token) for model in models
         } | {
-            "Retrain": partial(retrain.build, api, page, public_url, token=token, taken=taken),
-            "Tuning": partial(tuning.build, api, page, public_url, token=token, taken=taken),
+            "Retrain": partial(retrain.build, api, models, token, taken),
+            "Tuning": partial(tuning.build, api, models, public_url, token, taken),
             "Batch": partial(batch.build, api, models, public_url, token),
             "Cluster": partial(cluster.build, api, token),
         }

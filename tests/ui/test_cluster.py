@@ -19,7 +19,7 @@ from tests.helpers.processes import actor, at_rest, replica_process
 from tests.helpers.screens import PHONE, assert_accessible, assert_fits, button, later, sign_in, to_cluster
 from tests.helpers.studio import HERE, Studio
 
-SIGN_IN_FIRST = "Sign in first: only who has the admin's token may change things here."
+SIGN_IN_FIRST = "Sign in first: only those with the admin's token may change things here."
 TRAINING = "02"
 MANY, STEP_MS = 5, 50
 

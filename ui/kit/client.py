@@ -12,7 +12,6 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 
-IMAGES, TABLE = "cifar10", "breast-cancer"
 TIMEOUT = httpx.Timeout(30, connect=3)
 # Every replica loads a version and checks it before the call returns.
 MOVE_TIMEOUT = httpx.Timeout(120, connect=3)
@@ -135,16 +134,16 @@ class Client:
         """A table model's answer to one row, with what each feature contributed."""
         return await self._json("POST", f"/{name}/predict", params={"explain": "true"}, json=row, headers=headers)
 
-    async def compare_images(self, version: str, data: bytes, headers: Headers) -> dict[str, Any]:
+    async def compare_images(self, name: str, version: str, data: bytes, headers: Headers) -> dict[str, Any]:
         """What the champion and a version answer to the bytes of one picture."""
         options = {"version": version, "top_k": TOP_K}
         files = {"file": ("picture", data)}
-        return await self._json("POST", f"/{IMAGES}/compare", params=options, files=files, headers=headers)
+        return await self._json("POST", f"/{name}/compare", params=options, files=files, headers=headers)
 
-    async def compare_rows(self, version: str, row: dict[str, Any], headers: Headers) -> dict[str, Any]:
+    async def compare_rows(self, name: str, version: str, row: dict[str, Any], headers: Headers) -> dict[str, Any]:
         """What the champion and a version answer to one row."""
         options = {"version": version}
-        return await self._json("POST", f"/{TABLE}/compare", params=options, json=row, headers=headers)
+        return await self._json("POST", f"/{name}/compare", params=options, json=row, headers=headers)
 
     async def differences(self, name: str, version: str, champion: str) -> dict[str, Any]:
         """Where a version and the champion answer the validation set differently; fetched once for each pair."""

@@ -39,11 +39,12 @@ class Shown:
         return f"probability_{self.positive}" if self.positive else "probability"
 
 
-def choice(models: Sequence[Shown], elem_id: str) -> gr.Radio:
-    """The choice of a model."""
+def choice(models: Sequence[Shown], elem_id: str, first: str = IMAGE) -> gr.Radio:
+    """The choice of a model; it begins with one of the family `first`, if there is one."""
+    chosen = next((model for model in models if model.family == first), models[0])
     return gr.Radio(
         [(f"{model.title}: {model.question}", model.name) for model in models],
-        value=models[0].name,
+        value=chosen.name,
         label="Which model?",
         interactive=True,
         elem_id=elem_id,
