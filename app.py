@@ -45,6 +45,17 @@ READY_TIMEOUT_S = 300.0
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 STOP_ASKED = threading.Event()
 UI_APP, CONTROL_APP = "ui", "control"
+# Of each model its family, title, question, notice and positive class, as the page shows them.
+MODELS: dict[str, tuple[Any, ...]] = {
+    "cifar10": ("image", "Images", "What does a picture show?"),
+    "breast-cancer": (
+        "table",
+        "Table",
+        "Is this sample malignant or benign?",
+        "A demonstration, not medical advice. It must not be used to judge anybody's health.",
+        "malignant",
+    ),
+}
 ROUTES = {"cifar10": "/api/cifar10", "breast-cancer": "/api/breast-cancer", CONTROL_APP: "/api", UI_APP: "/"}
 
 
@@ -70,9 +81,11 @@ def build_page(
     from ui.blocks import PAGE_OPTIONS, build
     from ui.kit import head
     from ui.kit.client import Client
+    from ui.kit.models import Shown
 
     head.put_in()
-    page = build(Client(api or settings.api_url, transport), public_url=api)
+    models = [Shown(name, *words) for name, words in MODELS.items()]
+    page = build(Client(api or settings.api_url, transport), models, public_url=api)
 
     def end(session: str) -> None:
         """Gradio itself keeps a session for as long as there is room for it, a megabyte each."""

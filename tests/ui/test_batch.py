@@ -27,7 +27,7 @@ from tests.helpers.screens import PHONE, assert_accessible, assert_fits, button,
 from tests.helpers.studio import Studio
 from training.datasets.tables import read_shipped
 
-IMAGES, TABLE = "Images: what a picture shows", "Table: malignant or benign"
+IMAGES, TABLE = "Images: What does a picture show?", "Table: Is this sample malignant or benign?"
 
 
 @pytest.fixture

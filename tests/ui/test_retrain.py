@@ -34,7 +34,7 @@ from tests.helpers.screens import (
 from tests.helpers.studio import Studio
 
 SHIP = ROOT / "docs" / "example.png"
-SIGN_IN_FIRST = "Sign in first: only who has the admin's token may change things here."
+SIGN_IN_FIRST = "Sign in first: only those with the admin's token may change things here."
 IMAGES, TABLE = "Images: what a picture shows", "Table: malignant or benign"
 
 

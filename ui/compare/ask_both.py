@@ -119,9 +119,9 @@ class AskBoth:
         if "problem" in question:
             raise ApiError(question["problem"], passing=question.get("passing", False))
         if "row" in question:
-            return await self.api.compare_rows(pair["version"], question["row"], headers)
+            return await self.api.compare_rows(pair["model"], pair["version"], question["row"], headers)
         data = b64decode(question["image"]) if "image" in question else uploads.read(question["path"])
-        return await self.api.compare_images(pair["version"], data, headers)
+        return await self.api.compare_images(pair["model"], pair["version"], data, headers)
 
     def _show(self, question: Question | None, pair: Pair | None, reply: dict[str, Any] | None) -> Updates:
         """The form of the model's family, both answers, and whether it makes sense to ask again."""

@@ -112,7 +112,7 @@ class Differences:
         came = {"asked": asked["at"]}
         try:
             found = await self.api.differences(pair["model"], pair["version"], pair["champion"])
-            features = await self.api.features() if pair["family"] == "table" else []
+            features = await self.api.features(pair["model"]) if pair["family"] == "table" else []
         except ApiError as error:
             return came | {"problem": str(error)}
         return came | {"found": found, "features": features}

@@ -24,7 +24,7 @@ class JobButtons:
     sent.
     """
 
-    def __init__(self, prefix: str, stop: str, resume: str, chosen: gr.State | None = None) -> None:
+    def __init__(self, prefix: str, stop: str, resume: str, chosen: gr.State) -> None:
         """``prefix`` begins the ids of the elements, ``stop`` and ``resume`` are the buttons' words."""
         with gr.Row(elem_classes="air-actions"):
             self.cancel = gr.Button(stop, visible=False, elem_id=f"{prefix}-cancel")
@@ -33,8 +33,7 @@ class JobButtons:
             self.yes = gr.Button("Yes, stop it", variant="stop", elem_id=f"{prefix}-cancel-yes")
             self.no = gr.Button("No, continue", elem_id=f"{prefix}-cancel-no")
         self.note = html(html_template=LIVE, elem_id=f"{prefix}-job-note")
-        self.chosen = gr.State(None) if chosen is None else chosen
-        self.asked, self.acted = gr.State(None), gr.State(0)
+        self.chosen, self.asked, self.acted = chosen, gr.State(None), gr.State(0)
 
     @property
     def components(self) -> list[Block]:

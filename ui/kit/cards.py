@@ -1,4 +1,4 @@
-"""Small pieces that several screens show: HTML, notices, the choice of a model, the code of a call."""
+"""Small pieces that several screens show: HTML, notices, the code of a call."""
 
 from __future__ import annotations
 
@@ -7,11 +7,7 @@ from typing import Any
 import gradio as gr
 from markupsafe import Markup, escape
 
-from ui.kit.client import IMAGES, TABLE
-from ui.kit.templates import macro
-from ui.kit.words import an as an
-from ui.kit.words import listed as listed
-from ui.kit.words import percent as percent
+from ui.kit.templates import macro, render
 
 # The template of HTML whose changes a screen reader announces.
 LIVE = '<div role="status">${value}</div>'
@@ -20,17 +16,6 @@ LIVE = '<div role="status">${value}</div>'
 def html(value: str = "", **options: Any) -> gr.HTML:
     """HTML that only our own style sheet touches."""
     return gr.HTML(value, apply_default_css=False, **options)
-
-
-def which_model(value: str, elem_id: str) -> gr.Radio:
-    """The choice of a model."""
-    return gr.Radio(
-        [("Images: what a picture shows", IMAGES), ("Table: malignant or benign", TABLE)],
-        value=value,
-        label="Which model?",
-        interactive=True,
-        elem_id=elem_id,
-    )
 
 
 def code_box() -> gr.Code:
@@ -47,9 +32,9 @@ def code_box() -> gr.Code:
         )
 
 
-def card(title: str, body: str) -> str:
-    """A titled box whose changes a screen reader announces; `body` is HTML."""
-    return f'<section class="air-card"><h3>{escape(title)}</h3><div aria-live="polite">{body}</div></section>'
+def card(title: str, body: Markup) -> Markup:
+    """A titled box whose changes a screen reader announces."""
+    return render("kit/card.html", title=title, body=body)
 
 
 def notice(text: str, kind: str = "info") -> Markup:
@@ -60,16 +45,6 @@ def notice(text: str, kind: str = "info") -> Markup:
 def quiet(text: str) -> Markup:
     """A sentence in the background."""
     return macro("kit/cards.html", "quiet", text)
-
-
-def answered_by(reply: dict) -> Markup:
-    """Which model and version answered, and how long it took."""
-    return macro("kit/cards.html", "answered_by", reply)
-
-
-def bars(choices: list[dict[str, Any]]) -> Markup:
-    """The most probable classes, each with a bar."""
-    return macro("kit/cards.html", "bars", choices)
 
 
 def png(encoded: str) -> str:

@@ -16,7 +16,16 @@ from markupsafe import Markup
 
 from ui.kit import words
 
-FILTERS = (words.an, words.duration, words.listed, words.moment, words.percent, words.signed, words.utc)
+FILTERS = (
+    words.amount,
+    words.an,
+    words.duration,
+    words.listed,
+    words.moment,
+    words.percent,
+    words.signed,
+    words.utc,
+)
 ENVIRONMENT = Environment(
     loader=FileSystemLoader(Path(__file__).parent.parent),
     autoescape=True,

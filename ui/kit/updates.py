@@ -51,9 +51,3 @@ def offered(choices: list[tuple[str, str]], chosen: str | None) -> Any:
     """
     values = [value for _, value in choices]
     return gr.update(choices=choices, **({} if chosen in values else {"value": values[0]}))
-
-
-def updates(names: list[str], before: Sent, now: Sent) -> list[Any]:
-    """What to remember, then a value for each name; one that is not in `now` or is as before is left alone."""
-    changed = [now[name] if name in now and before.get(name) != now[name] else gr.skip() for name in names]
-    return [before | now, *changed]

@@ -26,6 +26,11 @@ def listed(words: Sequence[str], most: int = 0) -> str:
     return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
 
 
+def amount(size: float) -> str:
+    """Memory: `0 MB`, `38 MB`, `1.5 GB`."""
+    return f"{size / 1024**3:.1f} GB" if size >= 1024**3 else f"{size / 1024**2:.0f} MB"
+
+
 def signed(value: float) -> str:
     """`+1.23` or `−1.23`."""
     return f"{value:+.2f}".replace("-", "−")

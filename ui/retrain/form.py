@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import gradio as gr
 
 from ui.jobs import options
 from ui.jobs.view import QUEUED, TRAIN
-from ui.kit.cards import LIVE, html, notice, which_model
-from ui.kit.client import IMAGES, ApiError, Client
+from ui.kit.cards import LIVE, html, notice
+from ui.kit.client import ApiError, Client
 from ui.kit.clock import Clock
+from ui.kit.models import Shown, choice
 from ui.kit.sign_in import SignIn
 from ui.kit.updates import EVENTS, ONCE, Sent, Updates, changed, offered
 from ui.kit.visitor import headers_for_change, permission
@@ -45,10 +47,12 @@ class Form:
     and used, for its own model only.
     """
 
-    def __init__(self, api: Client, token: gr.State, taken: gr.State, chosen: gr.State) -> None:
+    def __init__(
+        self, api: Client, models: Sequence[Shown], token: gr.State, taken: gr.State, chosen: gr.State
+    ) -> None:
         self.api, self.token, self.taken, self.chosen = api, token, taken, chosen
         self.sign_in = SignIn("air")
-        self.model = which_model(IMAGES, "air-train-model")
+        self.model = choice(models, "air-train-model")
         self.preset = gr.Radio([], label="How thoroughly?", interactive=True, elem_id="air-preset")
         self.learn = gr.Checkbox(label=LEARN, info=NOTHING_TO_LEARN, interactive=False, elem_id="air-learn")
         self.groups: dict[str, gr.Column] = {}

@@ -7,6 +7,7 @@ browsers see the same, and a reload loses nothing.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
@@ -17,6 +18,7 @@ from ui.jobs.view import TRAIN, Job, ahead, bar, headline, job_list, log_text, r
 from ui.kit import clock
 from ui.kit.cards import LIVE, html, notice, quiet
 from ui.kit.client import ApiError, Client, Headers
+from ui.kit.models import Shown
 from ui.kit.scripts import BUTTONS
 from ui.kit.templates import render
 from ui.kit.updates import EVENTS, Sent, Updates, changed
@@ -31,13 +33,13 @@ WAITING = "The trainings appear as soon as the service is up."
 class Screen:
     """The components of the screen; creating it puts them on the page."""
 
-    def __init__(self, api: Client, token: gr.State, taken: gr.State) -> None:
+    def __init__(self, api: Client, models: Sequence[Shown], token: gr.State, taken: gr.State) -> None:
         self.api, self.token, self.taken = api, token, taken
         chosen = gr.State(None)
         with gr.Row(elem_classes="air-screen"):
             with gr.Column(scale=5, min_width=300):
                 html(render("retrain/intro.html"))
-                self.form = Form(api, token, taken, chosen)
+                self.form = Form(api, models, token, taken, chosen)
                 html("<h3>Latest trainings</h3>")
                 self.jobs = html(quiet(WAITING), js_on_load=BUTTONS, elem_id="air-jobs")
             with gr.Column(scale=6, min_width=300):
@@ -133,17 +135,11 @@ def _finished(job: Job | None) -> dict[str, str] | None:
     return {"id": job["id"], "model": job["model"], "version": job["result"]["version"]}
 
 
-def build(
-    api: Client,
-    page: gr.Blocks,  # noqa: ARG001 - as all screens
-    public_url: str | None,  # noqa: ARG001 - as all screens
-    token: gr.State,
-    taken: gr.State,
-) -> clock.Clock:
+def build(api: Client, models: Sequence[Shown], token: gr.State, taken: gr.State) -> clock.Clock:
     """Put the screen on the page and wire it; returns the clock that runs only while it is in sight.
 
     `taken` is what the Tuning screen found, to train with.
     """
-    screen = Screen(api, token, taken)
+    screen = Screen(api, models, token, taken)
     screen.wire()
     return screen.clock

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
 
 from ui.jobs import options
 from ui.jobs.view import QUEUED, TUNE
-from ui.kit.cards import LIVE, html, notice, quiet, which_model
-from ui.kit.client import TABLE, ApiError, Client
+from ui.kit.cards import LIVE, html, notice, quiet
+from ui.kit.client import ApiError, Client
 from ui.kit.clock import Clock
+from ui.kit.models import TABLE, Shown, choice
 from ui.kit.sign_in import SignIn
 from ui.kit.updates import EVENTS, ONCE, Sent, Updates, changed, offered
 from ui.kit.visitor import headers_for_change, permission
@@ -47,10 +49,10 @@ class Form:
     ``chosen`` becomes the id of the study that was queued.
     """
 
-    def __init__(self, api: Client, token: gr.State, chosen: gr.State) -> None:
+    def __init__(self, api: Client, models: Sequence[Shown], token: gr.State, chosen: gr.State) -> None:
         self.api, self.token, self.chosen = api, token, chosen
         self.sign_in = SignIn("air-tune")
-        self.model = which_model(TABLE, "air-tune-model")
+        self.model = choice(models, "air-tune-model", first=TABLE)
         self.preset = gr.Radio([], label="Which search?", interactive=True, elem_id="air-tune-preset")
         with gr.Row(elem_classes="air-fields"):
             self.fields = options.fields(FIRST)

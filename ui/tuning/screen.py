@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
@@ -18,6 +19,7 @@ from ui.jobs.view import log_text, read_log
 from ui.kit import clock
 from ui.kit.cards import LIVE, html, notice, quiet
 from ui.kit.client import ApiError, Client
+from ui.kit.models import Shown
 from ui.kit.scripts import BUTTONS
 from ui.kit.templates import macro, render
 from ui.kit.updates import EVENTS, ONCE, Sent, Updates, changed
@@ -55,13 +57,15 @@ class Screen:
     ``again`` changes when the browser has missed a part of the drawing.
     """
 
-    def __init__(self, api: Client, public_url: str | None, token: gr.State, taken: gr.State) -> None:
+    def __init__(
+        self, api: Client, models: Sequence[Shown], public_url: str | None, token: gr.State, taken: gr.State
+    ) -> None:
         self.api, self.public_url, self.token, self.taken = api, public_url, token, taken
         chosen = gr.State(None)
         with gr.Row(elem_classes="air-screen"):
             with gr.Column(scale=5, min_width=300):
                 html(render("tuning/intro.html"))
-                self.form = Form(api, token, chosen)
+                self.form = Form(api, models, token, chosen)
                 html("<h3>Studies</h3>")
                 self.studies = html(quiet(WAITING), js_on_load=BUTTONS, elem_id="air-studies")
             with gr.Column(scale=6, min_width=300):
@@ -191,13 +195,9 @@ def _build_trials() -> gr.HTML:
 
 
 def build(
-    api: Client,
-    page: gr.Blocks,  # noqa: ARG001 - as all screens
-    public_url: str | None,
-    token: gr.State,
-    taken: gr.State,
+    api: Client, models: Sequence[Shown], public_url: str | None, token: gr.State, taken: gr.State
 ) -> clock.Clock:
     """Put the screen on the page and wire it; returns the clock that runs only while it is in sight."""
-    screen = Screen(api, public_url, token, taken)
+    screen = Screen(api, models, public_url, token, taken)
     screen.wire()
     return screen.clock
