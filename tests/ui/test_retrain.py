@@ -35,7 +35,7 @@ from tests.helpers.studio import Studio
 
 SHIP = ROOT / "docs" / "example.png"
 SIGN_IN_FIRST = "Sign in first: only those with the admin's token may change things here."
-IMAGES, TABLE = "Images: what a picture shows", "Table: malignant or benign"
+IMAGES, TABLE = "Images: What does a picture show?", "Table: Is this sample malignant or benign?"
 
 
 @pytest.fixture

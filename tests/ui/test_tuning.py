@@ -20,7 +20,7 @@ from tests.helpers.played_studies import PlayedStudy
 from tests.helpers.screens import PHONE, assert_accessible, assert_fits, button, later, sign_in, to_tuning, unfold
 from tests.helpers.studio import Studio
 
-TABLE = "Table: malignant or benign"
+TABLE = "Table: Is this sample malignant or benign?"
 LEARNT = "it did all its 100 rounds"
 BEHIND = "it was behind the others after 20 rounds"
 
