@@ -30,9 +30,10 @@ from tests.helpers.screens import (
 )
 from tests.helpers.studio import Studio
 from ui.kit.cards import percent
-from ui.kit.client import IMAGES, TABLE
 
 SHIP = ROOT / "docs" / "example.png"
+IMAGES, TABLE = "cifar10", "breast-cancer"
+IMAGE_CHOICE, TABLE_CHOICE = "Images: What does a picture show?", "Table: Is this sample malignant or benign?"
 SHIFTED = "2"
 
 
@@ -62,7 +63,7 @@ def worse(public: Studio, admin: httpx.Client) -> Iterator[str]:
 def screen(open_page: Callable[..., Page], public: Studio) -> Page:
     """The Retrain screen with version 2 of the image model beside the champion."""
     page = to_retrain(open_page(public.url))
-    _choose(page, "Images: What does a picture show?", SHIFTED)
+    _choose(page, IMAGE_CHOICE, SHIFTED)
     return page
 
 
@@ -70,7 +71,7 @@ def screen(open_page: Callable[..., Page], public: Studio) -> Page:
 def table_screen(open_page: Callable[..., Page], public: Studio, other_table: str) -> Page:
     """The same with a small version of the table model."""
     page = to_retrain(open_page(public.url))
-    _choose(page, "Table: Is this sample malignant or benign?", other_table)
+    _choose(page, TABLE_CHOICE, other_table)
     return page
 
 
@@ -186,7 +187,7 @@ def test_differences_vanish_when_another_version_or_model_is_chosen(spare: str, 
     expect(screen.locator("ul.air-differ")).to_have_count(0)
     expect(screen.locator("#air-both-answers h4")).to_have_text(["Champion", f"Version {spare}"])
     _show_differences(screen)
-    screen.get_by_label("Table: Is this sample malignant or benign?").check()
+    screen.get_by_label(TABLE_CHOICE).check()
     expect(screen.get_by_text("get different answers")).to_have_count(0)
     expect(screen.locator("ul.air-differ")).to_have_count(0)
     expect(screen.locator("#air-both-answers h4")).to_have_count(0)
@@ -252,8 +253,8 @@ def test_comparison_is_accessible_and_fits_a_phone(
     page = to_retrain(open_page(public.url, viewport=PHONE))
     sign_in(page)
     for model, version in (
-        ("Images: What does a picture show?", spare),
-        ("Table: Is this sample malignant or benign?", other_table),
+        (IMAGE_CHOICE, spare),
+        (TABLE_CHOICE, other_table),
     ):
         _choose(page, model, version)
         _show_differences(page)
