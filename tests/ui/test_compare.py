@@ -29,7 +29,7 @@ from tests.helpers.screens import (
     to_retrain,
 )
 from tests.helpers.studio import Studio
-from ui.kit.cards import percent
+from ui.kit.words import percent
 
 SHIP = ROOT / "docs" / "example.png"
 IMAGES, TABLE = "cifar10", "breast-cancer"
