@@ -1,4 +1,4 @@
-"""Start AIR Studio: Ray, both models, the control API and the page, on one port.
+"""Start AIR Studio: Ray, the models, the control API and the page, on one port.
 
 python app.py            then open http://localhost:7860; Ctrl-C stops everything
 python -m ui             the page alone, against an API that runs elsewhere; the same as python app.py page
@@ -33,7 +33,8 @@ from typing import TYPE_CHECKING, Any
 import psutil
 from ray import serve
 
-from settings import MODEL_NAMES, Settings, SettingsError, get_settings, hand_on_token, private_folder
+from models import specs
+from settings import Settings, SettingsError, get_settings, hand_on_token, private_folder
 from training.runs.ray_session import ON_HEAD
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ READY_TIMEOUT_S = 300.0
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 STOP_ASKED = threading.Event()
 UI_APP, CONTROL_APP = "ui", "control"
-ROUTES = {"cifar10": "/api/cifar10", "breast-cancer": "/api/breast-cancer", CONTROL_APP: "/api", UI_APP: "/"}
+ROUTES = {CONTROL_APP: "/api", UI_APP: "/"}
 
 
 class CannotStart(Exception):
@@ -138,7 +139,7 @@ def check_machine(settings: Settings) -> None:
 
 
 def start(settings: Settings) -> None:
-    """Start everything and return when both models and the page answer. Raises CannotStart."""
+    """Start everything and return when the models and the page answer. Raises CannotStart."""
     from serve_deployments import front
 
     left_behind = front.stop_orphans(settings)
@@ -150,14 +151,14 @@ def start(settings: Settings) -> None:
     try:
         say("starting Ray")
         _start_ray(settings)
-        say("starting Serve and both models")
+        say("starting Serve and the models")
         proxies = threading.Thread(target=_start_serve, args=(settings,), daemon=True)
         proxies.start()
         _deploy_models()
         _wait_for(lambda: front.haproxy_serves(settings), "HAProxy has not opened the port")
     finally:
         starting_page.close()
-    _wait_until_running(*MODEL_NAMES)
+    _wait_until_running(*specs.names())
     say("starting the control API and the page")
     _deploy_page()
     _wait_until_running(CONTROL_APP, UI_APP)
@@ -197,11 +198,10 @@ def _start_serve(settings: Settings) -> None:
 
 def _deploy_models() -> None:
     """The models come first: they answer while the page is still being built."""
-    from serve_deployments.predict import image as cifar10
-    from serve_deployments.predict import table as breast_cancer
+    from serve_deployments.predict.deployment import application
 
     _wait_for(lambda: bool(serve.status().proxies), "Serve's controller has not started")
-    _run({"cifar10": cifar10.app, "breast-cancer": breast_cancer.app})
+    _run({name: application(spec) for name, spec in specs.all_specs().items()})
 
 
 def _deploy_page() -> None:
@@ -210,9 +210,15 @@ def _deploy_page() -> None:
     _run({CONTROL_APP: control.app, UI_APP: page})
 
 
+def route(name: str) -> str:
+    """The path that an application answers: a model's is named after it."""
+    return ROUTES.get(name, f"/api/{name}")
+
+
 def _run(applications: dict[str, serve.Application]) -> None:
+    targets = [serve.RunTarget(application, name, route(name)) for name, application in applications.items()]
     serve.run_many(
-        [serve.RunTarget(application, name, ROUTES[name]) for name, application in applications.items()],
+        targets,
         wait_for_ingress_deployment_creation=False,
         wait_for_applications_running=False,
     )

@@ -21,6 +21,7 @@ from typing import IO
 
 import psutil
 
+from models import specs
 from settings import Settings, private_folder
 
 HERE = Path(__file__).parent
@@ -47,8 +48,8 @@ s/bind :\([0-9]\)/bind 127.0.0.1:\1/
     http-error status 408 content-type application/json lf-string '{slow}'\
     http-error status 500 content-type application/json lf-string '{failed}'
 s/errorfile \(50[234]\) .*/http-error status \1 content-type application\/json lf-string '{gone}' hdr Retry-After 2/
-/^backend http-\(cifar10\|breast-cancer\)$/a\    option http-buffer-request\n    retry-on conn-failure empty-response
-s/^\( *\)server \(SERVE_REPLICA_\(cifar10\|breast-cancer\)[^ ]*\) .*/&\n\1use-server \2 if { be_conn le 1 }/
+/^backend http-\({models}\)$/a\    option http-buffer-request\n    retry-on conn-failure empty-response
+s/^\( *\)server \(SERVE_REPLICA_\({models}\)[^ ]*\) .*/&\n\1use-server \2 if { be_conn le 1 }/
 /^frontend http_frontend/,/bind/{
 /bind/a\
     acl named req.hdr(host) -m found\
@@ -194,7 +195,11 @@ def prepare(settings: Settings) -> None:
     shutil.copyfile(HERE / "haproxy.sh", script)
     script.chmod(0o700)
     edits = EDITS.replace("{page}", str(STARTING_PAGE)).replace("{json}", STARTING_JSON).replace("{gone}", GONE_JSON)
-    edits = edits.replace("{host}", settings.air_host).replace("{protocol_json}", STARTING_PROTOCOL)
+    edits = (
+        edits.replace("{host}", settings.air_host)
+        .replace("{protocol_json}", STARTING_PROTOCOL)
+        .replace("{models}", "\\|".join(specs.names()))
+    )
     for name, (code, message) in OWN_ERRORS.items():
         edits = edits.replace(f"{{{name}}}", OWN.replace("CODE", code).replace("MESSAGE", message))
     # The limits first: HAProxy warns of connections' rules that stand behind those of requests.

@@ -21,6 +21,7 @@ from serve_deployments.routes.services import CurrentSettings, Jobs, Registry
 from serve_deployments.schemas.base import ErrorReply
 from serve_deployments.schemas.jobs import JobLog, JobRequest, JobRows
 from serve_deployments.schemas.jobs import Jobs as JobList
+from serve_deployments.versions import replicas
 from settings import Settings
 from training.batch_predict import results as batch_results
 from training.batch_predict.results import PARQUET, Show
@@ -37,9 +38,9 @@ MAX_ROWS = 200
 # Object storage alone, and as it is: a query may name another server, and fsspec chains file systems by "::".
 ADDRESS = re.compile(r"(s3|gs|abfss?)://(?!.*::)[^\s?#]+")
 # What is read of object storage, by how its name ends; a folder of pictures has no ending.
-ENDINGS = {"breast-cancer": {"csv", "tsv", "txt", "parquet"}, "cifar10": {"parquet", *SUFFIXES}}
+ENDINGS = {"table": {"csv", "tsv", "txt", "parquet"}, "image": {"parquet", *SUFFIXES}}
 ENDING = re.compile(r".*/[^/]*\.([a-z][a-z0-9]{1,6})")
-READS = {"breast-cancer": "CSV and Parquet files", "cifar10": "folders of pictures, pictures and Parquet files"}
+READS = {"table": "CSV and Parquet files", "image": "folders of pictures, pictures and Parquet files"}
 FILE_TYPES = {"text/csv": {}, "application/octet-stream": {}}
 ID = Path(max_length=64, description="the job's id")
 ERRORS = {status: {"model": ErrorReply} for status in (401, 409, 503)}
@@ -84,9 +85,9 @@ async def _check_batch(model: str, config: dict[str, Any], registry: Registry, s
         if upload.model != model:
             raise Invalid(f"config.upload: {upload.id} was sent for {upload.model}, not for {model}.")
     key = (config["data"] or "").partition("://")[2].lower()
-    ending = ENDING.fullmatch(key)
-    if ending and ending[1] not in ENDINGS[model]:
-        raise Invalid(f"config.data: files that end in '.{ending[1]}' are not read; {READS[model]} are.")
+    ending, family = ENDING.fullmatch(key), replicas.spec_of(model).family
+    if ending and ending[1] not in ENDINGS[family]:
+        raise Invalid(f"config.data: files that end in '.{ending[1]}' are not read; {READS[family]} are.")
 
 
 @router.get("")

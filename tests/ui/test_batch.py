@@ -21,11 +21,12 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.helpers import models
 from tests.helpers.played import Played, wait_for
 from tests.helpers.played_batches import predict
 from tests.helpers.screens import PHONE, assert_accessible, assert_fits, button, copied_code, later, sign_in, to_batch
 from tests.helpers.studio import Studio
-from training.datasets.tables import read_shipped
+from training.datasets.tables import read
 
 IMAGES, TABLE = "Images: what a picture shows", "Table: malignant or benign"
 
@@ -39,7 +40,7 @@ def open_screen(open_page: Callable[..., Page]) -> Callable[..., Page]:
 @pytest.fixture
 def two_bad_lines(tmp_path: Path) -> Path:
     """A CSV file of eight real rows, two of which cannot be read."""
-    table = read_shipped()
+    table = read(models.ROWS)
     rows = [dict(zip(table.features, row, strict=True)) for row in table.part("validation")[0][:8].tolist()]
     rows[2]["mean radius"] = "<b id='injected'>"
     rows[5]["worst area"] = ""

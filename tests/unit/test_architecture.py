@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from models import specs
 from settings import ROOT
 from tests.helpers import cluster_files
 
@@ -80,7 +81,8 @@ def test_serve_config_is_what_serve_build_says(monkeypatch: pytest.MonkeyPatch) 
     written = (ROOT / "cluster" / "serve.yaml").read_text()
     assert written == cluster_files.program("build_serve_config").config(), "run python cluster/build_serve_config.py"
     config = ServeDeploySchema.model_validate(yaml.safe_load(written))
-    assert {item.name: item.route_prefix for item in config.applications} == app.ROUTES
+    routes = {name: app.route(name) for name in (*specs.names(), app.CONTROL_APP, app.UI_APP)}
+    assert {item.name: item.route_prefix for item in config.applications} == routes
 
 
 def test_every_file_opens_with_what_it_is() -> None:

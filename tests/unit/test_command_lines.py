@@ -13,8 +13,6 @@ import pytest
 from settings import ROOT
 from training.batch_predict import run as batch_predict
 from training.runs import command
-from training.runs.config import TrainBreastCancer
-from training.table import train as breast_cancer
 from training.tuning import study as tuning
 
 
@@ -28,10 +26,9 @@ from training.tuning import study as tuning
     ],
 )
 def test_bad_option_of_a_training_is_named(
-    options: list[str], sentence: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    options: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["training.breast_cancer", *options])
-    assert command.run("breast-cancer", TrainBreastCancer, breast_cancer.train) == 2
+    assert command.run("breast-cancer", options) == 2
     assert sentence in capsys.readouterr().err
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from models.gate import RULES
+from models import specs
 from ui.compare.figures import GATE
 
 
 def test_gate_of_the_page_is_the_gate_of_the_models() -> None:
-    assert {name: (rule.metric, rule.margin) for name, rule in RULES.items()} == GATE
+    assert {name: (spec.gate.metric, spec.gate.margin) for name, spec in specs.all_specs().items()} == GATE
