@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import CliApp
 
+from training import sentences
 from training.booster_params import refuse_without_effect
 from training.errors import ConfigError
 
@@ -180,17 +181,8 @@ def from_command_line(schema: type[JobConfig], arguments: list[str] | None = Non
             cli_exit_on_error=False,
         )
     except ValidationError as error:
-        raise ConfigError(describe(error)) from error
+        raise ConfigError(sentences.first_of(error)) from error
     except SystemExit:
         raise
     except Exception as error:
         raise ConfigError(f"{error}; see --help.") from error
-
-
-def describe(error: ValidationError) -> str:
-    """The first problem of a validation error as one sentence."""
-    first = error.errors()[0]
-    field = ".".join(str(part) for part in first["loc"]) or "configuration"
-    if first["type"] == "value_error":
-        return f"{field}: {first['ctx']['error']}."
-    return f"{field}: {first['msg']} (got {first.get('input')!r})."

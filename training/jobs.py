@@ -104,9 +104,7 @@ def validated(kind: str, model: str, config: dict[str, Any]) -> dict[str, Any]:
     try:
         return SCHEMAS[kind, model].model_validate(config).model_dump()
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(["config", *map(str, first["loc"])])
-        raise ConfigError(f"{field}: {sentences.said_of(first)}{sentences.got(first)}.") from error
+        raise ConfigError(sentences.first_of(error, "config")) from error
 
 
 class Store:
