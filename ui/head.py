@@ -14,7 +14,18 @@ from jinja2 import ChoiceLoader, DictLoader
 
 FOLDER = Path(__file__).parent
 TEMPLATE, TOP = "frontend/index.html", "<head>"
-SCRIPTS = ("english", "watch", "times", "tabs", "pictures", "study_charts", "study_table", "study", "study_space")
+SCRIPTS = (
+    "english",
+    "watch",
+    "times",
+    "tabs",
+    "pictures",
+    "numbers",
+    "study_charts",
+    "study_table",
+    "study",
+    "study_space",
+)
 # Said here, since a browser would look for it at the root of the site, which may be another's.
 ICON = '<link rel="icon" href="favicon.ico">'
 NO_SCRIPTS = """\
