@@ -25,7 +25,7 @@ from models.storage import without_secrets
 from training.datasets import storage
 from training.datasets.csv_sheet import Sheet
 from training.datasets.csv_table import NumberTable
-from training.datasets.index_columns import why_no_feature
+from training.datasets.index_columns import label_of, text_identifiers, why_no_feature
 from training.errors import DataError, innermost
 
 CSV = Path(__file__).with_name("breast_cancer.csv")
@@ -90,16 +90,17 @@ def read_shipped() -> Table:
 
 def _table(files: Sequence[IO[bytes]], source: str) -> Table:
     try:
-        names, columns = _columns(files)
+        header, columns, left_out = _columns(files)
         reasons = [
-            None if name == TARGET else why_no_feature(name, place, columns[:, place])
-            for place, name in enumerate(names)
+            None if name == TARGET else why_no_feature(name, place, columns[:, i])
+            for i, (place, name) in enumerate(header)
         ]
     except DataError as error:
         raise DataError(f"{source}: {error}") from error
-    kept = [place for place, name in enumerate(names) if name != TARGET and reasons[place] is None]
-    features = [names[place] for place in kept]
-    left_out = {names[place] or f"column {place + 1}": why for place, why in enumerate(reasons) if why}
+    names = [name for _, name in header]
+    kept = [i for i, name in enumerate(names) if name != TARGET and reasons[i] is None]
+    features = [names[i] for i in kept]
+    left_out |= {label_of(name, place): why for (place, name), why in zip(header, reasons, strict=True) if why}
     matrix = np.ascontiguousarray(columns[:, kept])
     target = columns[:, names.index(TARGET)]
     if not set(np.unique(target)) == {0.0, 1.0}:
@@ -112,29 +113,39 @@ def _table(files: Sequence[IO[bytes]], source: str) -> Table:
     return Table(features, matrix, malignant, _split(matrix, malignant), source, left_out)
 
 
-def _columns(files: Sequence[IO[bytes]]) -> tuple[list[str], np.ndarray]:
-    """The names of the columns, and float64 (rows, columns), of files with one header."""
-    header: list[str] = []
+def _columns(files: Sequence[IO[bytes]]) -> tuple[list[tuple[int, str]], np.ndarray, dict[str, str]]:
+    """Places and names of the columns of numbers, float64 (rows, columns) of them, and the identifiers that are text.
+
+    The files have one header.
+    """
+    sheets = [_sheet(file) for file in files]
+    texts = text_identifiers(sheets)
+    header: list[tuple[int, str]] = []
     parts = []
-    for file in files:
-        sheet = Sheet(file)
-        sheet.refuse_twice()
-        if TARGET not in sheet.names:
-            raise DataError(f"it has no column {TARGET!r} (0 malignant, 1 benign).")
-        at = [i for i, name in enumerate(sheet.names) if name]
+    for sheet in sheets:
+        numbers = {i for i, name in enumerate(sheet.names) if label_of(name, i) not in texts}
+        at = [i for i in sorted(numbers) if sheet.names[i]]
         table = NumberTable(sheet, at)
-        if table.filled:
-            at = sorted({*at, *table.filled})
+        if filled := table.filled & numbers:
+            at = sorted({*at, *filled})
             table = NumberTable(sheet, at)
-        names = [sheet.names[i] for i in at]
-        if header and names != header:
+        columns = [(i, sheet.names[i]) for i in at]
+        if header and [name for _, name in columns] != [name for _, name in header]:
             raise DataError("its files have different headers.")
-        header = names
+        header = columns
         for part in table.parts():
             if wrong := next(filter(None, part.problems), None):
                 raise DataError(wrong[0].sentence())
             parts.append(part.matrix)
-    return header, np.concatenate(parts) if parts else np.empty((0, len(header)))
+    return header, np.concatenate(parts) if parts else np.empty((0, len(header))), texts
+
+
+def _sheet(file: IO[bytes]) -> Sheet:
+    sheet = Sheet(file)
+    sheet.refuse_twice()
+    if TARGET not in sheet.names:
+        raise DataError(f"it has no column {TARGET!r} (0 malignant, 1 benign).")
+    return sheet
 
 
 def row_digests(matrix: np.ndarray) -> list[str]:
