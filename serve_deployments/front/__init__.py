@@ -54,6 +54,8 @@ s/^\( *\)server \(SERVE_REPLICA_\({models}\)[^ ]*\) .*/&\n\1use-server \2 if { b
 /bind/a\
     acl named req.hdr(host) -m found\
     http-request normalize-uri percent-decode-unreserved\
+    http-request set-var-fmt(txn.gone) '{gone_error}'\
+    http-request set-var-fmt(txn.gone) '{gone_protocol}' if { path_beg /api/v2 }\
     http-request return status 400 content-type application/json lf-string '{nameless}' if HTTP_1.1 !named\
     http-request set-header x-request-disconnect-disabled ?1 if { path_beg /api/ }\
     http-request set-header via 1.0 if HTTP_1.0
@@ -120,10 +122,9 @@ TOO_MANY_PREDICTIONS = (
 )
 TOO_MANY_REQUESTS = "More than {requests} requests came from your address within a minute; wait half a minute."
 TOO_MANY_OPEN = "More than {open} requests from your address are open at once; wait until some have ended."
-GONE_JSON = (
-    '{"error":{"code":"unavailable","message":"What answers this has just gone and is coming back; try again."},'
-    '"request_id":"%[uuid]"}'
-)
+GONE = '"What answers this has just gone and is coming back; try again."'
+GONE_ERROR = f'{{"code":"unavailable","message":{GONE}}}'
+GONE_JSON = '{"error":%[var(txn.gone)],"request_id":"%[uuid]"}'
 STARTING = "This part of AIR Studio is starting; try again in a moment."
 STARTING_JSON = f'{{"error":{{"code":"unavailable","message":"{STARTING}"}},"request_id":"%[uuid]"}}'
 STARTING_PROTOCOL = f'{{"error":"{STARTING}","request_id":"%[uuid]"}}'
@@ -195,11 +196,9 @@ def prepare(settings: Settings) -> None:
     shutil.copyfile(HERE / "haproxy.sh", script)
     script.chmod(0o700)
     edits = EDITS.replace("{page}", str(STARTING_PAGE)).replace("{json}", STARTING_JSON).replace("{gone}", GONE_JSON)
-    edits = (
-        edits.replace("{host}", settings.air_host)
-        .replace("{protocol_json}", STARTING_PROTOCOL)
-        .replace("{models}", "\\|".join(specs.names()))
-    )
+    edits = edits.replace("{gone_error}", GONE_ERROR).replace("{gone_protocol}", GONE)
+    edits = edits.replace("{host}", settings.air_host).replace("{protocol_json}", STARTING_PROTOCOL)
+    edits = edits.replace("{models}", r"\|".join(specs.names()))
     for name, (code, message) in OWN_ERRORS.items():
         edits = edits.replace(f"{{{name}}}", OWN.replace("CODE", code).replace("MESSAGE", message))
     # The limits first: HAProxy warns of connections' rules that stand behind those of requests.

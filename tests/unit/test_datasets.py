@@ -186,6 +186,46 @@ def test_column_of_measurements_is_a_feature_whatever_it_resembles(name: str, nu
     assert _table(f"a,{name}", VALUES, numbers).features == ["a", name]
 
 
+PATIENTS = [f"patient_{i}" for i in range(10)]
+
+
+@pytest.mark.parametrize(
+    ("name", "cells", "why"),
+    [
+        ("patient", PATIENTS, "it has another text in each row, and an identifier's name"),
+        ("sample name", PATIENTS, "it has another text in each row, and an identifier's name"),
+        ("Code", PATIENTS, "it has another text in each row, and an identifier's name"),
+        ("", PATIENTS, "it has another text in each row, and no name"),
+        ("patient_id", ["P-1", *PATIENTS[:9]], "it is an identifier by its name, and has text"),
+        ("uuid", ["8e5", "17", *PATIENTS[:7], PATIENTS[6]], "it is an identifier by its name, and has text"),
+    ],
+)
+def test_identifier_that_is_text_is_no_feature_and_is_kept_in_mind(name: str, cells: list[str], why: str) -> None:
+    table = _table(f"a,{name},b", VALUES, cells, VALUES[::-1])
+    assert (table.features, table.left_out) == (["a", "b"], {name or "column 2": why})
+    assert table.matrix[3].tolist() == [VALUES[3], VALUES[6]]
+
+
+@pytest.mark.parametrize(
+    ("name", "cells"),
+    [("site", PATIENTS), ("code", ["red", "blue"] * 5), ("patient no", [*map(str, SHUFFLED[:9]), "wide"])],
+)
+def test_text_that_is_no_identifier_is_refused_by_its_column(name: str, cells: list[str]) -> None:
+    with pytest.raises(DataError, match=rf"column '{name}': '\w+' is no number"):
+        _table(f"a,{name}", VALUES, cells)
+
+
+def test_identifiers_of_several_files_are_looked_at_together() -> None:
+    files = [
+        io.BytesIO("\n".join(["code,a,target", *(f"{part}{i},{i}.5,{i % 2}" for i in range(10))]).encode())
+        for part in ("x", "y")
+    ]
+    table = breast_cancer._table(files, "given")
+    assert (table.features, len(table.matrix), list(table.left_out)) == (["a"], 20, ["code"])
+    with pytest.raises(DataError, match="column 'code': 'x0' is no number"):
+        breast_cancer._table([files[0], files[0]], "given")
+
+
 def test_training_reads_numbers_as_a_batch_prediction_does() -> None:
     rows = [f"1.00{i};{i},5;{i % 2};" for i in range(10)]
     table = breast_cancer._table(ROWS, [io.BytesIO("\n".join(["a;b;target;", *rows]).encode())], "given.csv")

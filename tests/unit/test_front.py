@@ -31,6 +31,9 @@ class _Told(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
+        if self.path.endswith("/gone"):
+            self.close_connection = True
+            return
         if self.path == "/reads":
             self.rfile.read(int(self.headers["content-length"]))
         self.send_response(200)
@@ -269,6 +272,18 @@ def test_what_haproxy_refuses_by_itself_is_said_as_the_api_says_it(
     assert b"content-type: application/json" in head.lower()
     told = json.loads(body)
     assert (sentence in told["error"]["message"], set(told)) == (True, {"error", "request_id"})
+
+
+@pytest.mark.parametrize("mode", ["local", "public"])
+def test_answer_of_who_has_gone_has_the_form_of_what_was_asked(start: Callable[..., Front], mode: str) -> None:
+    front_ = start(air_mode=mode)
+    ordinary, of_protocol = front_.ask("/api/models/gone"), front_.ask("/api/v%32/models/gone")
+    assert [ordinary.status_code, of_protocol.status_code] == [502, 502]
+    assert ordinary.headers["Retry-After"] == of_protocol.headers["Retry-After"] == "2"
+    sentence = "What answers this has just gone and is coming back; try again."
+    assert ordinary.json()["error"] == {"code": "unavailable", "message": sentence}
+    assert of_protocol.json()["error"] == sentence
+    assert set(ordinary.json()) == set(of_protocol.json()) == {"error", "request_id"}
 
 
 def test_letters_that_are_written_as_percent_are_letters(start: Callable[..., Front]) -> None:

@@ -102,7 +102,7 @@ def test_parameter_without_an_end_is_held_to_its_other_one(
     ("message", "fault"),
     [
         ("config.space.max_depth: low must be below high", {"field": "", "said": "Low must be below high"}),
-        ("config.space: max_depth.low: input should be 1", {"field": "low", "said": "Input should be 1"}),
+        ("config.space: max_depth.low: must be at least 1.", {"field": "low", "said": "Must be at least 1."}),
         ("config.space.max_depth.high: too high.", {"field": "high", "said": "Too high."}),
     ],
 )

@@ -18,7 +18,7 @@ import numpy as np
 from models.artifact.storage import without_secrets
 from models.specs import ModelSpec
 from training.datasets import storage
-from training.datasets.csv.index_columns import why_no_feature
+from training.datasets.csv.index_columns import label_of, text_identifiers, why_no_feature
 from training.datasets.csv.sheet import Sheet
 from training.datasets.csv.table import NumberTable
 from training.runs.errors import DataError, innermost
@@ -86,16 +86,17 @@ def _name_of(spec: ModelSpec, path: str | None) -> str:
 def _table(spec: ModelSpec, files: Sequence[IO[bytes]], source: str) -> Table:
     target_name, values = spec.data.target, sorted(spec.data.labels.items())
     try:
-        names, columns = _columns(files, target_name, values)
+        header, columns, left_out = _columns(files, target_name, values)
         reasons = [
-            None if name == target_name else why_no_feature(name, place, columns[:, place])
-            for place, name in enumerate(names)
+            None if name == target_name else why_no_feature(name, place, columns[:, i])
+            for i, (place, name) in enumerate(header)
         ]
     except DataError as error:
         raise DataError(f"{source}: {error}") from error
-    kept = [place for place, name in enumerate(names) if name != target_name and reasons[place] is None]
-    features = [names[place] for place in kept]
-    left_out = {names[place] or f"column {place + 1}": why for place, why in enumerate(reasons) if why}
+    names = [name for _, name in header]
+    kept = [i for i, name in enumerate(names) if name != target_name and reasons[i] is None]
+    features = [names[i] for i in kept]
+    left_out |= {label_of(name, place): why for (place, name), why in zip(header, reasons, strict=True) if why}
     matrix = np.ascontiguousarray(columns[:, kept])
     target = columns[:, names.index(target_name)]
     if set(np.unique(target)) != {float(value) for value, _ in values}:
@@ -112,30 +113,42 @@ def _listed(values: list[tuple[str, str]], joint: str) -> str:
     return joint.join(f"{value} ({label})" for value, label in values)
 
 
-def _columns(files: Sequence[IO[bytes]], target: str, values: list[tuple[str, str]]) -> tuple[list[str], np.ndarray]:
-    """The names of the columns, and float64 (rows, columns), of files with one header."""
-    header: list[str] = []
+def _columns(
+    files: Sequence[IO[bytes]], target: str, values: list[tuple[str, str]]
+) -> tuple[list[tuple[int, str]], np.ndarray, dict[str, str]]:
+    """Places and names of the columns of numbers, float64 (rows, columns) of them, and the identifiers that are text.
+
+    The files have one header.
+    """
+    sheets = [_sheet(file, target, values) for file in files]
+    texts = text_identifiers(sheets)
+    header: list[tuple[int, str]] = []
     parts = []
-    for file in files:
-        sheet = Sheet(file)
-        sheet.refuse_twice()
-        if target not in sheet.names:
-            named = ", ".join(f"{value} {label}" for value, label in values)
-            raise DataError(f"it has no column {target!r} ({named}).")
-        at = [i for i, name in enumerate(sheet.names) if name]
+    for sheet in sheets:
+        numbers = {i for i, name in enumerate(sheet.names) if label_of(name, i) not in texts}
+        at = [i for i in sorted(numbers) if sheet.names[i]]
         table = NumberTable(sheet, at)
-        if table.filled:
-            at = sorted({*at, *table.filled})
+        if filled := table.filled & numbers:
+            at = sorted({*at, *filled})
             table = NumberTable(sheet, at)
-        names = [sheet.names[i] for i in at]
-        if header and names != header:
+        columns = [(i, sheet.names[i]) for i in at]
+        if header and [name for _, name in columns] != [name for _, name in header]:
             raise DataError("its files have different headers.")
-        header = names
+        header = columns
         for part in table.parts():
             if wrong := next(filter(None, part.problems), None):
                 raise DataError(wrong[0].sentence())
             parts.append(part.matrix)
-    return header, np.concatenate(parts) if parts else np.empty((0, len(header)))
+    return header, np.concatenate(parts) if parts else np.empty((0, len(header))), texts
+
+
+def _sheet(file: IO[bytes], target: str, values: list[tuple[str, str]]) -> Sheet:
+    sheet = Sheet(file)
+    sheet.refuse_twice()
+    if target not in sheet.names:
+        named = ", ".join(f"{value} {label}" for value, label in values)
+        raise DataError(f"it has no column {target!r} ({named}).")
+    return sheet
 
 
 def row_digests(matrix: np.ndarray) -> list[str]:

@@ -101,9 +101,7 @@ def validated(kind: str, model: str, config: dict[str, Any]) -> dict[str, Any]:
     except ConfigError as error:
         raise ConfigError(f"config.{error}") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(["config", *map(str, first["loc"])])
-        raise ConfigError(f"{field}: {sentences.said_of(first)}{sentences.got(first)}.") from error
+        raise ConfigError(sentences.first_of(error, "config")) from error
 
 
 def _lower(error: Exception) -> str:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from pydantic_settings import CliApp
 
 from models.specs import ModelSpec
+from training.runs import sentences
 from training.runs.errors import ConfigError
 from training.table.booster_params import refuse_without_effect
 
@@ -184,17 +185,8 @@ def from_command_line(schema: type[JobConfig], spec: ModelSpec, arguments: list[
         )
         return given.completed(spec)
     except ValidationError as error:
-        raise ConfigError(describe(error)) from error
+        raise ConfigError(sentences.first_of(error)) from error
     except (SystemExit, ConfigError):
         raise
     except Exception as error:
         raise ConfigError(f"{error}; see --help.") from error
-
-
-def describe(error: ValidationError) -> str:
-    """The first problem of a validation error as one sentence."""
-    first = error.errors()[0]
-    field = ".".join(str(part) for part in first["loc"]) or "configuration"
-    if first["type"] == "value_error":
-        return f"{field}: {first['ctx']['error']}."
-    return f"{field}: {first['msg']} (got {first.get('input')!r})."

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, TypeAdapter, ValidationError
 
-from training.runs.config import describe
+from training.runs import sentences
 from training.runs.errors import ConfigError
 
 MAX_CHOICES = 50
@@ -147,7 +147,7 @@ class Tunable:
         try:
             return self.schema.model_validate(changed)
         except ValidationError as error:
-            raise ConfigError(describe(error)) from None
+            raise ConfigError(sentences.first_of(error)) from None
 
     def widest(self) -> dict[str, dict[str, Any]]:
         """For each parameter its type, and the values that it lies between; None where there is no end."""
@@ -183,8 +183,7 @@ def _check_value(owner: type[BaseModel], name: str, value: Any) -> None:
     try:
         owner.model_validate({name: value})
     except ValidationError as error:
-        said = error.errors()[0]["msg"]
-        raise ValueError(f"{name}: {value!r} is out of range: {said[0].lower()}{said[1:]}") from error
+        raise ValueError(sentences.first_of(error).removesuffix(".")) from error
 
 
 def read(given: Any) -> Space:
@@ -207,9 +206,11 @@ def _said(first: Any) -> str:
             return "it is no object with a parameter's name for each key"
         case "model_attributes_type":
             return 'it is no object such as {"type": "int", "low": 1, "high": 8}'
+        case "int_type" if "values" in first["loc"]:
+            # Of the two kinds of number that a choice takes, pydantic names the first.
+            return f"must be a number{sentences.got(first)}"
         case _:
-            said = first["msg"]
-            return f"{said[0].lower()}{said[1:]}"
+            return sentences.said_of(first) + sentences.got(first)
 
 
 def distributions(space: Space) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from jinja2 import ChoiceLoader, DictLoader
 
 FOLDER = Path(__file__).parent.parent
 TEMPLATE, TOP = "frontend/index.html", "<head>"
-KIT = ("kit/english.js", "kit/watch.js", "kit/times.js", "kit/tabs.js", "kit/pictures.js")
+KIT = ("kit/english.js", "kit/watch.js", "kit/times.js", "kit/tabs.js", "kit/pictures.js", "kit/numbers.js")
 STUDY = ("tuning/charts.js", "tuning/table.js", "tuning/study.js", "tuning/space.js")
 # Said here, since a browser would look for it at the root of the site, which may be another's.
 ICON = '<link rel="icon" href="favicon.ico">'
