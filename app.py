@@ -73,7 +73,8 @@ def build_page(
     from ui.kit.client import Client
 
     head.put_in()
-    page = build(Client(api or settings.api_url, transport), public_url=api)
+    models = [_shown(spec) for spec in specs.all_specs().values()]
+    page = build(Client(api or settings.api_url, transport), models, public_url=api)
 
     def end(session: str) -> None:
         """Gradio itself keeps a session for as long as there is room for it, a megabyte each."""
@@ -83,6 +84,13 @@ def build_page(
     server.add_middleware(PageGuard, settings=settings, folder=files, end=end)
     own_path = {"root_path": settings.air_root_path} if settings.air_root_path else {}
     return gr.mount_gradio_app(server, page, path="/", **own_path, **PAGE_OPTIONS)
+
+
+def _shown(spec: specs.ModelSpec) -> Any:
+    from ui.kit.models import Shown
+
+    positive = getattr(spec.data, "positive", None)
+    return Shown(spec.name, spec.family, spec.title, spec.question, spec.notice, positive)
 
 
 @serve.deployment(

@@ -38,6 +38,7 @@ from serve_deployments.http.slow_bodies import BodyDeadline
 from serve_deployments.predict.calculations import Calculations
 from serve_deployments.predict.deployment import REPLICA_CPUS
 from serve_deployments.protocol_v2 import routes as protocol_v2
+from serve_deployments.routes import about as about_routes
 from serve_deployments.routes import cluster as cluster_routes
 from serve_deployments.routes import corrections as correction_routes
 from serve_deployments.routes import differences as difference_routes
@@ -54,6 +55,7 @@ from training.runs.ray_session import ON_HEAD
 
 ERRORS = {status: {"model": ErrorReply} for status in (403, 404, 405, 422, 500)}
 ROUTERS = (
+    about_routes,
     model_routes,
     difference_routes,
     job_routes,

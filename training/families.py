@@ -25,6 +25,16 @@ def options(kind: str, family: Family) -> type[JobConfig]:
     return {"train": TRAIN[family], "tune": TUNE[family], "batch_predict": BatchPredict}[kind]
 
 
+def json_schema(kind: str, spec: ModelSpec) -> dict[str, Any]:
+    """The options of a job of a kind as JSON Schema, with the presets of the model."""
+    schema = options(kind, spec.family).model_json_schema()
+    named = {"train": {"preset": spec.presets}, "tune": {"preset": spec.searches, "train_preset": spec.presets}}
+    for name, offered in named.get(kind, {}).items():
+        if name in schema["properties"]:
+            schema["properties"][name]["enum"] = list(offered)
+    return schema
+
+
 def train(
     spec: ModelSpec,
     config: Any,

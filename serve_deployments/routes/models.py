@@ -14,6 +14,7 @@ from models.registry import CHAMPION, RegisteredVersion, UnknownVersion
 from models.table import contract as table_contract
 from serve_deployments.http.errors import Conflict, NotFound, Unavailable
 from serve_deployments.routes import json_route
+from serve_deployments.routes.described import about
 from serve_deployments.routes.json_route import JsonRoute
 from serve_deployments.routes.services import AllReplicas, CurrentSettings, Registry
 from serve_deployments.schemas.base import ErrorReply
@@ -187,6 +188,7 @@ async def _model(name: str, registry: Registry, all_replicas: AllReplicas) -> Mo
     labels = next((meta.labels for item, meta in described if CHAMPION in item.aliases), [])
     return Model(
         name=name,
+        about=about(specs.get(name)),
         labels=labels,
         versions=[_version(item, meta) for item, meta in described],
         serving=[ServingReplica(**replica) for replica in serving],

@@ -159,7 +159,7 @@ def _pass_gate(champion: RegisteredVersion, target: RegisteredVersion) -> None:
         raise Conflict(f"Version {target.version} of {target.model} cannot be compared: {error}") from None
     if not verdict.passed:
         raise Conflict(
-            f"The gate does not let version {target.version} of {target.model} pass. {verdict.sentence} "
-            "To promote it all the same, send force.",
-            {"gate": verdict.sentence},
+            f"The gate refuses version {target.version} of {target.model}. {verdict.sentence} "
+            "To promote it anyway, set force.",
+            {"gate": verdict.model_dump()},
         )

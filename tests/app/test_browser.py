@@ -53,15 +53,15 @@ def test_picture_is_answered_corrected_and_the_correction_undone(
     open_page: Callable[..., Page], app: RunningApp, api: str
 ) -> None:
     page = open_page(app.url)
-    give_picture(page, "air-picture", EXAMPLE)
+    give_picture(page, "air-cifar10-picture", EXAMPLE)
     alone = requests.post(f"{api}/cifar10/predict", data=PICTURE, headers=PNG).json()["predictions"][0]
-    expect(page.locator("#air-image-answer .air-verdict strong")).to_have_text(alone["label"])
-    page.locator("#air-correct button", has_text=re.compile("^frog$")).click()
-    expect(page.locator("#air-correct-note")).to_contain_text("Kept: it is a frog")
+    expect(page.locator("#air-cifar10-answer .air-verdict strong")).to_have_text(alone["label"])
+    page.locator("#air-cifar10-correct button", has_text=re.compile("^frog$")).click()
+    expect(page.locator("#air-cifar10-correct-note")).to_contain_text("Kept: it is a frog")
     [kept] = requests.get(f"{api}/corrections").json()["corrections"]
     assert (kept["label"], kept["answered"]) == ("frog", alone["label"])
     button(page, "Undo").click()
-    expect(page.locator("#air-correct-note")).to_have_text("Undone: nothing is kept of this picture.")
+    expect(page.locator("#air-cifar10-correct-note")).to_have_text("Undone: nothing is kept of this picture.")
     assert requests.get(f"{api}/corrections").json()["corrections"] == []
 
 
@@ -87,17 +87,17 @@ def test_from_the_button_to_the_version_in_service_and_back(
     expect(page.locator("#air-curves svg")).to_have_count(2)
     expect(page.locator("#air-comparison table.air-matrix")).to_have_count(2)
     before = page.locator("#air-now strong").inner_text().split()[1]
-    page.get_by_label("Reason (may stay empty)").fill("it is <i>new</i>")
-    button(page, f"Put version {version} into service").click()
-    expect(page.get_by_text(f"Version {version} is in service: every answer comes from it now.")).to_be_visible()
+    page.get_by_label("Reason (optional)").fill("it is <i>new</i>")
+    button(page, f"Promote version {version}").click()
+    expect(page.get_by_text(f"Version {version} is the champion: every answer comes from it now.")).to_be_visible()
     expect(page.locator("#air-status")).to_contain_text(f"Table: version {version}, ready")
     _wait_for_answer(rows_asked, version)
     moved = page.locator("#air-moves tbody tr").first.locator("td")
-    expect(moved).to_have_text([re.compile("."), "put into service", before, version, "it is <i>new</i>"])
-    button(page, "Take it back").click()
-    expect(page.get_by_text(f"Taken back: version {before} answers again.")).to_be_visible()
+    expect(moved).to_have_text([re.compile("."), "promoted", before, version, "it is <i>new</i>"])
+    button(page, "Roll back").click()
+    expect(page.get_by_text(f"Rolled back: version {before} answers again.")).to_be_visible()
     expect(page.locator("#air-status")).to_contain_text(f"Table: version {before}, ready")
-    expect(moved.nth(1)).to_have_text("taken back")
+    expect(moved.nth(1)).to_have_text("rolled back")
     _wait_for_answer(rows_asked, before)
 
 
@@ -172,13 +172,13 @@ def test_from_the_search_to_the_training_with_what_it_found(
     page.get_by_role("radio", name=TABLE, exact=True).check()
     page.get_by_role("textbox", name="Trials").fill("3")
     button(page, "Search").click()
-    _state(page, "#air-study", re.compile(r"^Done: surprise 0\.\d+ in trial \d+\.$"))
+    _state(page, "#air-study", re.compile(r"^Done: log loss 0\.\d+ in trial \d+\.$"))
     job = _newest(jobs, "tune")
     assert (job["model"], job["config"]["num_samples"], job["result"]["trials"]) == ("breast-cancer", 3, 3)
     expect(page.locator(".air-trials tbody tr")).to_have_count(3)
     button(page, "Train with the best").click()
     expect(page.get_by_role("tab", name="Retrain")).to_have_attribute("aria-selected", "true")
-    depth = page.get_by_role("textbox", name="Depth of a tree")
+    depth = page.get_by_role("textbox", name="Max depth")
     expect(depth).to_have_value(str(job["result"]["config"]["max_depth"]))
 
 

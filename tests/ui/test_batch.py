@@ -28,7 +28,7 @@ from tests.helpers.screens import PHONE, assert_accessible, assert_fits, button,
 from tests.helpers.studio import Studio
 from training.datasets.tables import read
 
-IMAGES, TABLE = "Images: what a picture shows", "Table: malignant or benign"
+IMAGES, TABLE = "Images: What does a picture show?", "Table: Is this sample malignant or benign?"
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def _give(page: Page, field: str, path: Path) -> None:
 def _press(page: Page, name: str, api: httpx.Client) -> str:
     """Press the button that asks for a prediction; the job's id."""
     button(page, name).click()
-    expect(page.locator("#air-batch-note")).to_contain_text("Asked for.")
+    expect(page.locator("#air-batch-note")).to_contain_text("Queued.")
     return _newest(api)["id"]
 
 
@@ -213,7 +213,7 @@ def test_two_browsers_and_a_reload_see_one_prediction_wait_for_a_training(
     expect(page.locator("#air-jobs")).not_to_contain_text("the test set")
     page.get_by_role("tab", name="Batch").click()
     button(page, "Cancel this prediction").click()
-    button(page, "No, go on").click()
+    button(page, "No, continue").click()
     button(page, "Cancel this prediction").click()
     button(page, "Yes, stop it").click()
     _state(page, "Stopped.")

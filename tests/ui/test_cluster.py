@@ -19,7 +19,7 @@ from tests.helpers.processes import actor, at_rest, replica_process
 from tests.helpers.screens import PHONE, assert_accessible, assert_fits, button, later, sign_in, to_cluster
 from tests.helpers.studio import HERE, Studio
 
-SIGN_IN_FIRST = "Sign in first: only who has the admin's token may change things here."
+SIGN_IN_FIRST = "Sign in first: only those with the admin's token may change things here."
 TRAINING = "02"
 MANY, STEP_MS = 5, 50
 
@@ -119,7 +119,7 @@ def test_admin_kills_by_button_reads_the_seconds_and_sees_new_processes(
     expect(note).to_have_text(
         re.compile(
             rf"The training worker {workers[0].pid} was killed\. \d+\.\d s later process {anew[0].pid} works in its "
-            r"place\. The training goes on from its last checkpoint\."
+            r"place\. The training resumes from its last checkpoint\."
         )
     )
     button(page, "Sign out").click()

@@ -32,12 +32,15 @@ from models.artifact.storage import without_secrets
 from settings import Settings, SettingsError, get_settings
 from training import families
 from training.runs import sentences
-from training.runs.errors import ConfigError
+from training.runs.errors import ConfigError, OptionError
 from training.runs.records import ID, new_id, read_json, read_lines, write_json
+from training.tuning.space import SpaceError
 
 Kind = Literal["train", "tune", "batch_predict"]
 State = Literal["queued", "running", "stopping", "stopped", "succeeded", "failed", "interrupted"]
-ENDED: set[State] = {"stopped", "succeeded", "failed", "interrupted"}
+RESUMABLE: set[State] = {"stopped", "failed", "interrupted"}
+ENDED: set[State] = {*RESUMABLE, "succeeded"}
+CANCELLABLE: set[State] = {"queued", "running"}
 JOB, PROGRESS, METRICS, OUTCOME, LOG, CANCEL, FILES = (
     "job.json",
     "progress.json",
@@ -91,17 +94,21 @@ class UnknownJob(Exception):
 
 
 def validated(kind: str, model: str, config: dict[str, Any]) -> dict[str, Any]:
-    """``config`` with every default filled in. Raises ConfigError naming what is wrong."""
+    """``config`` with every default filled in. Raises ConfigError; OptionError where an option is wrong."""
     try:
         spec = specs.get(model)
     except specs.UnknownModel as error:
         raise ConfigError(f"model: {_lower(error)}") from error
     try:
         return families.options(kind, spec.family).model_validate(config).completed(spec).model_dump()
-    except ConfigError as error:
-        raise ConfigError(f"config.{error}") from error
+    except OptionError as error:
+        raise OptionError(error.field, error.problem) from error
     except ValidationError as error:
-        raise ConfigError(sentences.first_of(error, "config")) from error
+        first = error.errors()[0]
+        cause = first.get("ctx", {}).get("error")
+        field = [*map(str, first["loc"]), *(cause.path if isinstance(cause, SpaceError) else ())]
+        said = cause.problem if isinstance(cause, SpaceError) else sentences.said_of(first)
+        raise OptionError(field, f"{said}{sentences.got(first)}") from error
 
 
 def _lower(error: Exception) -> str:

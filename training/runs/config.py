@@ -15,7 +15,7 @@ from pydantic_settings import CliApp
 
 from models.specs import ModelSpec
 from training.runs import sentences
-from training.runs.errors import ConfigError
+from training.runs.errors import ConfigError, OptionError
 from training.table.booster_params import refuse_without_effect
 
 BATCH = 250
@@ -56,11 +56,11 @@ class ImagePreset(Preset):
 
 
 def chosen_of(name: str, offered: dict[str, Any]) -> dict[str, Any]:
-    """What a preset's name stands for. Raises ConfigError."""
+    """What a preset's name stands for. Raises OptionError."""
     if name not in offered:
         *others, last = map(repr, offered)
         names = f"{', '.join(others)} or {last}" if others else last
-        raise ConfigError(f"preset: must be {names}, got {name!r}.")
+        raise OptionError(["preset"], f"must be {names}, got {name!r}", within=None)
     return offered[name]
 
 
@@ -68,20 +68,38 @@ class TrainImages(JobConfig):
     """Train a model of the image family."""
 
     preset: str = Field("standard", max_length=40, description="time against accuracy: quick, standard or best")
-    epochs: int | None = Field(None, ge=1, le=500, description="passes over the images; default by preset")
-    batch_size: int | None = Field(
-        None, ge=10, le=5000, description="images per step, over all workers; default 250, of standard on GPUs 2000"
+    epochs: int | None = Field(
+        None, ge=1, le=500, title="Epochs", description="Passes over all images; more take longer. Default by preset."
     )
-    learning_rate: float = Field(1.0, gt=0, le=10, description="factor on the recipe's learning rates")
+    batch_size: int | None = Field(
+        None,
+        ge=10,
+        le=5000,
+        title="Batch size",
+        description="Images per step, over all workers. Default 250, of standard on GPUs 2000.",
+    )
+    learning_rate: float = Field(
+        1.0, gt=0, le=10, title="Learning rate", description="Factor on the recipe's learning rates; 1 leaves them."
+    )
     net: Literal["airnet", "lenet"] = Field("airnet", description="network; lenet is the chapter's")
-    seed: int = Field(0, ge=0, lt=2**31, description="initial weights, order, augmentation")
+    seed: int = Field(
+        0,
+        ge=0,
+        lt=2**31,
+        title="Seed",
+        description="Starts the random numbers: the same seed gives the same training.",
+    )
     num_workers: int | None = Field(None, ge=1, le=16, description="Ray Train workers; default one for each GPU, or 1")
     loader: Literal["memory", "stream", "torch"] = Field(
         "memory", description="decoded once; decoded while it trains, for more than memory holds; or the chapter's way"
     )
     max_images: int | None = Field(None, ge=20, description="train on this many images only, for a quick look")
-    use_corrections: bool = Field(False, description="learn from the corrected answers too")
-    correction_weight: int = Field(20, ge=1, le=1000, description="a correction counts as this many images")
+    use_corrections: bool = Field(
+        False, title="Learn from corrections", description="Learn from the corrected answers too."
+    )
+    correction_weight: int = Field(
+        20, ge=1, le=1000, title="Weight of a correction", description="A correction counts as this many images."
+    )
 
     @model_validator(mode="after")
     def _corrections_in_memory(self) -> TrainImages:
@@ -118,14 +136,24 @@ class TrainTable(JobConfig):
     """Train a model of the table family."""
 
     data: str | None = Field(None, description="CSV file, local or s3://…; default: the one of the model's spec")
-    num_boost_round: int = Field(100, ge=1, le=5000, description="trees")
-    max_depth: int = Field(3, ge=1, le=15, description="depth of a tree")
-    learning_rate: float = Field(0.2, gt=0, le=1, description="shrinkage of each tree")
+    num_boost_round: int = Field(
+        100, ge=1, le=5000, title="Trees", description="Boosting rounds; each tree corrects the ones before."
+    )
+    max_depth: int = Field(3, ge=1, le=15, title="Max depth", description="How many splits a tree makes in a row.")
+    learning_rate: float = Field(
+        0.2, gt=0, le=1, title="Learning rate", description="Shrinkage: how much each tree counts."
+    )
     scaled_columns: list[str] | None = Field(
         None, description="columns to standardise, or 'all' or 'none'; default: those of the model's spec"
     )
     params: dict[str, float | int | str] = Field({}, description="further XGBoost parameters, key=value")
-    seed: int = Field(0, ge=0, lt=2**31, description="XGBoost's seed")
+    seed: int = Field(
+        0,
+        ge=0,
+        lt=2**31,
+        title="Seed",
+        description="Starts XGBoost's random numbers: the same seed gives the same training.",
+    )
     num_workers: int = Field(1, ge=1, le=16, description="Ray Train workers; 1: without Ray Train, at once")
 
     @field_validator("params")

@@ -43,10 +43,22 @@ class TuneJob(JobConfig):
     TUNABLE: ClassVar[Tunable]
 
     preset: str = Field("default", max_length=40, description="a ready-made search of the model")
-    num_samples: int | None = Field(None, ge=1, le=1000, description="trials; default by preset")
-    time_budget_s: float | None = Field(None, gt=0, le=604_800, description="every trial is stopped after it")
-    max_concurrent: int | None = Field(None, ge=1, le=64, description="trials at once; default by model")
-    seed: int = Field(0, ge=0, lt=2**31, description="of what is drawn, and of each training")
+    num_samples: int | None = Field(
+        None, ge=1, le=1000, title="Trials", description="Each is a short training. Default by preset."
+    )
+    time_budget_s: float | None = Field(
+        None,
+        gt=0,
+        le=604_800,
+        title="Time limit",
+        description="Ends the study; what has ended by then is kept. Default: no limit.",
+    )
+    max_concurrent: int | None = Field(
+        None, ge=1, le=64, title="Concurrency", description="Trials that run side by side. Default by model."
+    )
+    seed: int = Field(
+        0, ge=0, lt=2**31, title="Seed", description="Starts the random numbers of the search and of each training."
+    )
     space: Space | None = Field(None, description="what is tried, JSON; default by preset; docs/tuning.md has the form")
 
     @field_validator("space", mode="before")

@@ -1,25 +1,24 @@
-"""The one HTTP client of the user interface: every answer on the page comes through it.
+"""The one HTTP client of the page: every answer comes through it.
 
-Not run by itself; `python -m ui` runs the screens that use it. All failures are raised as
-ApiError, whose text is a sentence for the person in front of the page.
+All failures are raised as ApiError, whose text is a sentence for the person in front of the page.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any, BinaryIO
 from urllib.parse import quote, urlsplit
 
 import httpx
 
-IMAGES, TABLE = "cifar10", "breast-cancer"
 TIMEOUT = httpx.Timeout(30, connect=3)
 # Every replica loads a version and checks it before the call returns.
 MOVE_TIMEOUT = httpx.Timeout(120, connect=3)
 # Two versions answer the whole validation set when they are put side by side for the first time.
 DIFFERENCES_TIMEOUT = httpx.Timeout(120, connect=3)
 DIFFERENCES = 24
-# A quarter of a gigabyte is passed on and checked, each picture of it.
+# A large upload is passed on, and each picture of it is checked.
 UPLOAD_TIMEOUT = httpx.Timeout(600, connect=3)
 # A process is killed, and the call returns when another works in its place.
 KILL_TIMEOUT = httpx.Timeout(150, connect=3)
@@ -29,7 +28,7 @@ NOT_UP = "The service does not answer: it is starting, or it is down."
 TOO_SLOW = "The service took too long to answer."
 LOG_LINES = 60
 
-# What a visitor's own request said about them, and their token: sent along when something is changed.
+# What a visitor's own request says about them, and their token: sent along when something is changed.
 Headers = Sequence[tuple[bytes, bytes]]
 
 
@@ -48,15 +47,17 @@ class Client:
     """The routes of the API that the screens need."""
 
     def __init__(self, api_url: str, transport: httpx.AsyncBaseTransport | None = None) -> None:
-        """``transport`` takes the requests to an API that is not reached by a socket, such as one of this process."""
+        """``transport`` reaches an API without a socket, such as one in this process."""
         self.url = api_url.rstrip("/")
         # A proxy from the environment must not stand between this process and the same machine.
         direct = urlsplit(self.url).hostname in LOOPBACK
         self._http = httpx.AsyncClient(timeout=TIMEOUT, trust_env=not direct, transport=transport)
-        self._features: list[dict[str, Any]] = []
         self._evaluations: dict[tuple[str, str], dict[str, Any]] = {}
         self._differences: dict[tuple[str, str, str], dict[str, Any]] = {}
         self._searches: dict[str, dict[str, Any]] = {}
+        self._about: dict[str, Any] = {}
+        self._described: dict[str, dict[str, Any]] = {}
+        self._options: dict[str, dict[str, Any]] = {}
 
     async def states(self) -> dict[str, str]:
         """For each model `ready`, or what it is doing."""
@@ -66,12 +67,30 @@ class Client:
             return body["models"]
         raise _error(reply, body)
 
+    async def about(self) -> dict[str, Any]:
+        """The server's limits, and the kinds and states of jobs in words; requested once."""
+        if not self._about:
+            self._about = await self._json("GET", "/about")
+        return self._about
+
+    async def described(self) -> dict[str, dict[str, Any]]:
+        """What each model is, by name: family, title, gate, figures; requested once."""
+        if not self._described:
+            self._described = {model["name"]: model["about"] for model in await self.models()}
+        return self._described
+
+    async def options(self, name: str) -> dict[str, Any]:
+        """For each kind of job the JSON Schema of its options; requested once."""
+        if name not in self._options:
+            self._options[name] = await self._json("GET", f"/models/{name}/options")
+        return self._options[name]
+
     async def access(self, headers: Headers) -> dict[str, str]:
         """What a visitor with these headers may change: `changes` is open, token or off."""
         return await self._json("GET", "/access", headers=headers)
 
     async def token_is_right(self, headers: Headers) -> bool:
-        """Whether these headers carry the admin's token: a change of nothing is asked for."""
+        """Whether these headers carry the admin's token: tries a change of nothing."""
         reply = await self._send("POST", "/jobs/none/cancel", headers=headers)
         if reply.status_code in (401, 404):
             return reply.status_code == 404
@@ -85,11 +104,9 @@ class Client:
         """One model with its labels, versions and replicas."""
         return await self._json("GET", f"/models/{name}")
 
-    async def features(self, *, fresh: bool = False) -> list[dict[str, Any]]:
-        """Name, group, unit, range, median and step of each column of the table model; remembered unless `fresh`."""
-        if fresh or not self._features:
-            self._features = (await self._json("GET", f"/models/{TABLE}/features"))["features"]
-        return self._features
+    async def features(self, name: str) -> list[dict[str, Any]]:
+        """Name, group, unit, range, median and step of each column of a table model."""
+        return (await self._json("GET", f"/models/{name}/features"))["features"]
 
     async def examples(self, name: str, count: int, seed: int) -> list[dict[str, Any]]:
         """Validation pictures or rows with their true labels; the same ones for the same seed."""
@@ -97,39 +114,39 @@ class Client:
         return (await self._json("GET", f"/models/{name}/examples", params=options))["examples"]
 
     async def evaluation(self, name: str, version: str) -> dict[str, Any]:
-        """Figures of a version on held-out data; a version never changes, so it is asked for once."""
+        """Figures of a version on held-out data; fetched once, since a version never changes."""
         key = (name, version)
         if key not in self._evaluations:
             self._evaluations[key] = await self._json("GET", f"/models/{name}/versions/{version}/evaluation")
         return self._evaluations[key]
 
-    async def predict_image(self, data: bytes, filename: str, headers: Headers) -> dict[str, Any]:
-        """The image model's answer to the bytes of one file, with the picture that it saw."""
+    async def predict_image(self, name: str, data: bytes, filename: str, headers: Headers) -> dict[str, Any]:
+        """An image model's answer to the bytes of one file, with the picture that it saw."""
         return await self._json(
             "POST",
-            f"/{IMAGES}/predict",
+            f"/{name}/predict",
             params={"top_k": TOP_K, "view": "true"},
             files={"file": (filename, data)},
             headers=headers,
         )
 
-    async def predict_row(self, row: dict[str, float], headers: Headers) -> dict[str, Any]:
-        """The table model's answer to one row, with what each feature contributed."""
-        return await self._json("POST", f"/{TABLE}/predict", params={"explain": "true"}, json=row, headers=headers)
+    async def predict_row(self, name: str, row: dict[str, float], headers: Headers) -> dict[str, Any]:
+        """A table model's answer to one row, with what each feature contributed."""
+        return await self._json("POST", f"/{name}/predict", params={"explain": "true"}, json=row, headers=headers)
 
-    async def compare_images(self, version: str, data: bytes, headers: Headers) -> dict[str, Any]:
+    async def compare_images(self, name: str, version: str, data: bytes, headers: Headers) -> dict[str, Any]:
         """What the champion and a version answer to the bytes of one picture."""
         options = {"version": version, "top_k": TOP_K}
         files = {"file": ("picture", data)}
-        return await self._json("POST", f"/{IMAGES}/compare", params=options, files=files, headers=headers)
+        return await self._json("POST", f"/{name}/compare", params=options, files=files, headers=headers)
 
-    async def compare_rows(self, version: str, row: dict[str, Any], headers: Headers) -> dict[str, Any]:
+    async def compare_rows(self, name: str, version: str, row: dict[str, Any], headers: Headers) -> dict[str, Any]:
         """What the champion and a version answer to one row."""
         options = {"version": version}
-        return await self._json("POST", f"/{TABLE}/compare", params=options, json=row, headers=headers)
+        return await self._json("POST", f"/{name}/compare", params=options, json=row, headers=headers)
 
     async def differences(self, name: str, version: str, champion: str) -> dict[str, Any]:
-        """Where a version and the champion answer the validation set differently; asked for once for each pair."""
+        """Where a version and the champion answer the validation set differently; fetched once for each pair."""
         key = (name, version, champion)
         if key not in self._differences:
             path = f"/models/{name}/versions/{quote(version, safe='')}/differences"
@@ -154,18 +171,19 @@ class Client:
         return (await self._json("GET", f"/models/{name}/presets"))["presets"]
 
     async def searches(self, name: str) -> dict[str, Any]:
-        """Ready-made searches of a model, and what may be tried at all; never changed, so asked for once."""
+        """Ready-made searches of a model, and what may be tried at all; fetched once."""
         if name not in self._searches:
             self._searches[name] = await self._json("GET", f"/models/{name}/searches")
         return self._searches[name]
 
     async def studies(self) -> list[dict[str, Any]]:
-        """Every study without its trials, newest first."""
-        return (await self._json("GET", "/tuning"))["studies"]
+        """Every study without its trials, newest first; ``about`` describes its state and model."""
+        return await self._explained((await self._json("GET", "/tuning"))["studies"])
 
     async def study(self, study: str) -> dict[str, Any]:
-        """One study with every trial."""
-        return await self._json("GET", f"/tuning/{quote(study, safe='')}")
+        """One study with every trial, and the words of its parameters as ``tunable``."""
+        found = await self._json("GET", f"/tuning/{quote(study, safe='')}")
+        return found | {"tunable": (await self.searches(found["model"]))["tunable"]}
 
     async def champion(self, name: str) -> dict[str, Any]:
         """Figures of the version that is champion now."""
@@ -176,8 +194,25 @@ class Client:
         return (await self._json("GET", f"/models/{name}/history"))["moves"]
 
     async def jobs(self) -> list[dict[str, Any]]:
-        """Every job, newest first, each with its last figures."""
-        return (await self._json("GET", "/jobs"))["jobs"]
+        """Every job, newest first, each with its last figures; ``about`` describes its state, kind and model."""
+        return await self._explained((await self._json("GET", "/jobs"))["jobs"])
+
+    async def _explained(self, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Jobs or studies with what the API says of their states, kinds and models."""
+        about, models = await asyncio.gather(self.about(), self.described())
+        states = {state["state"]: state for state in about["job_states"]}
+        kinds = {kind["kind"]: kind for kind in about["job_kinds"]}
+        return [
+            each
+            | {
+                "about": {
+                    "state": states[each["state"]],
+                    "kind": kinds[each.get("kind", "tune")],
+                    "model": models.get(each["model"], {"title": each["model"]}),
+                }
+            }
+            for each in found
+        ]
 
     async def job(self, job_id: str) -> dict[str, Any]:
         """One job with the figures of every step."""
@@ -194,7 +229,7 @@ class Client:
         return await self._json("POST", "/jobs", json=wanted, headers=headers)
 
     async def upload(self, model: str, files: list[tuple[str, BinaryIO]], headers: Headers) -> dict[str, Any]:
-        """Hand files over under the names that people gave them; what the check of them found."""
+        """Send files under the names that people gave them; what the check of them found."""
         parts = [("file", named) for named in files]
         return await self._json(
             "POST", "/uploads", params={"model": model}, files=parts, headers=headers, timeout=UPLOAD_TIMEOUT
@@ -205,7 +240,7 @@ class Client:
         return await self._json("GET", f"/uploads/{quote(upload_id, safe='')}", headers=headers)
 
     async def forget(self, upload_id: str, headers: Headers) -> None:
-        """Delete an upload that nobody wants to use any more."""
+        """Delete an upload that is no longer needed."""
         await self._send("DELETE", f"/uploads/{quote(upload_id, safe='')}", headers=headers)
 
     async def rows(self, job_id: str, wanted: dict[str, Any]) -> dict[str, Any]:
@@ -236,11 +271,13 @@ class Client:
         await self._json("POST", path, headers=headers, timeout=MOVE_TIMEOUT)
 
     async def cluster(self) -> dict[str, Any]:
-        """What runs where right now."""
-        return await self._json("GET", "/cluster")
+        """What runs where right now; the queue as ``jobs`` has it, and the titles of the models."""
+        found = await self._json("GET", "/cluster")
+        titles = {name: about["title"] for name, about in (await self.described()).items()}
+        return found | {"queue": await self._explained(found["queue"]), "titles": titles}
 
     async def kill(self, kind: str, headers: Headers) -> dict[str, Any]:
-        """Kill a replica or a training worker; what stands in its place, and after how many seconds."""
+        """Kill a replica or a training worker; what replaces it, and after how many seconds."""
         return await self._json("POST", "/cluster/kill", json={"kind": kind}, headers=headers, timeout=KILL_TIMEOUT)
 
     async def _json(self, method: str, path: str, **options: Any) -> dict[str, Any]:

@@ -1,7 +1,6 @@
-"""What stands at the top of the page's HTML: scripts that run before Gradio's, and words for a browser without them.
+"""The top of the page's HTML: scripts that run before Gradio's, and words for a browser without JavaScript.
 
-Not run by itself; ``app.build_page`` calls it. What Gradio is given as ``head`` its own script puts in, too late for
-both.
+Gradio's own script inserts what Gradio is given as ``head``, too late for both.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ FOLDER = Path(__file__).parent.parent
 TEMPLATE, TOP = "frontend/index.html", "<head>"
 KIT = ("kit/english.js", "kit/watch.js", "kit/times.js", "kit/tabs.js", "kit/pictures.js", "kit/numbers.js")
 STUDY = ("tuning/charts.js", "tuning/table.js", "tuning/study.js", "tuning/space.js")
-# Said here, since a browser would look for it at the root of the site, which may be another's.
+# Named here, since a browser would look for it at the root of the site, which may belong to another application.
 ICON = '<link rel="icon" href="favicon.ico">'
 NO_SCRIPTS = """\
 <noscript><style>body::before { display: block; padding: 24px; font: 18px sans-serif;

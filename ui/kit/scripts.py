@@ -1,12 +1,9 @@
-"""The few lines of JavaScript that the screens share.
-
-Not run by itself; the screens hand them to Gradio.
-"""
+"""The few lines of JavaScript that the screens share."""
 
 from __future__ import annotations
 
-# For HTML that is a list of buttons: a click tells what the button's and its list's data attributes say, and a
-# list that is drawn again gives the focus back. The second click of a double click may be upon another button.
+# For HTML that is a list of buttons: a click sends the data attributes of the button and its list, and a list that is
+# drawn again returns the focus. The second click of a double click may hit another button, so it is left out.
 BUTTONS = """\
 let last = null, place = 0;
 const buttons = () => [...element.querySelectorAll('button')];
@@ -50,5 +47,5 @@ def show_on_narrow(element: str) -> str:
 
 
 def focus_on(element: str) -> str:
-    """The button that asks is gone once it is pressed, so the focus goes on to an element as soon as it is there."""
+    """Move the focus to an element as soon as it is there, since the pressed button disappears."""
     return _FOCUS_ON.replace("ID", element)

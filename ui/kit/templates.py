@@ -2,7 +2,8 @@
 
     render("jobs/list.html", jobs=jobs)      the template ui/jobs/list.html
 
-What a template makes is ``Markup``: given to another template as a value, it is not escaped again.
+What a template makes is ``Markup``: given to another template as a value, it is not escaped again. The functions of
+ui/kit/words.py are filters: ``{{ share | percent }}``. Macros that screens share are in ui/kit/cards.html.
 """
 
 from __future__ import annotations
@@ -13,6 +14,18 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from ui.kit import words
+
+FILTERS = (
+    words.amount,
+    words.an,
+    words.duration,
+    words.listed,
+    words.moment,
+    words.percent,
+    words.signed,
+    words.utc,
+)
 ENVIRONMENT = Environment(
     loader=FileSystemLoader(Path(__file__).parent.parent),
     autoescape=True,
@@ -20,8 +33,14 @@ ENVIRONMENT = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+ENVIRONMENT.filters |= {word.__name__: word for word in FILTERS}
 
 
 def render(template: str, **values: Any) -> Markup:
     """The template at a path below ``ui/``, filled in. Raises UndefinedError for a value that is not given."""
     return Markup(ENVIRONMENT.get_template(template).render(values).strip())
+
+
+def macro(template: str, name: str, *values: Any) -> Markup:
+    """What one macro of a template makes."""
+    return Markup(getattr(ENVIRONMENT.get_template(template).module, name)(*values))

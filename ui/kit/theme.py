@@ -1,7 +1,7 @@
 """How the page looks: theme, style sheet and the tags for the page's head.
 
-Not run by itself. Gradio 6 takes them where the page is launched or mounted, not in Blocks().
-Fonts are the system's own: the page asks no other host for anything.
+Gradio 6 takes them where the page is launched or mounted, not in Blocks(). Fonts are the system's own: the page
+requests nothing from another host.
 """
 
 from __future__ import annotations

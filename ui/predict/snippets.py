@@ -1,7 +1,4 @@
-"""Runnable Python code that repeats a call of the page with `requests`.
-
-Not run by itself; the screens show these texts with a copy button.
-"""
+"""Runnable Python code that repeats a call of the page with `requests`."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ import json
 
 import gradio as gr
 
-from ui.kit.client import IMAGES, TABLE, TOP_K
+from ui.kit.client import TOP_K
 
 FROM_FILE = """\
 import requests
@@ -52,7 +49,7 @@ row = {row}
 reply = requests.post(f"{{API}}/{model}/predict", params={{"explain": "true"}}, json=row, timeout=30)
 reply.raise_for_status()
 answer = reply.json()["predictions"][0]
-print(answer["label"], answer["probability_malignant"])
+print(answer["label"], answer["{probability}"])
 """
 
 FROM_BATCH = """\
@@ -101,7 +98,7 @@ print(upload["good"], "of", upload["rows"], "can be read", upload["problems"])
 
 
 def public_api(request: gr.Request, public_url: str | None) -> str:
-    """The API's address as the person's own machine reaches it: the page's origin, unless told."""
+    """The API's address as the person's own machine reaches it: the page's origin, unless another one is given."""
     if public_url:
         return public_url.rstrip("/")
     headers = request.headers
@@ -110,25 +107,23 @@ def public_api(request: gr.Request, public_url: str | None) -> str:
     return f"{scheme}://{host}{request.request.scope.get('root_path', '').rstrip('/')}/api"
 
 
-def picture_code(api: str, filename: str) -> str:
+def picture_code(api: str, model: str, filename: str) -> str:
     """Code that posts a file of the person's own."""
-    return FROM_FILE.format(api=_text(api), filename=_text(filename), model=IMAGES, top_k=TOP_K)
+    return FROM_FILE.format(api=_text(api), filename=_text(filename), model=model, top_k=TOP_K)
 
 
-def example_code(api: str, example: str, count: int, seed: int) -> str:
+def example_code(api: str, model: str, example: str, count: int, seed: int) -> str:
     """Code that fetches one of `count` example pictures and posts it."""
-    return FROM_EXAMPLE.format(
-        api=_text(api), example=_text(example), count=count, seed=seed, model=IMAGES, top_k=TOP_K
-    )
+    return FROM_EXAMPLE.format(api=_text(api), example=_text(example), count=count, seed=seed, model=model, top_k=TOP_K)
 
 
-def row_code(api: str, row: dict[str, float]) -> str:
-    """Code that posts the row of the form."""
-    return FROM_ROW.format(api=_text(api), row=json.dumps(row, indent=4), model=TABLE)
+def row_code(api: str, model: str, row: dict[str, float], probability: str) -> str:
+    """Code that posts the row of the form; `probability` is the field that it prints beside the label."""
+    return FROM_ROW.format(api=_text(api), row=json.dumps(row, indent=4), model=model, probability=probability)
 
 
 def batch_code(api: str, model: str, names: list[str], version: str, *, token: bool) -> str:
-    """Code that gives files of these names, or none for the test set, waits, and keeps the result.
+    """Code that uploads files of these names, or none for the test set, waits, and saves the result.
 
     With `token` it sends the admin's token, from the environment of whoever runs it.
     """
