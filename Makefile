@@ -23,13 +23,13 @@ run:
 
 test:
 	@$(PYTHON) bootstrap.py --dev
-	@$(VENV_PYTHON) -m tests.helpers.install_browser
+	@$(VENV_PYTHON) -m tests.helpers.install.browser
 	$(VENV_PYTHON) -m pytest -n 2 $(ARGS)
 
 proof:
 	@$(PYTHON) bootstrap.py --dev
-	@$(VENV_PYTHON) -m tests.helpers.install_browser
-	@$(VENV_PYTHON) -m tests.helpers.install_nginx
+	@$(VENV_PYTHON) -m tests.helpers.install.browser
+	@$(VENV_PYTHON) -m tests.helpers.install.nginx
 	$(VENV_PYTHON) -m pytest $(or $(ARGS),tests/proof)
 
 test-all:

@@ -18,8 +18,8 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from xdist.scheduler import LoadScopeScheduling
 
-from tests.helpers.install_browser import system_browser
-from tests.helpers.screens import BROWSER_FLAGS, DESKTOP, WAIT_MS, Complaints
+from tests.helpers.clients.screens import BROWSER_FLAGS, DESKTOP, WAIT_MS, Complaints
+from tests.helpers.install.browser import system_browser
 from training.datasets.pictures import LABELS
 
 HERE = Path(__file__).parent

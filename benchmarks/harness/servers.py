@@ -18,9 +18,9 @@ import requests
 
 from benchmarks.harness.inputs import Inputs
 from benchmarks.harness.load import LoadError, Measurement
-from benchmarks.peers.common import CHECKPOINT, SERVES
+from benchmarks.harness.running_app import RunningApp
+from benchmarks.peers.checkpoint import CHECKPOINT, SERVES
 from settings import ROOT
-from tests.helpers.running_app import RunningApp
 
 START_TIMEOUT_S = 120.0
 SETTLED_S = 5.0

@@ -17,7 +17,7 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
-from benchmarks.peers.common import image_reply, load_model, row_reply
+from benchmarks.peers.checkpoint import image_reply, load_model, row_reply
 from models.pictures.decode import ImageError, decode
 from serve_deployments.predict.batching import GreedyBatcher
 from settings import MAX_ROWS

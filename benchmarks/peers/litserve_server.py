@@ -14,7 +14,7 @@ import litserve
 import numpy as np
 from fastapi import Body
 
-from benchmarks.peers.common import image_reply, load_model
+from benchmarks.peers.checkpoint import image_reply, load_model
 from models.pictures.decode import decode
 
 MAX_BATCH = 32

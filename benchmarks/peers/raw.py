@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.peers.common import load_model
+from benchmarks.peers.checkpoint import load_model
 from models.pictures.decode import decode
 
 BATCH = 32

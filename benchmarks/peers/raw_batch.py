@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from benchmarks.peers.common import load_model
+from benchmarks.peers.checkpoint import load_model
 from models.pictures.decode import decode
 
 BATCH = 256

@@ -7,8 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from benchmarks.harness.running_app import RunningApp
 from settings import ROOT
-from tests.helpers.running_app import RunningApp
 
 
 def test_an_app_that_runs_already_is_no_stranger(app: RunningApp, tmp_path: Path) -> None:

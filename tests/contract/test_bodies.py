@@ -12,8 +12,8 @@ import pytest
 import tritonclient.http as triton
 from tritonclient.utils import InferenceServerException
 
-from tests.helpers import pictures
-from tests.helpers.studio import Studio
+from tests.helpers.in_process.studio import Studio
+from tests.helpers.samples import pictures
 
 JSON = {"Content-Type": "application/json"}
 GZIP = {"Content-Encoding": "gzip"}

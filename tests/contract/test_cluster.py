@@ -13,8 +13,8 @@ import pytest
 from serve_deployments.cluster_view.ray_state import Placement, Process
 from serve_deployments.routes import cluster as cluster_routes
 from settings import ROOT
-from tests.helpers.played import Played
-from tests.helpers.studio import HERE, Studio
+from tests.helpers.in_process.played import Played
+from tests.helpers.in_process.studio import HERE, Studio
 
 PICTURE = (ROOT / "docs" / "example.png").read_bytes()
 IMAGES = "ServeReplica:cifar10:cifar10"

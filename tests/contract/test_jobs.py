@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from settings import get_settings
-from tests.helpers.played import Played
-from tests.helpers.studio import Studio
+from tests.helpers.in_process.played import Played
+from tests.helpers.in_process.studio import Studio
 from training.jobs import store as terminal
 
 

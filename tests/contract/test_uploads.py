@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 from settings import MAX_UPLOAD_BYTES
-from tests.helpers import pictures
-from tests.helpers.played import Played
-from tests.helpers.studio import Studio
+from tests.helpers.in_process.played import Played
+from tests.helpers.in_process.studio import Studio
+from tests.helpers.samples import pictures
 from training.datasets import tables as breast_cancer
 
 PICTURES = 12

@@ -10,8 +10,8 @@ import httpx
 
 from models.registry import Registry
 from settings import ROOT
-from tests.helpers import versions
-from tests.helpers.studio import Studio
+from tests.helpers.in_process.studio import Studio
+from tests.helpers.samples import versions
 from training.datasets.pictures import LABELS, SHIPPED_SOURCE
 
 PICTURE = (ROOT / "docs" / "example.png").read_bytes()

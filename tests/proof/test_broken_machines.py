@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.harness.running_app import free_port
 from settings import ROOT
-from tests.helpers.running_app import free_port
 
 DOCTOR = f"{sys.executable} -I cluster/doctor.py"
 

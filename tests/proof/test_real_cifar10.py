@@ -10,7 +10,7 @@ import pytest
 from models import catalog
 from models.image.model import Cifar10Model
 from settings import Settings
-from tests.helpers.versions import SHIPPED
+from tests.helpers.samples.versions import SHIPPED
 from training.datasets import originals
 from training.datasets import pictures as cifar10
 

@@ -12,8 +12,8 @@ import torch
 from models import catalog
 from models.registry import Registry
 from settings import Settings
-from tests.helpers.killed_worker import train_loop_killed_at
-from tests.helpers.own_ray import own_ray
+from tests.helpers.training.killed_worker import train_loop_killed_at
+from tests.helpers.training.own_ray import own_ray
 from training.datasets import tables as breast_cancer
 from training.image import data as cifar10_data
 from training.image import train as stage

@@ -21,8 +21,8 @@ from models import catalog
 from models.artifact import checkpoint
 from models.registry import Registry
 from settings import Settings
-from tests.helpers import pictures
-from tests.helpers.killed_worker import train_loop_killed_at
+from tests.helpers.samples import pictures
+from tests.helpers.training.killed_worker import train_loop_killed_at
 from training.datasets import pictures as dataset
 from training.image import data as cifar10_data
 from training.image import train as stage

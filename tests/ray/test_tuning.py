@@ -14,7 +14,7 @@ import xgboost as xgb
 from models.image.networks import build
 from models.registry import Registry
 from settings import Settings
-from tests.helpers.resumed_studies import assert_resumed
+from tests.helpers.training.resumed_studies import assert_resumed
 from training.datasets import tables as dataset
 from training.runs.config import TrainBreastCancer, TrainCifar10, from_command_line
 from training.runs.errors import ConfigError, TrainingError

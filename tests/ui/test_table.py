@@ -9,7 +9,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.helpers.screens import TABLE_ANSWER, ask_row, copied_code, run, to_table
+from tests.helpers.clients.screens import TABLE_ANSWER, ask_row, copied_code, run, to_table
 from ui.kit.cards import percent
 from ui.predict.pushes import signed
 

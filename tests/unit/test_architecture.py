@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from settings import ROOT
-from tests.helpers import cluster_files
+from tests.helpers.repository import cluster_files
 
 LAYERS = ["settings", "models", "training", "serve_deployments"]
 ALLOWED = {layer: set(LAYERS[: i + 1]) for i, layer in enumerate(LAYERS)} | {"ui": {"settings", "ui"}}

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from settings import Settings
-from tests.helpers import pictures
+from tests.helpers.samples import pictures
 from training.datasets import pictures as cifar10
 from training.datasets import tables as breast_cancer
 from training.runs.errors import DataError

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
+from benchmarks.harness.running_app import free_port
 from settings import ROOT
-from tests.helpers import cluster_files
-from tests.helpers.running_app import free_port
+from tests.helpers.repository import cluster_files
 
 
 @pytest.fixture

@@ -18,9 +18,9 @@ import psutil
 import pytest
 import requests
 
+from benchmarks.harness.running_app import free_port
 from serve_deployments import front
 from settings import Settings
-from tests.helpers.running_app import free_port
 
 CLIENT, OTHER = "192.0.2.9", "192.0.2.10"
 

@@ -17,7 +17,7 @@ from models.pictures import shrinking
 from models.pictures.decode import ImageError, ImageTooLarge, decode, encode_png
 from models.pictures.jpeg import scans
 from settings import ROOT
-from tests.helpers import pictures
+from tests.helpers.samples import pictures
 
 
 @pytest.mark.parametrize("kind", pictures.accepted())
@@ -341,7 +341,7 @@ GROWTH = """
 import resource, sys
 from concurrent.futures import ThreadPoolExecutor
 from models.pictures.decode import decode
-from tests.helpers import pictures
+from tests.helpers.samples import pictures
 
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from settings import Settings
-from tests.helpers import pictures
+from tests.helpers.samples import pictures
 from training.datasets import originals
 from training.datasets import pictures as cifar10
 from training.runs.errors import DataError

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from settings import MODEL_NAMES, ROOT, Settings
-from tests.helpers.documents import commands
+from tests.helpers.repository.documents import commands
 from training.runs.config import BatchPredictCommand, TrainBreastCancer, TrainCifar10, from_command_line
 from training.tuning import studies
 from training.tuning import study as tuning

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 import app
+from benchmarks.harness.running_app import free_port
 from serve_deployments import front
 from settings import ROOT, Settings, get_settings
-from tests.helpers.running_app import free_port
 from tests.unit.conftest import BUCKET
 
 

@@ -14,7 +14,8 @@ from pathlib import Path
 import psutil
 import requests
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+from settings import ROOT
+
 START_TIMEOUT_S = 180
 STOP_TIMEOUT_S = 60
 

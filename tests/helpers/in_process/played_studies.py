@@ -6,8 +6,8 @@ from contextlib import ExitStack
 from types import SimpleNamespace
 from typing import Any
 
-from tests.helpers.played import Played
-from tests.helpers.studio import Studio
+from tests.helpers.in_process.played import Played
+from tests.helpers.in_process.studio import Studio
 from training.jobs import store as jobs
 from training.runs.records import read_json
 from training.tuning import studies
