@@ -3,8 +3,8 @@
 Ray Serve runs HAProxy itself; this package configures it through the environment, before Ray starts.
 """
 
-from serve_deployments.front.ownership import claim, port_is_free, stop_orphans
 from serve_deployments.front.haproxy import environment, haproxy_serves, prepare
+from serve_deployments.front.ownership import claim, port_is_free, stop_orphans
 from serve_deployments.front.replacements import StandIn, StartingPage
 from serve_deployments.front.rules import FILES_PER_REQUEST, VISITOR
 

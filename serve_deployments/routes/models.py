@@ -13,8 +13,8 @@ from models.artifact import checkpoint, storage
 from models.pictures.decode import encode_base64_png
 from models.registry import CHAMPION, RegisteredVersion, UnknownVersion
 from serve_deployments.http.errors import NotFound, Unavailable
-from serve_deployments.routes import json_route
-from serve_deployments.routes.json_route import JsonRoute
+from serve_deployments.routes import json_bodies
+from serve_deployments.routes.json_bodies import JsonRoute
 from serve_deployments.routes.services import AllReplicas, CurrentSettings, Registry
 from serve_deployments.schemas.base import ErrorReply
 from serve_deployments.schemas.jobs import TrainingPreset, TrainingPresets
@@ -44,7 +44,7 @@ from training.runs.config import TrainBreastCancer, TrainCifar10
 MAX_EXAMPLES = 60
 NAME = Path(description="cifar10 or breast-cancer", examples=["cifar10"])
 
-CHANGE_ERRORS = json_route.ERRORS | {status: {"model": ErrorReply} for status in (401, 409, 503)}
+CHANGE_ERRORS = json_bodies.ERRORS | {status: {"model": ErrorReply} for status in (401, 409, 503)}
 
 router = APIRouter(prefix="/models", route_class=JsonRoute)
 
