@@ -98,9 +98,7 @@ class Settings(BaseSettings):
         0.25, ge=0, le=0.9, description="share of Ray's CPUs that training workers leave to data tasks and serving"
     )
     air_nodes_by_load: bool = Field(False, description="the cluster adds nodes for work that waits for a CPU")
-    air_train_memory_mb: int = Field(
-        0, ge=0, description="memory request of a training worker, MiB; 0: none"
-    )
+    air_train_memory_mb: int = Field(0, ge=0, description="memory request of a training worker, MiB; 0: none")
     air_haproxy_stats_port: int | None = Field(None, description="loopback; default AIR_PORT+2")
     air_haproxy_metrics_port: int | None = Field(None, description="loopback; default AIR_PORT+3")
     air_fallback_port: int | None = Field(None, description="Serve's own proxy; default AIR_PORT+4")

@@ -1,10 +1,10 @@
-"""What Ray Tune adds to a trial, and how long a study of 50 takes.
+"""The overhead of Ray Tune per trial, and the duration of a study with 50 trials.
 
     python -m benchmarks.tuning [ROUNDS]
 
-A study of the table model with one configuration for each trial (so that only Tune's part differs), one at a
-time, beside ``xgboost.train`` of that configuration in a bare loop in one process; then the default study
-of 50 trials as the command line runs it, from its start to its end. AIR_HOME is fresh each round.
+Compares a study of the table model, whose trials all have the same configuration and run one at a time, with
+``xgboost.train`` of that configuration in a bare loop in one process. Then runs the default study of 50 trials
+from the command line, from start to end. AIR_HOME is fresh each round.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ AIM_S = 60
 
 
 def bare_loop() -> float:
-    """Seconds of one training of the defaults, the middle of a loop."""
+    """Median seconds of a training with the defaults in a loop."""
     table = dataset.read_shipped()
     preprocessor = breast_cancer.fit_preprocessor(table, TrainBreastCancer().scaled_columns)
     config = TrainBreastCancer()
@@ -57,7 +57,7 @@ def bare_loop() -> float:
 
 
 def trial_in_a_study(settings: Settings) -> float:
-    """Seconds from one trial's start to the next one's, the middle of a study that trains the same each time."""
+    """Median seconds from one trial's start to the next one's, in a study whose trials are all the same."""
     config = TuneBreastCancer(num_samples=TRIALS, max_concurrent=1, space=ONE_VALUE)
     trials = studies.Store(settings).read(tuning.tune(config, settings)["study"]).trials
     starts = [trial.started for trial in trials]
@@ -65,7 +65,7 @@ def trial_in_a_study(settings: Settings) -> float:
 
 
 def whole_study(home: str) -> float:
-    """Seconds of the command that runs the default study, Ray's start and all."""
+    """Seconds of the command that runs the default study, the start of Ray included."""
     began = time.perf_counter()
     subprocess.run(
         [sys.executable, "-m", "training.tuning", "breast-cancer"],

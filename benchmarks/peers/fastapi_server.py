@@ -2,8 +2,8 @@
 
     PEER_CHECKPOINT=models/pretrained/cifar10 python -m benchmarks.peers.fastapi_server image PORT WORKERS
 
-``POST /predict`` takes a raw picture (``image``) or one JSON row (``table``). Starlette's own route,
-uvloop, httptools and the app's batcher: as fast as FastAPI gets without leaving it.
+``POST /predict`` takes a raw picture (``image``) or one JSON row (``table``). With Starlette's own route,
+uvloop, httptools and the app's batcher: the fastest configuration that is still FastAPI.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from settings import MAX_ROWS
 
 MAX_BATCH = 64
 MAX_WAITING = 1_024
-# A server that was frozen for a while would take its workers for dead.
+# Otherwise a server that was suspended for a while would consider its workers dead.
 WORKER_HEALTHCHECK_S = 3600
 
 
