@@ -234,7 +234,7 @@ def test_log_is_the_admins_to_read_in_public_mode(
     Played(public, job_id)
     refused = anyone.get(f"/jobs/{job_id}/logs")
     assert (refused.status_code, refused.headers["WWW-Authenticate"]) == (401, "Bearer")
-    assert refused.json()["error"]["message"].startswith("This is the admin's to read: send the admin's token")
+    assert refused.json()["error"]["message"].startswith("Only the admin may read this: send the admin's token")
     assert anyone.get(f"/jobs/{job_id}/logs", headers={"Authorization": "Bearer wrong"}).status_code == 401
     assert anyone.get("/jobs/nothing/logs").status_code == 401
     assert admin.get(f"/jobs/{job_id}/logs").status_code == 200

@@ -83,12 +83,12 @@ def test_bmp_whose_alpha_is_zero_throughout_is_opaque() -> None:
     ],
 )
 def test_what_is_not_read_is_called_by_its_name(data: bytes, name: str) -> None:
-    with pytest.raises(ImageError, match=f"The data is {name}.*, not a picture of a kind that is read"):
+    with pytest.raises(ImageError, match=f"The data is {name}.*, not a picture of a supported kind"):
         decode(data, 32)
 
 
 def test_tiff_of_32_bits_is_told_so() -> None:
-    with pytest.raises(ImageError, match="32 bits for a grey; save it with 8 or 16"):
+    with pytest.raises(ImageError, match="32 bits per grey value; save it with 8 or 16"):
         decode(pictures.encoded(Image.new("F", (40, 40)), "TIFF"), 32)
 
 

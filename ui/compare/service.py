@@ -29,7 +29,7 @@ REASON_LENGTH = 500
 LOOKED_AT = ["version", "comparison", "now", "put", "force", "back", "moves", "pair", "discard", "asking", "question"]
 FORCE_ASKED = "If you know better, you can put it into service all the same."
 DISCARD = "Discard version {}? It is deleted with its files, and there is no way back."
-IDIOM = " To promote it all the same, send force."
+IDIOM = " Set force to promote it anyway."
 
 
 def pick(versions: list[dict[str, Any]], wanted: str | None) -> str:
