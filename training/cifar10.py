@@ -1,9 +1,9 @@
 """Train the image model: python -m training.cifar10 --preset quick
 
     python -m training.cifar10 --loader stream                                   more images than memory holds
-    python -m training.cifar10 --net lenet --loader torch --epochs 10 --num-workers 2      the chapter's way
+    python -m training.cifar10 --net lenet --loader torch --epochs 10 --num-workers 2      as in the Ray AIR chapter
 
-``training.image`` holds the stages.
+The stages are in ``training.image``.
 """
 
 from __future__ import annotations

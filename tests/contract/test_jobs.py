@@ -123,7 +123,7 @@ def test_queue_takes_twenty_jobs_beside_the_one_that_runs(
         _start(admin)
     refused = admin.post("/jobs", json={"kind": "train", "model": "breast-cancer"})
     assert (refused.status_code, refused.json()["error"]["code"]) == (503, "busy")
-    assert "21 jobs run or wait already" in refused.json()["error"]["message"]
+    assert "21 jobs are already running or waiting" in refused.json()["error"]["message"]
 
 
 def test_job_shows_its_stage_figures_and_result(public: Studio, anyone: httpx.Client, admin: httpx.Client) -> None:

@@ -61,7 +61,7 @@ def test_table_is_checked_line_by_line(admin: httpx.Client) -> None:
     frame.loc[1, "mean radius"] = "wide"
     upload = _send(admin, "breast-cancer", "rows.csv", frame.to_csv(index=False).encode())
     assert upload["problems"] == [
-        {"where": "line 3", "column": "mean radius", "problem": "'wide' is no number; write it like 12.5."}
+        {"where": "line 3", "column": "mean radius", "problem": "'wide' is not a number; write it like 12.5."}
     ]
     admin.delete(f"/uploads/{upload['id']}")
 

@@ -113,7 +113,7 @@ def test_training_that_has_to_download_its_data_says_so_before(studio: Studio, t
     assert needs(studio, "cifar10") == needs(studio, "breast-cancer") == {""}
     with Studio(tmp_path / "home", cifar10_dir=None) as bare:
         (sentence,) = needs(bare, "cifar10")
-        assert sentence.startswith("CIFAR-10 is not on this server: it is downloaded first (170 MB)")
+        assert sentence.startswith("CIFAR-10 is not on this server: a training downloads it first (170 MB)")
         examples = bare.client().get("/models/cifar10/examples", params={"n": 40}).json()
         assert Counter(example["label"] for example in examples["examples"]) == dict.fromkeys(LABELS, 4)
         assert examples["source"] == SHIPPED_SOURCE

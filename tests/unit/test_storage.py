@@ -178,7 +178,7 @@ def test_missing_credentials_are_said_so(tmp_path: Path, monkeypatch: pytest.Mon
     refusal = OSError("When initiating multiple part upload: AWS Error ACCESS_DENIED during CreateMultipartUpload")
     with (
         pytest.raises(StorageError, match=r"^AIR_STORAGE: s3://studio requires credentials and none were found; set"),
-        storage._told("s3://studio"),
+        storage._storage_errors("s3://studio"),
     ):
         raise refusal
 
@@ -203,9 +203,7 @@ def test_training_says_what_is_wrong_before_it_trains(
 
 def test_server_that_is_no_mlflow_is_said_so(s3: Any, tmp_path: Path) -> None:
     url = os.environ["AWS_ENDPOINT_URL"]
-    with pytest.raises(
-        RegistryError, match=f"MLFLOW_TRACKING_URI: {url} answers with status 404; it is not an MLflow server."
-    ):
+    with pytest.raises(RegistryError, match="answers with status 404; it is not an MLflow server."):
         Registry(Settings(air_home=tmp_path, mlflow_tracking_uri=url))
 
 

@@ -1,11 +1,11 @@
-"""CIFAR-10: where the images come from, how they are split, and their fingerprint.
+"""CIFAR-10: the sources of its images, its splits and its fingerprint.
 
 Sources, in this order: ``CIFAR10_DIR`` (Parquet files with the schema of the Hugging Face hub,
 torchvision's ``cifar-10-batches-py``, or a folder of class-named folders of images),
 torchvision's cache below ``AIR_HOME/cache``, torchvision's download.
 
-The split is made by content: of the training images, in each class the tenth with the smallest
-SHA-256 of its stored bytes is validation. It does not depend on a seed or on the order of rows.
+The split depends on content only: of the training images of each class, the tenth with the smallest
+SHA-256 of its stored bytes is the validation set. Seeds and the order of rows do not matter.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from training.runs.ray_session import give_way
 
 SIZE = 32
 LABELS = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
-WAY_OUT = (
+REMEDY = (
     "Set CIFAR10_DIR to a folder with the Parquet files of the data set, torchvision's "
     "cifar-10-batches-py, or one folder of images per class."
 )
@@ -40,7 +40,7 @@ IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp"}
 class Pictures:
     """Stored pictures of one split, not yet decoded: ``stored[i]`` are file bytes, or raw pixels
     (3072 bytes, channels first, as torchvision keeps them) when ``raw``; ``labels`` int64 (n,);
-    ``names[i]`` says where in the source it is."""
+    ``names[i]`` is its place in the source."""
 
     stored: pa.BinaryArray
     labels: np.ndarray
@@ -56,7 +56,7 @@ class Pictures:
         return Pictures(self.stored.take(pa.array(index)), self.labels[index], self.raw, names)
 
     def unreadable(self, index: int) -> DataError:
-        """What to tell of a picture that cannot be decoded."""
+        """The error for a picture that cannot be decoded."""
         if self.names is None:
             return UnreadablePictureError(index)
         return DataError(f"{self.names[index]} cannot be decoded; replace or remove it.")
@@ -68,7 +68,7 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Splits:
-    """The three fixed splits with what identifies them."""
+    """The three fixed splits, their labels and their source."""
 
     labels: list[str]
     train: Pictures
@@ -88,9 +88,9 @@ class Splits:
 
 
 def load(settings: Settings, download: bool = True) -> Splits:
-    """The splits of the first source that is there. Raises DataError with the way out.
+    """The splits of the first source that exists. Raises DataError, which names a remedy.
 
-    ``download=False`` looks on disk only, for a caller that must not wait.
+    ``download=False`` reads from disk only, for a caller that must not wait.
     """
     if settings.cifar10_dir is not None:
         train, test, labels, source = _read_folder(settings.cifar10_dir)
@@ -109,14 +109,14 @@ def load(settings: Settings, download: bool = True) -> Splits:
 
 
 def lacking(settings: Settings) -> str:
-    """What a training does first, in a sentence, where CIFAR-10 is not on this machine; "" where it is."""
+    """A sentence about the download that a training needs first; "" if CIFAR-10 is on this machine."""
     if settings.cifar10_dir is not None or _cached(settings.air_home / "cache").is_dir():
         return ""
-    return "CIFAR-10 is not on this server: it is downloaded first (170 MB), or set CIFAR10_DIR to where it is."
+    return "CIFAR-10 is not on this server: a training downloads it first (170 MB); or set CIFAR10_DIR."
 
 
 def read_shipped() -> Pictures:
-    """Four validation pictures of each class, lossless, for a machine that has no CIFAR-10.
+    """Four validation pictures of each class, lossless, for a machine without CIFAR-10.
 
     Source: A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009.
     """
@@ -157,7 +157,7 @@ def decode_with_ray(pictures: Pictures) -> np.ndarray:
 
 
 def _decode_or_blank(stored: np.ndarray) -> np.ndarray:
-    """Decoded rows as objects, an empty one where a picture is bad: errors travel as data."""
+    """Decoded rows as objects, an empty one for a bad picture: errors are passed on as data."""
     rows = np.empty(len(stored), dtype=object)
     for i, data in enumerate(stored):
         try:
@@ -179,7 +179,7 @@ def _validation_mask(train: Pictures) -> np.ndarray:
 
 def _check(part: Pictures, labels: list[str], name: str, source: str) -> None:
     if len(part) == 0:
-        raise DataError(f"{source} has no {name} images. {WAY_OUT}")
+        raise DataError(f"{source} has no {name} images. {REMEDY}")
     low, high = int(part.labels.min()), int(part.labels.max())
     if low < 0 or high >= len(labels):
         raise DataError(f"{source}: {name} labels go from {low} to {high}; 0 to {len(labels) - 1} are known.")
@@ -190,7 +190,7 @@ def _check(part: Pictures, labels: list[str], name: str, source: str) -> None:
 
 def _read_folder(folder: Path) -> tuple[Pictures, Pictures, list[str], str]:
     if not folder.is_dir():
-        raise DataError(f"CIFAR10_DIR is {folder}, which is no folder. {WAY_OUT}")
+        raise DataError(f"CIFAR10_DIR is {folder}, which is not a folder. {REMEDY}")
     if any(folder.rglob("train*.parquet")):
         return (
             _read_parquet(folder, "train"),
@@ -248,7 +248,7 @@ def _read_batches(folder: Path) -> tuple[Pictures, Pictures, list[str], str]:
 
 
 class _NumpyUnpickler(pickle.Unpickler):
-    """Reads the published batches, which are pickles, and nothing but numpy arrays in them."""
+    """Reads the published batches, which are pickles, and allows only numpy arrays in them."""
 
     def find_class(self, module: str, name: str) -> object:
         if module.split(".")[0] == "numpy" and name in ("ndarray", "dtype", "_reconstruct", "scalar"):
@@ -261,7 +261,7 @@ def _read_class_folders(folder: Path) -> tuple[Pictures, Pictures, list[str], st
     root = folder / "train" if split else folder
     classes = sorted(path.name for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
     if len(classes) < 2:
-        raise DataError(f"{folder} holds no CIFAR-10. {WAY_OUT}")
+        raise DataError(f"{folder} does not hold CIFAR-10. {REMEDY}")
 
     def read(base: Path) -> Pictures:
         data, labels, names = [], [], []
@@ -279,7 +279,7 @@ def _read_class_folders(folder: Path) -> tuple[Pictures, Pictures, list[str], st
             raw=False,
             names=np.array(names, dtype=object),
         )
-        # Class after class would make a stream of one class at a time, and one class of the first pictures.
+        # Shuffled: in class order, a stream would deliver one class at a time, and the first pictures be one class.
         return in_order.take(np.random.default_rng(0).permutation(len(in_order)))
 
     source = f"class folders in {folder.name}"
@@ -298,9 +298,9 @@ def _read_torchvision(cache: Path, download: bool) -> tuple[Pictures, Pictures, 
         try:
             CIFAR10(root=str(cache), download=True)
         except (OSError, RuntimeError) as error:
-            raise DataError(f"CIFAR-10 is not here and cannot be downloaded. {WAY_OUT}") from error
+            raise DataError(f"CIFAR-10 is not on this machine and cannot be downloaded. {REMEDY}") from error
     if not folder.is_dir():
-        raise DataError(f"CIFAR-10 is not on this machine. {WAY_OUT}")
+        raise DataError(f"CIFAR-10 is not on this machine. {REMEDY}")
     return _read_batches(folder)
 
 

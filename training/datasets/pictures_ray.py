@@ -1,6 +1,6 @@
-"""Training pictures as Ray data sets, for workers that do not hold all of them: image, label and id in each row.
+"""Training pictures as Ray data sets, for workers that do not hold all of them: rows of image, label and id.
 
-``image`` is uint8 (32, 32, 3); ``id`` is a number that stays the picture's own in every epoch.
+``image`` is uint8 (32, 32, 3); ``id`` is a number that identifies the picture in every epoch.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ DECODING_CPUS = 0.5
 
 
 def streamed(pictures: Pictures) -> ray.data.Dataset:
-    """A lazy data set of stored pictures, shuffled by blocks and decoded when a worker asks for them."""
+    """A lazy data set of stored pictures, shuffled by blocks and decoded when a worker reads them."""
     columns = {"id": np.arange(len(pictures)), "label": pictures.labels, "stored": pictures.stored}
     blocks = [pa.table(columns).slice(start, BLOCK_PICTURES) for start in range(0, len(pictures), BLOCK_PICTURES)]
     return (
@@ -34,7 +34,7 @@ def streamed(pictures: Pictures) -> ray.data.Dataset:
 
 
 def _decoded(batch: dict[str, np.ndarray], raw: bool) -> dict[str, np.ndarray]:
-    """A picture that cannot be read is black and not ``readable``: an error of a task would lose its sentence."""
+    """Decoded pictures; an unreadable one is black and not ``readable``, as a task's error would lose its sentence."""
     give_way()
     stored = list(batch["stored"])
     try:
@@ -55,9 +55,9 @@ def _decoded_or_none(data: bytes) -> np.ndarray | None:
 
 
 class TorchPictures(torch.utils.data.Dataset):
-    """Stored pictures as torchvision's CIFAR10 gives them: ``[i]`` is pixels uint8 (32, 32, 3) and a label.
+    """Stored pictures as in torchvision's CIFAR10: ``[i]`` is pixels uint8 (32, 32, 3) and a label.
 
-    For one that cannot be decoded it is no pixels and ``i``, as ``_decoded`` has its reasons.
+    For a picture that cannot be decoded, no pixels and ``i``, for the same reason as in ``_decoded``.
     """
 
     def __init__(self, pictures: Pictures) -> None:
@@ -75,12 +75,12 @@ class TorchPictures(torch.utils.data.Dataset):
 
 
 def from_torch(pictures: Pictures) -> ray.data.Dataset:
-    """The chapter's path: a torch data set, read once, its pairs made into columns."""
+    """A Ray data set from a torch data set, as in the Ray AIR chapter: read once, its pairs turned into columns."""
     return ray.data.from_torch(TorchPictures(pictures)).map_batches(to_labeled_image).materialize()
 
 
 def to_labeled_image(batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Pairs of pixels and label, as ``from_torch`` gives them, as columns; a picture's id is its checksum."""
+    """Turn pairs of pixels and label, from ``from_torch``, into columns; a picture's id is its checksum."""
     readable = np.array([image.size > 0 for image, _ in batch["item"]])
     images = np.zeros((len(readable), SIZE, SIZE, 3), dtype=np.uint8)
     images[readable] = [image for image, _ in batch["item"] if image.size]

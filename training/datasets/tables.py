@@ -1,12 +1,12 @@
 """The Wisconsin breast-cancer data: 569 rows, 30 features, read with Ray Data.
 
-``training/datasets/breast_cancer.csv`` is made from scikit-learn's bundled copy by
+``training/datasets/breast_cancer.csv`` is generated from scikit-learn's bundled copy by
 ``python -m training.datasets.tables`` (W. Wolberg, O. Mangasarian, N. Street, W. Street,
 UCI Machine Learning Repository 1995, doi:10.24432/C5DW2B, CC BY 4.0). Column ``target``: 0 is
 malignant, 1 is benign.
 
-The split is made by content: 60 % training, 20 % validation, 20 % test of each class, ranked by
-the SHA-256 of a row's values. It does not depend on a seed or on the order of rows.
+The split depends on content only: 60 % training, 20 % validation, 20 % test of each class, ranked by
+the SHA-256 of a row's values. Seeds and the order of rows do not matter.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ SPLITS = ("train", "validation", "test")
 class Table:
     """Rows with their split. ``matrix`` float64 (n, features), ``malignant`` bool (n,), ``split`` str (n,).
 
-    ``left_out``: columns of the file that are no features, each with the reason.
+    ``left_out``: columns of the file that are not features, each with the reason.
     """
 
     features: list[str]
@@ -65,7 +65,7 @@ class Table:
 def read_with_ray(path: str | None) -> Table:
     """Read the CSV, local or ``s3://…`` (``s3://anonymous@…`` without credentials), with Ray Data.
 
-    An S3 server other than Amazon's is named by AWS_ENDPOINT_URL. Raises DataError.
+    AWS_ENDPOINT_URL names an S3 server other than Amazon's. Raises DataError.
     """
     import ray
 
@@ -74,10 +74,10 @@ def read_with_ray(path: str | None) -> Table:
         raise DataError(f"There is no file {source}; give a CSV file or an s3:// address with --data.")
     try:
         path_there, filesystem = storage.filesystem_of(source)
-        # Whole files: how one writes its numbers is decided over all its rows, for a batch prediction as well.
+        # Whole files: the number format of a file is decided over all its rows, for batch predictions as well.
         files = ray.data.read_binary_files(path_there, filesystem=filesystem).take_all()
     except Exception as error:
-        # Arrow, fsspec and Ray each wrap a missing key or a refused login in types of their own.
+        # Arrow, fsspec and Ray each wrap a missing key or a refused login in their own error types.
         raise DataError(without_secrets(f"{source} cannot be read as CSV: {innermost(error)}")) from error
     return _table([io.BytesIO(file["bytes"]) for file in files], without_secrets(source) if path else CSV.name)
 
@@ -113,7 +113,7 @@ def _table(files: Sequence[IO[bytes]], source: str) -> Table:
 
 
 def _columns(files: Sequence[IO[bytes]]) -> tuple[list[str], np.ndarray]:
-    """The names of the columns, and float64 (rows, columns), of files with one header."""
+    """The names of the columns, and float64 (rows, columns), of files with the same header."""
     header: list[str] = []
     parts = []
     for file in files:

@@ -1,6 +1,6 @@
-"""What the training commands do around their stage: read the options, train, say what came of it.
+"""The frame of the training commands ``training.cifar10`` and ``training.breast_cancer``.
 
-``training.cifar10`` and ``training.breast_cancer`` are such commands.
+Reads the options, trains, prints the result.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from training.runs.errors import TrainingError
 
 
 def run(model: str, schema: type[JobConfig], train: Callable[[Any, Any], tuple[str, Path, dict[str, float]]]) -> int:
-    """Train by the options of this process; returns the exit status. What is wrong is one line on stderr."""
+    """Train with the options of this process; returns the exit status. An error is one line on stderr."""
     try:
         version, folder, metrics = train(from_command_line(schema), get_settings())
     except (TrainingError, SettingsError) as error:
