@@ -1,11 +1,11 @@
-"""Training of the image model on a GPU beside plain PyTorch and beside airbench94.
+"""Training of the image model on a GPU compared with plain PyTorch and with airbench94.
 
-    make bench-gpu           needs CIFAR10_DIR and a GPU; some minutes
+    make bench-gpu           needs CIFAR10_DIR and a GPU; takes a few minutes
 
-Each round trains the same images with a seed of its own: the plain loop and ``training.cifar10`` for each of
-``--presets``, then airbench94 (Keller Jordan, arXiv:2404.00498, its package from PyPI) twice in one process, of which
-the second run is the warm one. Seconds are of training alone, without start-up, validation and what is kept; ours
-begin with a cold GPU. How fast airbench's accuracy is reached is asked of the validation images.
+Each round has its own seed and trains on the same images: the plain loop and ``training.cifar10`` for each of
+``--presets``, then airbench94 (Keller Jordan, arXiv:2404.00498, its package from PyPI) twice in one process; the
+second of these is the warm run. Seconds are training only, without start-up, validation and saving; ours
+start on a cold GPU. The time to airbench's accuracy is measured on the validation images.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ class Trained:
 
 
 def ours(run: Run) -> Trained:
-    """Of a run of ours, Ray's or plain."""
+    """The figures of a run of our own training, through Ray or plain."""
     seconds, now = [], 0.0
     for epoch in run.epochs:
         now += run.images / epoch["images_per_s"]
         seconds.append(now)
-    # The first epoch has the GPU's start in it.
+    # The first epoch includes the start of the GPU.
     rate = run.images * (len(seconds) - 1) / (seconds[-1] - seconds[0])
     return Trained([epoch["validation_accuracy"] for epoch in run.epochs], seconds, rate, run.startup_s)
 
@@ -67,7 +67,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     options = parser.parse_args()
     if not torch.cuda.is_available():
-        raise SystemExit("There is no GPU here that PyTorch can use.")
+        raise SystemExit("PyTorch finds no GPU on this machine.")
     made: dict[str, list[Trained]] = {}
     with tempfile.TemporaryDirectory(prefix="air-bench-") as folder:
         scratch = Path(folder)

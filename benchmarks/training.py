@@ -1,11 +1,11 @@
-"""Training of the image model through Ray beside the same loop in plain PyTorch.
+"""Training of the image model through Ray compared with the same loop in plain PyTorch.
 
-    make bench-training           needs CIFAR10_DIR and a quiet machine; some 25 minutes on 2 cores
+    make bench-training           needs CIFAR10_DIR and a quiet machine; about 25 minutes on 2 cores
 
-Each round trains ``--preset`` with a seed of its own in three ways, one after the other: a plain process, one worker
-of Ray Train, two workers. All learn with ``training.image.learner``, validate and keep their state after each
-epoch. Images a second are from the end of the first epoch to the end of the last, with all that lies between;
-start-up is shown apart. Ray's times are known to half a second.
+Each round has its own seed and trains ``--preset`` in three ways, one after the other: a plain process, one worker
+of Ray Train, two workers. All use ``training.image.learner``, and validate and save their state after each
+epoch. Images a second cover everything from the end of the first epoch to the end of the last; start-up
+has a column of its own. Ray's times are accurate to half a second.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ AIMS = (
 
 @dataclass
 class Run(Listener):
-    """One training; for Ray it listens to it."""
+    """The figures of one training; as a Listener it collects those of Ray's."""
 
     images: int
     began: float = field(default_factory=time.time)
@@ -61,7 +61,7 @@ class Run(Listener):
     epochs: list[Epoch] = field(default_factory=list)
 
     def step(self, done: int, total: int, note: dict[str, str]) -> None:  # noqa: ARG002 - as Listener's
-        """The first one ends the start-up."""
+        """The first step ends the start-up."""
         self.startup_s = self.startup_s or time.time() - self.began
 
     def epoch(self, number: int, figures: Epoch) -> None:  # noqa: ARG002 - as Listener's
@@ -70,12 +70,12 @@ class Run(Listener):
 
     @property
     def images_per_s(self) -> float:
-        """From the end of the first epoch to the end of the last."""
+        """Images a second from the end of the first epoch to the end of the last."""
         return self.images * (len(self.epochs) - 1) / (self.epochs[-1]["ended"] - self.epochs[0]["ended"])
 
     @property
     def to_enough_s(self) -> float | None:
-        """From the first step to the end of the first epoch that is good ENOUGH on validation; None if none is."""
+        """Seconds from the first step to the end of the first epoch with ENOUGH validation accuracy, or None."""
         for epoch in self.epochs:
             if epoch["validation_accuracy"] >= ENOUGH:
                 first_s = self.images / self.epochs[0]["images_per_s"]
@@ -84,7 +84,7 @@ class Run(Listener):
 
     @property
     def accuracy(self) -> float:
-        """On validation, in the end."""
+        """Validation accuracy of the last epoch."""
         return self.epochs[-1]["validation_accuracy"]
 
 
@@ -96,7 +96,7 @@ def plain(config: TrainImages, loaded: Loaded, scratch: Path) -> Run:
 
 
 def peer(module: str, *arguments: object) -> Any:
-    """What a module of ``benchmarks.peers`` prints in its last line, as JSON. Raises SystemExit when it fails."""
+    """The JSON that a module of ``benchmarks.peers`` prints in its last line. Raises SystemExit when it fails."""
     ended = subprocess.run(
         [sys.executable, "-m", f"benchmarks.peers.{module}", *map(str, arguments)],
         cwd=ROOT,
@@ -146,7 +146,7 @@ def main() -> None:
 
 
 def prepare(scratch: Path) -> tuple[Settings, Loaded]:
-    """Settings with an AIR_HOME in ``scratch``, and the images, which stand there for peers too. Raises DataError."""
+    """Settings with an AIR_HOME in ``scratch``, and the images, also saved there for peers. Raises DataError."""
     import ray
 
     settings = get_settings().model_copy(update={"air_home": scratch / "home"})
@@ -161,7 +161,7 @@ def prepare(scratch: Path) -> tuple[Settings, Loaded]:
 
 
 def header(loaded: Loaded, seeds: int, more: str) -> str:
-    """When, on what and with what it was measured."""
+    """Date, machine and versions of a measurement."""
     packages = ", ".join(f"{name} {version(name)}" for name in ("ray", "torch"))
     return (
         f"{date.today()}, {available_cpus()} cores of {report.processor()}; Python {platform.python_version()}, "

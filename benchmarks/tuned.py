@@ -1,10 +1,10 @@
-"""Whether what a study found beats the defaults: both trained with three seeds, compared on validation.
+"""Whether a study's best trial beats the defaults: both trained with three seeds, compared on validation data.
 
     python -m benchmarks.tuned STUDY [--seeds 3] [--full]
 
-STUDY is one of ``python -m training.tuning.studies list``. Trains as the study's trials do (the image model on its part
-of the images, for its epochs); ``--full`` trains the image model on all images for all epochs of its preset.
-The test rows and images are not looked at.
+STUDY is one of ``python -m training.tuning.studies list``. Trains as the study's trials did (the image model on a part
+of the images, for the study's epochs); ``--full`` trains the image model on all images for all epochs of its preset.
+The test data is not used.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def main() -> int:
     for seed in range(options.seeds):
         for name, config in zip(rows, (asked.base(specs.get(study.model)), tuned), strict=True):
             rows[name].append(train(_seeded(config, seed)))
-            print(f"seed {seed}, {name}: {_told(rows[name][-1])}", flush=True)
+            print(f"seed {seed}, {name}: {_line(rows[name][-1])}", flush=True)
     names = [name for name in rows["defaults"][0] if name.startswith("validation")]
     print(f"\n| {study.model}, {options.seeds} seeds | {' | '.join(names)} |\n| --- |{' --- |' * len(names)}")
     for name, figures in rows.items():
@@ -108,7 +108,7 @@ def _seeded(config: JobConfig, seed: int) -> Any:
     return config.model_copy(update={"seed": seed})
 
 
-def _told(figures: Figures) -> str:
+def _line(figures: Figures) -> str:
     return "  ".join(f"{name} {value:.4f}" for name, value in figures.items())
 
 

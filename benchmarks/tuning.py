@@ -1,10 +1,10 @@
-"""What Ray Tune adds to a trial, and how long a study of 50 takes.
+"""The overhead of Ray Tune per trial, and the duration of a study with 50 trials.
 
     python -m benchmarks.tuning [ROUNDS]
 
-A study of the table model with one configuration for each trial (so that only Tune's part differs), one at a
-time, beside ``xgboost.train`` of that configuration in a bare loop in one process; then the default study
-of 50 trials as the command line runs it, from its start to its end. AIR_HOME is fresh each round.
+Compares a study of the table model, whose trials all have the same configuration and run one at a time, with
+``xgboost.train`` of that configuration in a bare loop in one process. Then runs the default study of 50 trials
+from the command line, from start to end. AIR_HOME is fresh each round.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def trial_in_a_study(settings: Settings) -> float:
 
 
 def whole_study(home: str) -> float:
-    """Seconds of the command that runs the default study, Ray's start and all."""
+    """Seconds of the command that runs the default study, the start of Ray included."""
     began = time.perf_counter()
     subprocess.run(
         [sys.executable, "-m", "training.tuning", "breast-cancer"],

@@ -1,6 +1,6 @@
-"""Write ``cluster/serve.yaml``: what ``serve build`` says of the four applications, with their names and routes.
+"""Write ``cluster/serve.yaml``: what ``serve build`` prints for the four applications, with their names and routes.
 
-The same goes to the end of ``cluster/kuberay.yaml``, where Serve listens beyond its pod.
+The same configuration ends ``cluster/kuberay.yaml``, where Serve also listens outside its pod.
 
     python cluster/build_serve_config.py            after a change of a deployment's options
 
@@ -24,7 +24,7 @@ HEADER = """\
 # The applications on a Ray cluster that runs already, from the repository's root on its head:
 #   serve run cluster/serve.yaml          in the foreground
 #   serve deploy cluster/serve.yaml       through the cluster's dashboard
-# With `export RAY_AUTH_MODE=token` where the cluster asks for a token.
+# With `export RAY_AUTH_MODE=token` where the cluster requires a token.
 # `python app.py` does the same on one machine, with HAProxy in front.
 # Written by cluster/build_serve_config.py; change the deployments, not this file.
 """

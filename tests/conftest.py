@@ -18,9 +18,9 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from xdist.scheduler import LoadScopeScheduling
 
-from tests.helpers.install_browser import system_browser
+from tests.helpers.clients.screens import BROWSER_FLAGS, DESKTOP, WAIT_MS, Complaints
+from tests.helpers.install.browser import system_browser
 from tests.helpers.models import IMAGES
-from tests.helpers.screens import BROWSER_FLAGS, DESKTOP, WAIT_MS, Complaints
 
 HERE = Path(__file__).parent
 ROOMS = ("unit", "contract", "ui", "ray", "app", "proof")

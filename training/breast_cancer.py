@@ -2,7 +2,7 @@
 
     python -m training.breast_cancer --num-workers 2 --scaled-columns all --params gamma=0.1
 
-``training.table`` holds the stages.
+The stages are in ``training.table``.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
     python -m training.cifar10 --loader stream                                   more images than memory holds
     python -m training.cifar10 --net lenet --loader torch --epochs 10 --num-workers 2      as in the book's chapter
 
-``training.image`` holds the stages.
+The stages are in ``training.image``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the servers are asked: JPEG pictures or JSON rows, each with the label that is right for it."""
+"""The inputs that are sent to the servers: JPEG pictures or JSON rows, each with its right label."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from settings import Settings
 
 PICTURES = 256
 JPEG_QUALITY = 90
-# A server forms other batches than this module, so a nearly even answer may be rounded the other way.
+# A server forms different batches than this module, so a close answer may be rounded the other way.
 SURE = 0.2
 CHECKS_PER_LABEL = 3
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """Bodies for one model; ``labels`` are its answers in this process, ``checks`` those beyond doubt."""
+    """Bodies for one model; ``labels`` are its answers in this process, ``checks`` the indices of clear ones."""
 
     model: str
     content_type: str
@@ -42,7 +42,7 @@ class Inputs:
 
 
 def pictures(checkpoint: Path, settings: Settings) -> Inputs:
-    """CIFAR-10's test images as JPEG where CIFAR10_DIR is set, drawn pictures where it is not."""
+    """CIFAR-10's test images as JPEG if CIFAR10_DIR is set, otherwise drawn pictures."""
     from models.pictures.decode import decode
 
     pixels, source = _cifar10(settings) if settings.cifar10_dir else _drawn()

@@ -1,7 +1,7 @@
-"""The part of the API that the model applications answer, for ``/api/openapi.json``.
+"""The routes of the model applications, for ``/api/openapi.json``.
 
-They read raw requests for speed, so FastAPI does not see their routes; these tables describe them
-with the schemas that their replies follow.
+These applications read raw requests for speed, so FastAPI does not see their routes; these tables describe
+them with the schemas of their replies.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ OPTIONS: dict[str, type[Options]] = {"image": ImageOptions, "table": Options}
 REF = "#/components/schemas/{model}"
 STATUSES = {
     "400": "the body or query cannot be read",
-    "403": "this client may not ask",
+    "403": "this client has no access",
     "404": "no such version",
     "408": "the body did not arrive in time",
-    "409": "the version that is asked for is damaged",
+    "409": "the requested version is damaged",
     "413": "too many bytes or pixels",
-    "415": "a content type that is not read",
+    "415": "an unsupported content type",
     "422": "a value is wrong; the message names it",
     "503": "the queue is full or a part is starting; see Retry-After",
 }

@@ -17,9 +17,9 @@ from models import specs
 from serve_deployments.cluster_view import ray_state
 from serve_deployments.cluster_view.workloads import TRAINING_WORKERS, replica_class, role
 from serve_deployments.http.errors import Conflict, NotFound, Unavailable
-from serve_deployments.routes import json_route
+from serve_deployments.routes import json_bodies
 from serve_deployments.routes import services as parts
-from serve_deployments.routes.json_route import JsonRoute
+from serve_deployments.routes.json_bodies import JsonRoute
 from serve_deployments.routes.recent import Recent
 from serve_deployments.routes.remote import GONE
 from serve_deployments.routes.services import AllReplicas, Jobs
@@ -36,7 +36,7 @@ RUNNING = ("running", "stopping")
 NO_TRAINING = (
     "No training with workers of its own runs now. Start one, of images or of the table with 2 workers, and try again."
 )
-CHANGE_ERRORS = json_route.ERRORS | {status: {"model": ErrorReply} for status in (401, 409, 503)}
+CHANGE_ERRORS = json_bodies.ERRORS | {status: {"model": ErrorReply} for status in (401, 409, 503)}
 
 router = APIRouter(prefix="/cluster", route_class=JsonRoute, tags=["cluster"])
 

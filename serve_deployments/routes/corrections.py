@@ -12,8 +12,8 @@ from models.pictures.decode import ImageError, ImageTooLarge
 from models.specs import ModelSpec
 from serve_deployments.http.errors import Conflict, Invalid, NotFound, TooLarge
 from serve_deployments.predict.requests import read_base64
-from serve_deployments.routes import json_route
-from serve_deployments.routes.json_route import JsonRoute
+from serve_deployments.routes import json_bodies
+from serve_deployments.routes.json_bodies import JsonRoute
 from serve_deployments.routes.models import champion_metadata
 from serve_deployments.routes.services import CurrentSettings, Registry
 from serve_deployments.schemas.base import ErrorReply
@@ -34,7 +34,7 @@ async def corrections(settings: CurrentSettings) -> Corrections:
     return Corrections(corrections=sorted(found, key=lambda one: one.created, reverse=True))
 
 
-@router.post("", status_code=201, responses=json_route.ERRORS)
+@router.post("", status_code=201, responses=json_bodies.ERRORS)
 async def correct(wanted: CorrectionRequest, registry: Registry, settings: CurrentSettings) -> Correction:
     """Keep what a picture really shows; a training learns from it when it is asked to (`use_corrections`).
 

@@ -13,8 +13,8 @@ from starlette.responses import FileResponse
 
 from serve_deployments.http.access import check_reader
 from serve_deployments.http.errors import Busy, Conflict, Invalid, NotFound
-from serve_deployments.routes import json_route
-from serve_deployments.routes.json_route import JsonRoute
+from serve_deployments.routes import json_bodies
+from serve_deployments.routes.json_bodies import JsonRoute
 from serve_deployments.routes.models import resolve
 from serve_deployments.routes.recent import Recent
 from serve_deployments.routes.services import CurrentSettings, Jobs, Registry
@@ -61,7 +61,7 @@ async def _listed(request: Request) -> Recent[list[Job]]:
 Listed = Annotated[Recent[list[Job]], Depends(_listed)]
 
 
-@router.post("", status_code=202, responses=json_route.ERRORS)
+@router.post("", status_code=202, responses=json_bodies.ERRORS)
 async def submit(wanted: JobRequest, queue: Jobs, listed: Listed, registry: Registry, settings: CurrentSettings) -> Job:
     """Queue a job; one runs at a time. Every option has a default, so `config` may be left out."""
     try:

@@ -13,9 +13,9 @@ from models.artifact import checkpoint, storage
 from models.registry import CHAMPION, RegisteredVersion, UnknownVersion
 from models.table import contract as table_contract
 from serve_deployments.http.errors import Conflict, NotFound, Unavailable
-from serve_deployments.routes import json_route
+from serve_deployments.routes import json_bodies
 from serve_deployments.routes.described import about
-from serve_deployments.routes.json_route import JsonRoute
+from serve_deployments.routes.json_bodies import JsonRoute
 from serve_deployments.routes.services import AllReplicas, CurrentSettings, Registry
 from serve_deployments.schemas.base import ErrorReply
 from serve_deployments.schemas.jobs import TrainingPreset, TrainingPresets
@@ -45,7 +45,7 @@ from training.runs.errors import DataError
 MAX_EXAMPLES = 60
 NAME = Path(description="a model", examples=[specs.names()[0]])
 
-CHANGE_ERRORS = json_route.ERRORS | {status: {"model": ErrorReply} for status in (401, 409, 503)}
+CHANGE_ERRORS = json_bodies.ERRORS | {status: {"model": ErrorReply} for status in (401, 409, 503)}
 
 router = APIRouter(prefix="/models", route_class=JsonRoute)
 

@@ -1,4 +1,4 @@
-"""Asking the replicas of a model, all of them at once, and what Serve knows about them."""
+"""Calls to the replicas of a model, one or all of them, and their state in Serve."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Replicas:
     """The replicas of every model, as Serve runs them."""
 
     async def ask_all(self, model: str, method: str, *arguments: Any, seconds: float = ASK_S) -> list[Any]:
-        """What every running replica of a model's root returns from ``method``.
+        """The results of ``method`` from every running replica of a model's root deployment.
 
         Raises one of ``remote.GONE`` when a replica is gone or the model is not deployed.
         """
@@ -42,12 +42,12 @@ class Replicas:
         return await asyncio.wait_for(response.results_async(), seconds)
 
     async def ask_one(self, model: str, method: str, *arguments: Any) -> Any:
-        """What one of them returns from ``method``. Raises what that raises; Unavailable when none answers."""
+        """The result of ``method`` from one replica. Raises what that raises, or Unavailable when none answers."""
         handle = getattr(serve.get_app_handle(model), method)
-        return await as_raised(handle.remote(*arguments), f"{model} does not answer now; try again.")
+        return await as_raised(handle.remote(*arguments), f"{model} is not responding; try again.")
 
     def counts(self, model: str) -> dict[str, int]:
-        """How many replicas of a model's root are in which state; empty when it is not deployed."""
+        """The number of replicas of a model's root deployment in each state; empty when it is not deployed."""
         application = serve.status().applications.get(model)
         deployment = application.deployments.get(model) if application else None
         if deployment is None:
@@ -57,7 +57,7 @@ class Replicas:
         }
 
     async def state(self, model: str) -> str:
-        """``ready``, or in words what a model is doing."""
+        """``ready``, or the state of a model in words."""
         try:
             if await self.ask_all(model, "serving"):
                 return "ready"

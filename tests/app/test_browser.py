@@ -14,11 +14,11 @@ import pytest
 import requests
 from playwright.sync_api import Page, expect
 
+from benchmarks.harness.running_app import RunningApp, wait_until_gone
 from settings import ROOT
 from tests.helpers import models
-from tests.helpers.load import Answer, Load
-from tests.helpers.running_app import RunningApp, wait_until_gone
-from tests.helpers.screens import DONE_MS, button, give_picture, to_retrain, train
+from tests.helpers.clients.load import Answer, Load
+from tests.helpers.clients.screens import DONE_MS, button, give_picture, to_retrain, train
 from training.datasets.tables import read
 
 IMAGES, TABLE = "Images: what a picture shows", "Table: malignant or benign"

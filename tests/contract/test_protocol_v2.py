@@ -14,9 +14,9 @@ from tritonclient.utils import InferenceServerException
 
 from models import catalog
 from models.artifact import checkpoint
+from tests.helpers.in_process.studio import Studio
 from tests.helpers.models import ROWS
-from tests.helpers.studio import Studio
-from tests.helpers.versions import SHIPPED
+from tests.helpers.samples.versions import SHIPPED
 from training.datasets import tables as table_data
 
 

@@ -14,8 +14,8 @@ import ray
 
 from settings import ROOT, Settings
 from tests.helpers.models import ROWS
-from tests.helpers.own_ray import own_ray
-from tests.helpers.resumed_studies import assert_resumed
+from tests.helpers.training.own_ray import own_ray
+from tests.helpers.training.resumed_studies import assert_resumed
 from training.runs.errors import ConfigError
 from training.tuning import studies
 from training.tuning import study as tuning

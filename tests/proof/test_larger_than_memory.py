@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from settings import Settings
-from tests.helpers import pictures
 from tests.helpers.models import IMAGES
-from tests.helpers.own_ray import own_ray
+from tests.helpers.samples import pictures
+from tests.helpers.training.own_ray import own_ray
 from training.datasets import pictures_ray as cifar10_ray
 from training.datasets.pictures import Pictures
 from training.image import data as cifar10_data

@@ -11,7 +11,7 @@ from models import catalog
 from models.image.model import ImageModel
 from settings import Settings
 from tests.helpers.models import IMAGES
-from tests.helpers.versions import SHIPPED
+from tests.helpers.samples.versions import SHIPPED
 from training.datasets import originals
 from training.datasets import pictures as cifar10
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from settings import Settings
+from tests.helpers.in_process.studio import Studio
 from tests.helpers.models import IMAGES
-from tests.helpers.studio import Studio
 from training.datasets import pictures as dataset
 
 

@@ -14,13 +14,13 @@ import pytest
 import requests
 from mlflow.tracking import MlflowClient
 
+from benchmarks.harness.running_app import RunningApp, free_port
 from models import catalog, specs
 from models.artifact import storage
 from models.registry import CHAMPION, PRETRAINED, Registry
 from settings import Settings
-from tests.helpers.aws_server import KEYS, aws_server
-from tests.helpers.mlflow_server import mlflow_server
-from tests.helpers.running_app import RunningApp, free_port
+from tests.helpers.servers.aws import KEYS, aws_server
+from tests.helpers.servers.mlflow import mlflow_server
 from training.runs import fitting
 from training.runs.lone_worker import Kept
 

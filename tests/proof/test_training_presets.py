@@ -11,7 +11,7 @@ import pytest
 from models.artifact import checkpoint
 from settings import Settings
 from tests.helpers.models import IMAGES
-from tests.helpers.own_ray import own_ray
+from tests.helpers.training.own_ray import own_ray
 from training.image import data as cifar10_data
 from training.image import train as stage
 from training.runs.config import TrainImages

@@ -12,9 +12,9 @@ import torch
 from models import catalog
 from models.registry import Registry
 from settings import Settings
-from tests.helpers.killed_worker import train_loop_killed_at
 from tests.helpers.models import IMAGES, ROWS
-from tests.helpers.own_ray import own_ray
+from tests.helpers.training.killed_worker import train_loop_killed_at
+from tests.helpers.training.own_ray import own_ray
 from training.datasets import tables as breast_cancer
 from training.image import data as cifar10_data
 from training.image import train as stage
@@ -54,7 +54,7 @@ def test_run_whose_worker_is_killed_ends_as_one_that_was_left_alone(
     monkeypatch.setattr(stage, "train_loop", train_loop_killed_at(2, tmp_path / "killed"))
     state, after = stage.fit(run, training_settings, loaded)
     assert (tmp_path / "killed").exists()
-    assert capsys.readouterr().out.count("going on from the last epoch") == 1
+    assert capsys.readouterr().out.count("continuing from the last epoch") == 1
     assert sorted(after) == sorted(history) == list(range(EPOCHS))
     for epoch in range(EPOCHS):
         assert after[epoch]["train_loss"] == pytest.approx(history[epoch]["train_loss"], rel=1e-4), epoch

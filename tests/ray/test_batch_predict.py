@@ -28,9 +28,9 @@ from models.registry import PRETRAINED
 from models.specs import Family
 from models.table.model import TableModel
 from settings import Settings
-from tests.helpers import pictures
-from tests.helpers.aws_server import KEYS
 from tests.helpers.models import IMAGES, ROWS
+from tests.helpers.samples import pictures
+from tests.helpers.servers.aws import KEYS
 from training.batch_predict import run as batch_predict
 from training.batch_predict import worker as batch_worker
 from training.batch_predict.results import CSV, PARQUET

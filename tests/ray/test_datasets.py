@@ -11,8 +11,8 @@ import pyarrow as pa
 import pytest
 
 from settings import Settings
-from tests.helpers.aws_server import KEYS
 from tests.helpers.models import IMAGES, ROWS
+from tests.helpers.servers.aws import KEYS
 from training.datasets import pictures as cifar10
 from training.datasets import tables as breast_cancer
 from training.runs.errors import DataError

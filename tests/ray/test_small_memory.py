@@ -71,7 +71,7 @@ def test_training_workers_ask_for_the_memory_that_is_set(ray_settings: Settings)
     assert wanted.resources_per_worker["memory"] == 100 * 1024**2
     with pytest.raises(ConfigError, match=r"2 workers of 900000000 MB \(AIR_TRAIN_MEMORY_MB\) are more than"):
         fitting.scaling_config(ray_settings.model_copy(update={"air_train_memory_mb": 900_000_000}), 2)
-    with pytest.raises(ConfigError, match="each of 2 workers takes a GPU of its own, and Ray has 0; take fewer"):
+    with pytest.raises(ConfigError, match="each of 2 workers needs its own GPU, and Ray has 0; use fewer workers"):
         fitting.scaling_config(ray_settings, 2, gpu=True)
 
 

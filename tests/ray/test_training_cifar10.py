@@ -21,9 +21,9 @@ from models import catalog
 from models.artifact import checkpoint
 from models.registry import Registry
 from settings import Settings
-from tests.helpers import pictures
-from tests.helpers.killed_worker import train_loop_killed_at
 from tests.helpers.models import IMAGES
+from tests.helpers.samples import pictures
+from tests.helpers.training.killed_worker import train_loop_killed_at
 from training.datasets import pictures as dataset
 from training.image import data as cifar10_data
 from training.image import train as stage
@@ -173,7 +173,7 @@ def test_first_version_of_a_fresh_home_is_the_shipped_one(training_settings: Set
 
 
 def test_run_whose_worker_is_killed_ends_as_one_that_was_left_alone(trained: Trained, undisturbed: Undisturbed) -> None:
-    assert trained.said.count("going on from the last epoch") == 1
+    assert trained.said.count("continuing from the last epoch") == 1
     model, history = catalog.load(trained.airnet), undisturbed.history
     after = {int(epoch): told for epoch, told in checkpoint.read_evaluation(trained.airnet)["history"].items()}
     assert sorted(after) == sorted(history) == list(range(EPOCHS))

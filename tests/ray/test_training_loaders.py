@@ -11,8 +11,8 @@ import ray.data
 import torch
 
 from settings import Settings
-from tests.helpers import pictures
 from tests.helpers.models import IMAGES
+from tests.helpers.samples import pictures
 from training.datasets import pictures_ray as cifar10_ray
 from training.datasets.pictures import Pictures, decode_stored
 from training.image import data as cifar10_data

@@ -15,7 +15,7 @@ from models.image.networks import build
 from models.registry import Registry
 from settings import Settings
 from tests.helpers.models import ROWS
-from tests.helpers.resumed_studies import assert_resumed
+from tests.helpers.training.resumed_studies import assert_resumed
 from training.datasets import tables as dataset
 from training.image import trials as image_trials
 from training.runs.config import TrainImages, TrainTable, from_command_line

@@ -17,8 +17,8 @@ from playwright.sync_api import Browser, Page, expect
 from app import build_page
 from serve_deployments.schemas.base import ErrorBody, ErrorReply, Readiness
 from settings import ROOT
-from tests.helpers.screens import IMAGE_ANSWER, TABLE_ANSWER, WAIT_MS, ask, give_picture, later, to_table
-from tests.helpers.studio import Served, Studio
+from tests.helpers.clients.screens import IMAGE_ANSWER, TABLE_ANSWER, WAIT_MS, ask, give_picture, later, to_table
+from tests.helpers.in_process.studio import Served, Studio
 
 START_S = 60
 EVERY_MS = 5_000  # as ui/kit/watch.js has it

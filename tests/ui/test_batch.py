@@ -1,6 +1,6 @@
 """The Batch screen in real Chromium: give files, see what is wrong with them, predict, search the result, keep it.
 
-No job runs: the test answers the rows and pictures with the studio's own model (``tests.helpers.played_batches``).
+No job runs: the test answers with the studio's own model (``tests.helpers.in_process.played_batches``).
 """
 
 from __future__ import annotations
@@ -22,10 +22,19 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.helpers import models
-from tests.helpers.played import Played, wait_for
-from tests.helpers.played_batches import predict
-from tests.helpers.screens import PHONE, assert_accessible, assert_fits, button, copied_code, later, sign_in, to_batch
-from tests.helpers.studio import Studio
+from tests.helpers.clients.screens import (
+    PHONE,
+    assert_accessible,
+    assert_fits,
+    button,
+    copied_code,
+    later,
+    sign_in,
+    to_batch,
+)
+from tests.helpers.in_process.played import Played, wait_for
+from tests.helpers.in_process.played_batches import predict
+from tests.helpers.in_process.studio import Studio
 from training.datasets.tables import read
 
 IMAGES, TABLE = "Images: What does a picture show?", "Table: Is this sample malignant or benign?"

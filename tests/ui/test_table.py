@@ -11,7 +11,7 @@ import httpx
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.helpers.screens import TABLE_ANSWER, ask_row, copied_code, run, to_table, violations
+from tests.helpers.clients.screens import TABLE_ANSWER, ask_row, copied_code, run, to_table, violations
 from ui.kit.words import percent, signed
 
 VERDICT = f"{TABLE_ANSWER} .air-verdict"

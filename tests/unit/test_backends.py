@@ -12,7 +12,7 @@ from models import catalog
 from models.image import backends
 from models.image.model import ImageModel
 from settings import Settings
-from tests.helpers.versions import SHIPPED
+from tests.helpers.samples.versions import SHIPPED
 from training.image import outliers
 
 BATCH = 250

@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from settings import Settings
-from tests.helpers import pictures
 from tests.helpers.models import ROWS
+from tests.helpers.samples import pictures
 from training.batch_predict.pictures import ArchiveTooLarge
 from training.batch_predict.uploads import Store, Upload
 from training.datasets import tables as breast_cancer

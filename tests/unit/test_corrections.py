@@ -10,8 +10,8 @@ from PIL import Image
 
 from models.pictures.decode import ImageError
 from settings import Settings
-from tests.helpers import pictures
 from tests.helpers.models import IMAGES
+from tests.helpers.samples import pictures
 from training.datasets import pictures as dataset
 from training.image.corrections import HeldOut, Store
 

@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from settings import Settings
-from tests.helpers import pictures
 from tests.helpers.models import IMAGES, ROWS
+from tests.helpers.samples import pictures
 from training.datasets import pictures as cifar10
 from training.datasets import tables as breast_cancer
 from training.runs.errors import DataError

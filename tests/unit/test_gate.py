@@ -8,7 +8,7 @@ import pytest
 
 from models import gate, specs
 from models.artifact import checkpoint
-from tests.helpers.versions import SHIPPED
+from tests.helpers.samples.versions import SHIPPED
 from ui.compare.figures import gate_text
 
 FIGURE = {"key": "auc", "title": "AUC", "help": "", "form": "number", "better": "high"}

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image, ImageEnhance
 
 from models.pictures.decode import decode
-from tests.helpers import pictures
 from tests.helpers.models import IMAGES
+from tests.helpers.samples import pictures
 from training.datasets import pictures as cifar10
 from training.image.near_duplicates import Known
 

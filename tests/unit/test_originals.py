@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.helpers import pictures
 from tests.helpers.models import IMAGES
+from tests.helpers.samples import pictures
 from training.datasets import originals
 from training.datasets import pictures as cifar10
 from training.runs.errors import DataError

@@ -14,8 +14,13 @@ import pytest
 
 from models import specs
 from settings import ROOT, Settings
-from tests.helpers.documents import commands
-from training.runs.config import BatchPredictCommand, TrainImages, TrainTable, from_command_line
+from tests.helpers.repository.documents import commands
+from training.runs.config import (
+    BatchPredictCommand,
+    TrainImages,
+    TrainTable,
+    from_command_line,
+)
 from training.tuning import studies
 from training.tuning import study as tuning
 

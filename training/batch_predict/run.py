@@ -1,12 +1,12 @@
-"""Predict many rows or pictures at once: Ray Data reads, a pool of actors that hold the model answers.
+"""Predict many rows or pictures at once: Ray Data reads, a pool of actors with the model predicts.
 
     python -m training.batch_predict cifar10                                   the test set
     python -m training.batch_predict cifar10 --data holiday.zip --output answers
     python -m training.batch_predict breast-cancer --data s3://bucket/rows.csv --num-workers 4
 
-It was ``BatchPredictor`` in Ray 2.2. What it writes: ``predictions.csv`` and ``predictions.parquet``,
-one row for each input, in its order. What cannot be read becomes a row with an error. Data streams
-through, so the memory it takes does not depend on how much there is.
+It was ``BatchPredictor`` in Ray 2.2. Writes ``predictions.csv`` and ``predictions.parquet`` with one
+row per input, in order. An input that cannot be read becomes a row with an error. Data is streamed, so
+memory does not depend on its size.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ from training.runs.errors import ConfigError, TrainingError, innermost
 from training.runs.progress import Listener
 
 PICTURES_AT_ONCE, ROWS_AT_ONCE = 256, 4_096
-# Of the logical CPUs: a pool of 16 must fit on a laptop beside what serves.
+# In logical CPUs: a pool of 16 must fit on a laptop beside the replicas that serve.
 ACTOR_CPUS = 0.25
-# Excel takes a file without it for one in the code page of its country.
+# Without it, Excel reads the file in the code page of its country.
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -55,7 +55,7 @@ def predict(
     Reports progress to ``listener``. Raises TrainingError; then nothing half-written is left.
     """
     listener = listener or Listener()
-    listener.stage("looking at the data")
+    listener.stage("reading the data")
     ray_session.connect(settings)
     _in_small_blocks_in_order(settings)
     version = _version(spec.name, config.version, settings)
@@ -69,7 +69,7 @@ def predict(
 def keep(source: Source, batches: Iterator[pa.Table], output: Path, listener: Listener) -> dict[str, Any]:
     """Write the answers to a source into the folder ``output`` as they come; returns counts, seconds and file names.
 
-    Raises TrainingError; then nothing half-written is left.
+    Raises TrainingError, and then leaves no incomplete file.
     """
     tally = _Tally(source, time.time(), listener)
     _write(output, (tally.count(batch) for batch in batches))
@@ -87,7 +87,7 @@ def _version(model: str, wanted: str, settings: Settings) -> RegisteredVersion:
 
 
 def _in_small_blocks_in_order(settings: Settings) -> None:
-    """A data set keeps the context that it was made in, so this comes before the first."""
+    """Configure Ray Data; a data set keeps the context that it was made in, so call this before the first one."""
     import ray
 
     context = ray.data.DataContext.get_current()
@@ -119,12 +119,12 @@ def _answers(source: Source, model: str, family: Family, workers: int) -> Iterat
     try:
         yield from answers.iter_batches(batch_size=None, batch_format="pyarrow")
     except Exception as error:
-        # What an actor raised comes wrapped in types of Ray's own.
+        # Ray wraps an actor's error in its own types.
         raise TrainingError(f"The prediction stopped: {innermost(error)}") from error
 
 
 class _Tally:
-    """Counts the answers as they come, and tells how far it is."""
+    """Counts the answers as they come, and reports progress."""
 
     def __init__(self, source: Source, began: float, listener: Listener) -> None:
         self._source, self._began, self._listener = source, began, listener
@@ -133,7 +133,7 @@ class _Tally:
         self.rows = self.errors = self.unsure = self.right = 0
 
     def count(self, batch: pa.Table) -> pa.Table:
-        """The batch as it is written."""
+        """Count a batch; returns it without internal columns."""
         first = pc.min(batch[BEGAN]).as_py()
         if self._first is None:
             self._listener.stage("predicting")
@@ -151,7 +151,7 @@ class _Tally:
         return batch.drop_columns([BEGAN])
 
     def result(self) -> dict[str, Any]:
-        """What there is to say when all have come. Raises TrainingError when there was nothing."""
+        """The counts and seconds of all batches. Raises TrainingError when there were none."""
         if self._first is None:
             raise TrainingError(f"There is nothing to predict in {self._source.name}.")
         counted = {"rows": self.rows, "errors": self.errors, "labels": dict(self._labels.most_common())}
@@ -164,7 +164,7 @@ class _Tally:
 
 
 def _write(output: Path, batches: Iterator[pa.Table]) -> None:
-    """Both files, as the batches come; they get their names when they are whole."""
+    """Write both files as the batches come; they get their names when they are complete."""
     output.mkdir(parents=True, exist_ok=True)
     halves = {name: output / f".{name}.half" for name in (CSV, PARQUET)}
     try:
@@ -190,7 +190,7 @@ def _write(output: Path, batches: Iterator[pa.Table]) -> None:
 
 
 def _without_formulas(batch: pa.Table) -> pa.Table:
-    """The batch as a spreadsheet can be given it: texts and names of columns that it would run are marked."""
+    """The batch, safe for a spreadsheet: texts and column names that it would run as formulas are marked."""
     for i, field in enumerate(batch.schema):
         if _is_text(field.type):
             batch = batch.set_column(i, field.name, formulas.mark(batch.column(i)))
@@ -227,8 +227,8 @@ def main(arguments: list[str]) -> int:
 
 
 class _Printed(Listener):
-    """Says on the terminal where it is."""
+    """Prints the stages on the terminal."""
 
     def stage(self, name: str) -> None:
-        """What it is doing, in words."""
+        """Print the stage's name."""
         print(name, flush=True)

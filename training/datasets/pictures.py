@@ -4,8 +4,8 @@ Sources, in this order: the folder that the spec names, itself or by an environm
 the schema of the Hugging Face hub, torchvision's batches, or a folder of class-named folders of images);
 torchvision's cache below ``AIR_HOME/cache``; torchvision's download.
 
-The split is made by content: of the training images, in each class the tenth with the smallest
-SHA-256 of its stored bytes is validation. It does not depend on a seed or on the order of rows.
+The split depends on content only: of the training images of each class, the tenth with the smallest
+SHA-256 of its stored bytes is the validation set. Seeds and the order of rows do not matter.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Pictures:
         return Pictures(self.stored.take(pa.array(index)), self.labels[index], self.raw, self.size, names)
 
     def unreadable(self, index: int) -> DataError:
-        """What to tell of a picture that cannot be decoded."""
+        """The error for a picture that cannot be decoded."""
         if self.names is None:
             return UnreadablePictureError(index)
         return DataError(f"{self.names[index]} cannot be decoded; replace or remove it.")
@@ -68,7 +68,7 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Splits:
-    """The three fixed splits with what identifies them."""
+    """The three fixed splits, their labels and their source."""
 
     labels: list[str]
     train: Pictures
@@ -90,7 +90,7 @@ class Splits:
 def load(spec: ModelSpec, settings: Settings, download: bool = True) -> Splits:
     """The splits of the first source that is there. Raises DataError with the way out.
 
-    ``download=False`` looks on disk only, for a caller that must not wait.
+    ``download=False`` reads from disk only, for a caller that must not wait.
     """
     source = _Source(spec, settings)
     train, test, labels, name = source.read(download)
@@ -334,7 +334,7 @@ def _read_files(spec: ModelSpec, files: list[Path]) -> Pictures:
 
 
 class _NumpyUnpickler(pickle.Unpickler):
-    """Reads the published batches, which are pickles, and nothing but numpy arrays in them."""
+    """Reads the published batches, which are pickles, and allows only numpy arrays in them."""
 
     def find_class(self, module: str, name: str) -> object:
         if module.split(".")[0] == "numpy" and name in ("ndarray", "dtype", "_reconstruct", "scalar"):

@@ -1,4 +1,4 @@
-"""Training pictures as Ray data sets, for workers that do not hold all of them: image, label and id in each row.
+"""Training pictures as Ray data sets, for workers that do not hold all of them: rows of image, label and id.
 
 ``image`` is uint8 (size, size, 3); ``id`` is a number that stays the picture's own in every epoch.
 """
@@ -23,7 +23,7 @@ DECODING_CPUS = 0.5
 
 
 def streamed(pictures: Pictures) -> ray.data.Dataset:
-    """A lazy data set of stored pictures, shuffled by blocks and decoded when a worker asks for them."""
+    """A lazy data set of stored pictures, shuffled by blocks and decoded when a worker reads them."""
     columns = {"id": np.arange(len(pictures)), "label": pictures.labels, "stored": pictures.stored}
     blocks = [pa.table(columns).slice(start, BLOCK_PICTURES) for start in range(0, len(pictures), BLOCK_PICTURES)]
     return (
@@ -62,7 +62,7 @@ def _decoded_or_none(data: bytes, size: int) -> np.ndarray | None:
 class TorchPictures(torch.utils.data.Dataset):
     """Stored pictures as a data set of torchvision gives them: ``[i]`` is pixels uint8 (size, size, 3) and a label.
 
-    For one that cannot be decoded it is no pixels and ``i``, as ``_decoded`` has its reasons.
+    For a picture that cannot be decoded, no pixels and ``i``, for the same reason as in ``_decoded``.
     """
 
     def __init__(self, pictures: Pictures) -> None:

@@ -30,7 +30,7 @@ SPLITS = ("train", "validation", "test")
 class Table:
     """Rows with their split. ``matrix`` float64 (n, features), ``positive`` bool (n,), ``split`` str (n,).
 
-    ``left_out``: columns of the file that are no features, each with the reason.
+    ``left_out``: columns of the file that are not features, each with the reason.
     """
 
     features: list[str]
@@ -65,10 +65,10 @@ def read_with_ray(spec: ModelSpec, path: str | None = None) -> Table:
         raise DataError(f"There is no file {source}; give a CSV file or an s3:// address with --data.")
     try:
         path_there, filesystem = storage.filesystem_of(source)
-        # Whole files: how one writes its numbers is decided over all its rows, for a batch prediction as well.
+        # Whole files: the number format of a file is decided over all its rows, for batch predictions as well.
         files = ray.data.read_binary_files(path_there, filesystem=filesystem).take_all()
     except Exception as error:
-        # Arrow, fsspec and Ray each wrap a missing key or a refused login in types of their own.
+        # Arrow, fsspec and Ray each wrap a missing key or a refused login in their own error types.
         raise DataError(without_secrets(f"{source} cannot be read as CSV: {innermost(error)}")) from error
     return _table(spec, [io.BytesIO(file["bytes"]) for file in files], _name_of(spec, path))
 

@@ -24,13 +24,13 @@ from training.image.worker import state_from, state_of, train_loop
 from training.results import publishing, tracking
 from training.runs import fitting, lone_worker, progress, ray_session
 from training.runs.config import TrainImages
-from training.runs.errors import ConfigError, UnreadablePictureError, telling_of_a_full_disk
+from training.runs.errors import ConfigError, UnreadablePictureError, full_disk_as_data_error
 from training.runs.progress import REGISTERING, Epoch, Listener
 
 WORKER_RESTARTS = 2
 
 
-@telling_of_a_full_disk()
+@full_disk_as_data_error()
 def train(
     spec: ModelSpec,
     config: TrainImages,

@@ -1,4 +1,4 @@
-"""What is wrong with a field, in plain words: what pydantic found, without pydantic's phrases."""
+"""Pydantic's findings about a field in plain words."""
 
 from __future__ import annotations
 
@@ -43,15 +43,15 @@ def first_of(error: ValidationError, *above: str) -> str:
 
 
 def said_of(problem: dict[str, Any]) -> str:
-    """What must be true of the field, such as "must be at least 1", for one of ``ValidationError.errors()``."""
+    """What one of ``ValidationError.errors()`` requires of the field, such as "must be at least 1"."""
     kind = problem["type"]
-    # bool_type and bool_parsing are one to a person.
-    words = WORDS.get(kind) or WORDS.get(kind.partition("_")[0], "has a value that is not read")
+    # bool_type and bool_parsing mean the same to a person.
+    words = WORDS.get(kind) or WORDS.get(kind.partition("_")[0], "has a value that is not accepted")
     return words.format_map(problem.get("ctx", {}))
 
 
 def got(problem: dict[str, Any]) -> str:
-    """The value that was found there, for the end of a sentence; empty where there is none to show."""
+    """The field's value, for the end of a sentence; empty where there is none to show."""
     value = problem.get("input")
     is_shown = problem["type"] not in ("missing", "extra_forbidden", "value_error") and isinstance(
         value, str | int | float | None

@@ -21,14 +21,14 @@ from training.datasets import tables as dataset
 from training.results import evaluation, publishing, tracking
 from training.runs import fitting, progress, ray_session
 from training.runs.config import TrainTable
-from training.runs.errors import ConfigError, telling_of_a_full_disk
+from training.runs.errors import ConfigError, full_disk_as_data_error
 from training.runs.progress import REGISTERING, Listener
 from training.table.worker import LABEL, as_matrix, boost, booster_params, figures_of, train_loop
 
 WORKER_RESTARTS = 1
 
 
-@telling_of_a_full_disk()
+@full_disk_as_data_error()
 def train(
     spec: ModelSpec,
     config: TrainTable,

@@ -1,4 +1,4 @@
-"""The names under which columns that a model does not know come back beside its answers."""
+"""Names in a result for the columns that the model does not use."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ def is_reserved(name: str) -> bool:
 
 
 def given_names(names: Sequence[str], features: Sequence[str]) -> dict[int, str]:
-    """For the place of each column that is no feature a name that no other column has.
+    """A unique name for each column that is not a feature, by the column's place.
 
-    One that a result needs itself comes back as ``given label``, or ``given label 2`` where that is taken; one
-    without a name as ``column 3``, by its place.
+    A name that a result uses itself becomes ``given label``, or ``given label 2`` where that is taken; a column
+    without a name becomes ``column 3``, by its place.
     """
     taken = RESERVED | set(features) | set(names)
     found = {}

@@ -1,6 +1,6 @@
-"""Columns of a training table that number its rows: what pandas' ``to_csv()`` writes first, and identifiers.
+"""Columns of a training table that number its rows: the index that pandas' ``to_csv()`` writes, and identifiers.
 
-They are no features: a model would learn the order of the file, and ask for a row number with every row.
+They are not features: a model would learn the order of the file, and require a row number for every prediction.
 """
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ def _why_text_is_none(name: str, cells: list[str]) -> str | None:
 
 
 def why_no_feature(name: str, place: int, values: np.ndarray) -> str | None:
-    """Why the column at ``place`` (from 0) with these numbers is no feature, None when it is one.
+    """Why the column at ``place`` (from 0) with these numbers is not a feature, or None when it is one.
 
-    Raises DataError for a column without a name that numbers nothing.
+    Raises DataError for a column without a name that does not number the rows.
     """
     whole = bool((values == np.floor(values)).all())
     distinct = whole and len(np.unique(values)) == len(values)
@@ -64,10 +64,10 @@ def why_no_feature(name: str, place: int, values: np.ndarray) -> str | None:
         return "it counts the rows"
     if NAMELESS.fullmatch(name):
         if not whole:
-            raise DataError(f"Column {place + 1} has no name of its own; name it, or remove it.")
-        return "it has no name and whole numbers, as an index has"
+            raise DataError(f"Column {place + 1} has no name; name it, or remove it.")
+        return "it has no name and holds whole numbers, like an index"
     if whole and IDENTIFIER.fullmatch(name):
-        return "it is an identifier by its name, and has whole numbers"
+        return "it has an identifier's name and holds whole numbers"
     if distinct and PERHAPS.fullmatch(name):
-        return "it has another whole number in each row, and an identifier's name"
+        return "it has an identifier's name and a different whole number in each row"
     return None

@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 
 from models import specs
 from models.registry import CHAMPION
-from tests.helpers.played import Played
-from tests.helpers.studio import Studio
+from tests.helpers.in_process.played import Played
+from tests.helpers.in_process.studio import Studio
 from training import families
 from training.batch_predict import run as batch_predict
 from training.batch_predict import uploads

@@ -1,6 +1,6 @@
 """Find nginx for the tests, or install Debian's.
 
-python -m tests.helpers.install_nginx
+python -m tests.helpers.install.nginx
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Find the browser of the tests, or install one: Playwright's own, or Debian's chromium where that fails.
 
-python -m tests.helpers.install_browser
+python -m tests.helpers.install.browser
 """
 
 from __future__ import annotations

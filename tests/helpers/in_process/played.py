@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from tests.helpers.studio import Studio
+from tests.helpers.in_process.studio import Studio
 from training.jobs import store as jobs
 from training.jobs.runner import Files
 from training.jobs.supervisor import PROCESS

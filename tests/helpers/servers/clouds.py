@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.helpers.certificates import AUTHORITY, make_certificate
+from tests.helpers.servers.certificates import AUTHORITY, make_certificate
 
 HOSTS = ["*.googleapis.com", "*.azure.com", "login.microsoftonline.com"]
 TRUST_VARIABLES = ("REQUESTS_CA_BUNDLE", "HTTPLIB2_CA_CERTS", "SSL_CERT_FILE")

@@ -7,7 +7,7 @@ from itertools import count
 from serve_deployments.cluster_view.ray_state import Process
 from serve_deployments.cluster_view.workloads import replica_class
 from serve_deployments.predict.app import ModelApp
-from tests.helpers.studio import HERE, Studio
+from tests.helpers.in_process.studio import HERE, Studio
 
 APP, PYTHON_APP = "01", "python app.py"
 OTHERS = (

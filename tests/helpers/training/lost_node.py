@@ -1,6 +1,6 @@
 """Lose the node that holds blocks of a Dataset, and read the Dataset all the same; prints what happened as JSON.
 
-    python -m tests.helpers.lost_node
+    python -m tests.helpers.training.lost_node
 
 ``tests/test_lineage.py`` runs it where no other Ray is in reach.
 """

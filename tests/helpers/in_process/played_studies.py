@@ -7,8 +7,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from models import specs
-from tests.helpers.played import Played
-from tests.helpers.studio import Studio
+from tests.helpers.in_process.played import Played
+from tests.helpers.in_process.studio import Studio
 from training import families
 from training.jobs import store as jobs
 from training.runs.records import read_json

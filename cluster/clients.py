@@ -1,4 +1,4 @@
-"""Who asks the app in ``cluster/prove_cluster.py``: a picture and a row, again and again. Standard library only."""
+"""Clients of the app in ``cluster/prove_ray_up.py``: they post a picture and a row in turn. Standard library only."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ API = "http://127.0.0.1:7860/api"
 
 
 class Clients:
-    """Ask both models, one question after the other, while the block lasts."""
+    """Posts to both models in turn while the block lasts."""
 
     def __enter__(self) -> Clients:
         self.asked, self.failed, self.slowest = 0, [], 0.0
@@ -41,7 +41,7 @@ class Clients:
 
 
 def ask_both() -> None:
-    """A picture and a row. Raises URLError when one is not answered, ValueError when with another label."""
+    """Predict a picture and a row. Raises URLError without an answer, ValueError for a wrong label."""
     picture = call_api("/cifar10/predict", (ROOT / "docs" / "example.png").read_bytes(), "image/png")
     expect_label(picture, "ship")
     expect_label(call_api("/breast-cancer/predict", first_row()), "malignant", "benign")
@@ -56,7 +56,7 @@ def first_row() -> dict[str, float]:
 def expect_label(reply: dict[str, Any], *labels: str) -> None:
     """Raise ValueError unless the first prediction is one of these."""
     if reply["predictions"][0]["label"] not in labels:
-        raise ValueError(f"{reply} was answered")
+        raise ValueError(f"unexpected answer: {reply}")
 
 
 def call_api(path: str, body: Any = None, kind: str = "application/json") -> dict[str, Any]:
@@ -68,7 +68,7 @@ def call_api(path: str, body: Any = None, kind: str = "application/json") -> dic
 
 
 def answers(url: str) -> bool:
-    """Whether a server is there."""
+    """Whether a server answers there."""
     try:
         with urllib.request.urlopen(url, timeout=5):
             return True

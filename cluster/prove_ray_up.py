@@ -2,13 +2,13 @@
 
     make proof-cluster        as root, with sshd, rsync and iproute2
 
-Machines: ``cluster/machines.py``. What they share is an S3 server and an MLflow server in the driver's namespace.
+Machines: ``cluster/machines.py``. They share an S3 server and an MLflow server in the driver's namespace.
 
-    ray up → one node → a training waits for CPUs, and two workers come → app.py serves on three nodes
-    → a training of the image model, whose node loses its power while clients ask → training and answers go on
-    → nothing to do: the workers go → ray down → nothing is left
+    ray up → one node → a training waits for CPUs, so two workers start → app.py serves on three nodes
+    → a node loses power during a training of the image model and predictions → both continue
+    → idle: the workers are removed → ray down → no process is left
 
-Exit status 0: all of it was seen. 1: something was not. 2: it cannot be tried here.
+Exit status 0: every step passed. 1: a step failed. 2: it cannot run here.
 """
 
 from __future__ import annotations
@@ -20,10 +20,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.request
-from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +30,9 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from cluster.asking import API, Clients, answers, ask_both, call_api  # noqa: E402
+from cluster.clients import API, Clients, answers, ask_both, call_api  # noqa: E402
 from cluster.machines import DRIVER, Machine, call, make_key, make_network, missing  # noqa: E402
+from cluster.steps import LIMIT_S, expect, fail, processes, say, tail, wait  # noqa: E402
 
 INSIDE = "--inside"
 BIN = Path(sys.executable).parent
@@ -50,7 +49,7 @@ AIR_TABLE_REPLICAS=3
 CIFAR10_DIR=/root/pictures
 """
 IDLE_MINUTES = 1.5
-# On a head that keeps its CPU for what serves, no training of two workers fits.
+# On a head that keeps its CPU for serving, a training with two workers does not fit.
 HEAD_CPUS, WORKER_CPUS = 1, 3
 EPOCHS = 12
 PICTURES = """
@@ -68,14 +67,11 @@ for label, name in enumerate(LABELS):
             pixels = np.clip(colour + random.normal(0, 30, (32, 32, 3)), 0, 255).astype(np.uint8)
             Image.fromarray(pixels).save(folder / f"{i}.png")
 """
-# For each step, on a machine that does much else; on a quiet one a step takes a tenth.
-LIMIT_S = 400.0
 GONE_S = 30.0
-BEGAN = time.monotonic()
 
 
 class Proof:
-    """One run of the whole story; each step says what it saw, or ends the run."""
+    """One run of all steps; each reports its result, or ends the run."""
 
     def __init__(self, work: Path) -> None:
         self.work = work
@@ -92,7 +88,7 @@ class Proof:
         self.machines: list[Machine] = []
 
     def run(self, stack: ExitStack) -> None:
-        """Everything, in order."""
+        """All steps, in order."""
         self.prepare(stack)
         self.up(stack)
         self.workers_come_under_load()
@@ -140,7 +136,7 @@ class Proof:
         stack.callback(os.killpg, server.pid, signal.SIGKILL)
 
     def write_file(self) -> None:
-        """local.yaml with these machines filled in; air.env beside a copy of the folder, as a person would have it."""
+        """Write local.yaml with these machines filled in, and a copy of cluster/ with an air.env in it."""
         settings = self.work / "cluster"
         shutil.copytree(ROOT / "cluster", settings, ignore=shutil.ignore_patterns("__pycache__", "air.env"))
         (settings / "air.env").write_text(AIR_ENV)
@@ -159,7 +155,7 @@ class Proof:
         self.file.write_text(yaml.safe_dump(config))
 
     def ray(self, *words: str) -> str:
-        """A command of the launcher, as in docs/clusters.md; what it said."""
+        """Run a command of the launcher, as in docs/clusters.md; returns its output."""
         ended = subprocess.run(
             [str(BIN / "ray"), *words], cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=420
         )
@@ -173,7 +169,7 @@ class Proof:
         return self.machines[0]
 
     def listed(self, kind: str) -> list[dict[str, Any]]:
-        """Nodes or actors that are alive, as the dashboard tells them."""
+        """Nodes or actors that are alive, from the dashboard."""
         token = (self.home / ".ray" / "auth_token").read_text().strip()
         alive = "limit=1000&filter_keys=state&filter_predicates=%3D&filter_values=ALIVE"
         request = urllib.request.Request(f"{DASHBOARD}/{kind}?{alive}", headers={"Authorization": f"Bearer {token}"})
@@ -185,40 +181,40 @@ class Proof:
         return sorted(node["node_ip"] for node in self.listed("nodes"))
 
     def nodes_of(self, kind: str) -> set[str]:
-        """Where actors of a class live."""
+        """Addresses of the nodes that run actors of a class."""
         addresses = {node["node_id"]: node["node_ip"] for node in self.listed("nodes")}
         actors = [actor for actor in self.listed("actors") if kind in actor["class_name"]]
         return {addresses[actor["node_id"]] for actor in actors if actor["node_id"] in addresses}
 
     def tunnel(self, stack: ExitStack) -> None:
-        """The dashboard and the app, which listen on the head's loopback, on this one."""
+        """Forward the dashboard and the app, which listen on the head's loopback, to this machine's loopback."""
         ports = [word for port in (7860, 8265) for word in ("-L", f"{port}:127.0.0.1:{port}")]
         tunnel = subprocess.Popen([*self.head.login(), "-N", *ports])
         stack.callback(tunnel.kill)
 
     def up(self, stack: ExitStack) -> None:
-        """`ray up`: the head alone, since nothing waits for a worker."""
+        """`ray up`: only the head starts, since no work waits for a worker."""
         self.ray("get-auth-token", "--generate")
         self.ray("up", "-y", str(self.file))
         status = self.ray("exec", str(self.file), "ray status")
         self.tunnel(stack)
         wait(lambda: bool(self.nodes()), "the dashboard does not answer")
         expect(self.nodes() == [self.head.address], f"one node was expected:\n{status}")
-        say("ray up: the head runs, and no worker")
+        say("ray up: the head runs, without workers")
 
     def workers_come_under_load(self) -> None:
-        """A training that does not fit on the head brings the workers up."""
+        """A training that does not fit on the head makes the cluster start the workers."""
         self.head.ssh(f"cd ~/air-studio && .venv/bin/python - <<'EOF'\n{PICTURES}\nEOF")
         self.start_on_head("-m training.breast_cancer --num-workers 3", "training.log")
-        wait(lambda: len(self.nodes()) == 3, "no two workers came")
+        wait(lambda: len(self.nodes()) == 3, "two workers did not start")
         status = self.ray("exec", str(self.file), "ray status")
         print(status[status.find("=====") :].strip(), flush=True)
-        told = self.head.home / "training.log"
-        wait(lambda: "breast-cancer version 2" in told.read_text(), lambda: f"the training did not end:\n{tail(told)}")
-        say("a training of the table model waited for CPUs: two workers came, three nodes; it is version 2")
+        log = self.head.home / "training.log"
+        wait(lambda: "breast-cancer version 2" in log.read_text(), lambda: f"the training did not end:\n{tail(log)}")
+        say("a training of the table model waited for CPUs: two workers started, three nodes; it made version 2")
 
     def serve(self) -> None:
-        """app.py on the head; the replicas spread over the nodes."""
+        """Start app.py on the head; the replicas spread over the nodes."""
         self.start_on_head("app.py", "app.log")
         log = self.head.home / "app.log"
         wait(lambda: "AIR Studio is ready" in log.read_text(), lambda: f"the app is not ready:\n{tail(log)}")
@@ -230,12 +226,12 @@ class Proof:
         say("app.py: both models answer, each from three nodes")
 
     def start_on_head(self, program: str, log: str) -> None:
-        """Start a program of the repository on the head, which goes on after the login has ended."""
+        """Start a program of the repository on the head that outlives the login."""
         there = f"cd ~/air-studio && . cluster/node.sh && RAY_ADDRESS=auto exec setsid python {program}"
         self.head.ssh(f"({there}) </dev/null >~/{log} 2>&1 &")
 
     def worker_dies(self) -> None:
-        """The power of a node goes while it trains and serves."""
+        """A node loses power while it trains and serves."""
         config = {"net": "lenet", "epochs": EPOCHS, "num_workers": 3, "batch_size": 100}
         job = call_api("/jobs", {"kind": "train", "model": "cifar10", "config": config})
         path = f"/jobs/{job['id']}"
@@ -243,12 +239,12 @@ class Proof:
         where = self.nodes_of("RayTrainWorker")
         expect(len(where) == 2, f"the training runs on {sorted(where)}")
         victim = next(machine for machine in self.machines[1:] if machine.address in where)
-        told = call_api(path)["metrics"]
-        done = len(told)
+        before = call_api(path)["metrics"]
+        done = len(before)
         with Clients() as clients:
             victim.power_off()
             say(f"{victim.name} lost its power after epoch {done} of {EPOCHS}")
-            wait(lambda: len(self.nodes()) == 2, "the node's death was not seen")
+            wait(lambda: len(self.nodes()) == 2, "the cluster did not notice the node's death")
             victim.boot()
             say(f"{victim.name} is switched on again")
             wait(
@@ -260,21 +256,21 @@ class Proof:
         expect(ended["state"] == "succeeded", f"the training {ended['state']}: {ended['error']}")
         version = ended["result"]["version"]
         history = call_api(f"/models/cifar10/versions/{version}/evaluation")["history"]
-        expect(len(history) == EPOCHS, f"the version knows of {len(history)} epochs")
-        # No epoch trains at the same speed twice; the state of the last one may have been lost with the node.
-        kept = [history[str(epoch)]["images_per_s"] == told[epoch]["images_per_s"] for epoch in range(done - 1)]
-        expect(all(kept), f"the training began anew: {history}")
+        expect(len(history) == EPOCHS, f"the version lists {len(history)} epochs")
+        # Equal speeds show that an epoch was not repeated; the last one's state may have been lost with the node.
+        kept = [history[str(epoch)]["images_per_s"] == before[epoch]["images_per_s"] for epoch in range(done - 1)]
+        expect(all(kept), f"the training started again from the beginning: {history}")
         expect(
-            clients.failed == [], f"{len(clients.failed)} of {clients.asked} were not answered: {clients.failed[:3]}"
+            clients.failed == [], f"{len(clients.failed)} of {clients.asked} predictions failed: {clients.failed[:3]}"
         )
         say(
-            f"the training went on and is version {version}; meanwhile {clients.asked} predictions "
-            f"were asked for and answered, the slowest two after {clients.slowest:.1f} s"
+            f"the training continued and made version {version}; meanwhile all {clients.asked} predictions "
+            f"were answered, the slowest pair after {clients.slowest:.1f} s"
         )
         ask_both()
 
     def workers_go_when_idle(self) -> None:
-        """Without the app nothing holds the workers."""
+        """Once the app has stopped, the cluster removes the workers."""
         self.head.ssh("pkill -TERM -f 'python app.py'")
         log = self.head.home / "app.log"
         wait(lambda: not self.nodes_of("ServeReplica"), lambda: f"the app did not stop:\n{tail(log)}")
@@ -283,62 +279,18 @@ class Proof:
             lambda: f"still there: {self.nodes()}",
             60 * IDLE_MINUTES + LIMIT_S,
         )
-        say(f"idle for {IDLE_MINUTES:g} minutes: both workers are gone")
+        say(f"idle for {IDLE_MINUTES:g} minutes: both workers were removed")
 
     def down(self) -> None:
-        """`ray down`; then look for anything of Ray on the machines."""
+        """`ray down`; then search the machines for processes of Ray."""
         self.ray("down", "-y", str(self.file))
         left = processes("raylet", "gcs_server", "ray::", "haproxy", "app.py", "dashboard", "training.jobs.runner")
         expect(left == [], f"processes are left: {left}")
         say("ray down: no process of Ray is left on any machine")
 
 
-def processes(*words: str) -> list[str]:
-    """What runs in any of the namespaces, all of which are below this one, and has one of these words."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            line = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            if line and process.name != str(os.getpid()) and (not words or any(word in line for word in words)):
-                found.append(line[:120])
-    return found
-
-
-def tail(path: Path) -> str:
-    """The end of a file that may not be there yet."""
-    return path.read_text()[-2000:] if path.exists() else ""
-
-
-def wait(done: Callable[[], bool], complaint: str | Callable[[], str], seconds: float = LIMIT_S) -> None:
-    """Return when ``done``; end the proof with the complaint when that takes too long."""
-    deadline = time.monotonic() + seconds
-    while True:
-        with suppress(OSError):
-            if done():
-                return
-        if time.monotonic() > deadline:
-            fail(f"after {seconds:.0f} s {complaint if isinstance(complaint, str) else complaint()}")
-        time.sleep(0.5)
-
-
-def expect(seen: bool, complaint: str) -> None:
-    """End the proof unless it was seen."""
-    if not seen:
-        fail(complaint)
-
-
-def fail(sentence: str) -> None:
-    """End the proof."""
-    raise SystemExit(f"error: {sentence}")
-
-
-def say(text: str) -> None:
-    """A line with the seconds since the proof began."""
-    print(f"[{time.monotonic() - BEGAN:5.1f} s] {text}", flush=True)
-
-
 def main() -> int:
-    """In namespaces of its own, since whatever it starts ends with them; returns the exit status."""
+    """Run in new namespaces, with which everything started there ends; returns the exit status."""
     if INSIDE not in sys.argv:
         reason = missing()
         if reason:

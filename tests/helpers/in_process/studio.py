@@ -5,7 +5,7 @@
         page.goto(studio.url)               # over one, for a browser or a client of others
 
 Replicas are objects, jobs are processes that sleep while the test writes what a job would write
-(``tests.helpers.played``), and Ray's state is what the test says it is.
+(``tests.helpers.in_process.played``), and Ray's state is what the test says it is.
 """
 
 from __future__ import annotations

@@ -10,8 +10,8 @@ from functools import cached_property
 
 import psutil
 
+from benchmarks.harness.running_app import RunningApp
 from settings import ROOT
-from tests.helpers.running_app import RunningApp
 
 HEADING = "## Every socket"
 

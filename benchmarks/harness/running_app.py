@@ -1,4 +1,4 @@
-"""Start and stop the real app as a person does: ``python app.py`` in a process of its own."""
+"""Start and stop the real app: ``python app.py`` in a process of its own."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from pathlib import Path
 import psutil
 import requests
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+from settings import ROOT
+
 START_TIMEOUT_S = 180
 STOP_TIMEOUT_S = 60
 
 
 def free_port() -> int:
     """A port with five free ones behind it."""
-    # By chance, for another run of tests may look for one at the same time; Ray's own workers have those below.
+    # A random one: another process may be looking for a port too, and Ray's own workers use the ports below.
     for port in random.sample(range(20000, 29000, 10), 100):
         try:
             for offset in range(6):
@@ -34,7 +35,7 @@ def free_port() -> int:
 
 
 class RunningApp:
-    """The app on a port and an AIR_HOME of its own; ``url`` is where it answers."""
+    """The app on its own port and AIR_HOME; it answers at ``url``."""
 
     def __init__(self, home: Path, port: int | None = None, **environment: str) -> None:
         self.port = port or free_port()
@@ -51,7 +52,7 @@ class RunningApp:
         self.early: requests.Response | None = None
 
     def start(self, wait: bool = True) -> RunningApp:
-        """Start it, and wait until it says that it is ready."""
+        """Start it, and wait until it reports that it is ready."""
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "app.py"], cwd=ROOT, env=self.environment, stdout=log, stderr=subprocess.STDOUT
@@ -61,7 +62,7 @@ class RunningApp:
         return self
 
     def wait_until_ready(self) -> None:
-        """Return when the terminal says ready; fail with the terminal's text when it ends before."""
+        """Return when the app reports that it is ready; fail with its output when it ends before."""
         deadline = time.monotonic() + START_TIMEOUT_S
         while "AIR Studio is ready" not in self.output():
             assert self.process.poll() is None, self.output()
@@ -73,10 +74,7 @@ class RunningApp:
         return self.log.read_text()
 
     def processes(self, word: str = "") -> list[psutil.Process]:
-        """Every process that belongs to this app and has this word in its command line.
-
-        Those are its own, and all that name its folder in /tmp.
-        """
+        """The processes of this app with this word in their command line: its own, and all that name its folder."""
         mark = f"/tmp/air-{os.getuid()}-{self.port}/"
         found = []
         for process in psutil.process_iter():
@@ -96,7 +94,7 @@ class RunningApp:
 
 
 def first_page(app: RunningApp) -> requests.Response:
-    """The first thing that a browser gets, opened as early as can be."""
+    """The first reply that a browser gets, as early as possible."""
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline:
         try:

@@ -1,4 +1,4 @@
-"""What all peers share: the model that the environment asks for, on one torch thread, and the reply."""
+"""Shared by all peers: load the model that the environment names, on one torch thread, and build the reply."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ SERVES = "serves"
 
 
 def load_model() -> Any:
-    """The model of the folder in PEER_CHECKPOINT by AIR_ENGINE and AIR_PRECISION; prints which it became."""
+    """Load the model in PEER_CHECKPOINT with AIR_ENGINE and AIR_PRECISION; prints the backend it runs on."""
     folder = Path(os.environ[CHECKPOINT])
     if catalog.checkpoint.read_metadata(folder).model == "cifar10":
         import torch
 
         torch.set_num_threads(1)
     model = catalog.load_to_serve(folder, get_settings())
-    # In one write, since the workers of a server share one log.
+    # In one write, because the workers of a server share one log.
     os.write(1, f"{SERVES} {model.backend} {model.precision}\n".encode())
     return model
 

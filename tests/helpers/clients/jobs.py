@@ -9,7 +9,7 @@ from typing import Any
 import psutil
 import requests
 
-from tests.helpers.running_app import RunningApp
+from benchmarks.harness.running_app import RunningApp
 
 ENDED = {"stopped", "succeeded", "failed", "interrupted"}
 QUICK = {"num_boost_round": 20}

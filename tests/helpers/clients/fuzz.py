@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tests.helpers import pictures
-from tests.helpers.screens import ADMIN_TOKEN
+from tests.helpers.clients.screens import ADMIN_TOKEN
+from tests.helpers.samples import pictures
 
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
 # Each call of these would train a model, discard a version that other tests need, or take a process away.
