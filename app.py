@@ -79,9 +79,9 @@ def build_page(
 
     from serve_deployments.page.guard import PageGuard
     from ui.blocks import PAGE_OPTIONS, build
-    from ui.kit import head
     from ui.kit.client import Client
     from ui.kit.models import Shown
+    from ui.look import head
 
     head.put_in()
     models = [Shown(name, *words) for name, words in MODELS.items()]

@@ -16,7 +16,7 @@ from ui.cluster import screen as cluster
 from ui.kit import clock, sign_in
 from ui.kit.client import Client
 from ui.kit.models import IMAGE, TABLE, Shown
-from ui.kit.theme import CSS, THEME
+from ui.look.theme import CSS, THEME
 from ui.predict import images, table
 from ui.retrain import screen as retrain
 from ui.tuning import screen as tuning

@@ -1,4 +1,4 @@
-"""The Cluster screen: what runs where right now, and what happens when something of it dies.
+"""The Cluster screen: what runs where right now, and how it recovers when a process dies.
 
 It asks the API only while it is visible.
 """

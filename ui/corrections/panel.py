@@ -16,11 +16,11 @@ import gradio as gr
 from ui.kit import uploads
 from ui.kit.cards import LIVE, html, notice, quiet
 from ui.kit.client import ApiError, Client
-from ui.kit.scripts import BUTTONS
 from ui.kit.templates import render
 from ui.kit.updates import EVENTS, ONCE, Updates
 from ui.kit.visitor import Permission, headers_for_change, permission
 from ui.kit.words import an
+from ui.look.scripts import BUTTONS
 
 SHOWN = 100
 SIGN_IN_THERE = "If this is wrong, sign in on the Retrain screen to correct it."

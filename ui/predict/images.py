@@ -17,10 +17,10 @@ from ui.kit import clock, uploads
 from ui.kit.cards import card, code_box, html, notice, png, quiet
 from ui.kit.client import ApiError, Client
 from ui.kit.models import Shown
-from ui.kit.scripts import BUTTONS, show_on_narrow
 from ui.kit.templates import render
 from ui.kit.updates import CLICKS, EVENTS, Updates
 from ui.kit.visitor import address_of
+from ui.look.scripts import BUTTONS, show_on_narrow
 from ui.predict.snippets import example_code, picture_code, public_api
 
 EXAMPLES = 12
