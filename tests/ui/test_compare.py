@@ -197,28 +197,30 @@ def test_gate_is_announced_says_no_and_may_be_overruled_and_what_is_in_use_is_no
 ) -> None:
     now, note = screen.locator("#air-now"), screen.locator("#air-move-note")
     expect(now.locator(".air-good")).to_contain_text(
-        re.compile(rf"The gate will let version {SHIFTED} pass: .* and up to 0\.5 points less is let pass\.")
+        re.compile(rf"The gate will accept version {SHIFTED}: .* and a drop of up to 0\.5 points is allowed\.")
     )
     compare_version(screen, worse)
     expect(now.locator(".air-warning")).to_contain_text(
-        re.compile(rf"The gate will refuse version {worse}: “Right answers” is 40\.0 %, the champion's .* 0\.5 points")
+        re.compile(
+            rf"The gate will refuse version {worse}: its validation accuracy is 40\.0 %, the champion's .* 0\.5 points"
+        )
     )
     sign_in(screen)
     before = now.locator("strong").first.inner_text().split()[1]
-    button(screen, f"Put version {worse} into service").click()
-    expect(note).to_contain_text("worse by more than the 0.005 that is let pass")
-    button(screen, "Promote all the same").click()
-    expect(note).to_contain_text(f"Version {worse} is in service")
-    expect(button(screen, "Promote all the same")).to_have_count(0)
+    button(screen, f"Promote version {worse}").click()
+    expect(note).to_contain_text("worse by more than the allowed 0.005. If you know better, you can promote it anyway.")
+    button(screen, "Promote anyway").click()
+    expect(note).to_contain_text(f"Version {worse} is the champion")
+    expect(button(screen, "Promote anyway")).to_have_count(0)
 
     expect(now).to_contain_text("The champion cannot be discarded.")
     expect(button(screen, f"Discard version {worse}")).to_be_disabled()
     expect(button(screen, "Show where they differ")).to_have_count(0)
     compare_version(screen, before)
     expect(button(screen, f"Discard version {before}")).to_be_disabled()
-    expect(now).to_contain_text(f"Version {before} cannot be discarded: “Take it back” goes back to it.")
-    button(screen, "Take it back").click()
-    expect(note).to_contain_text(f"Taken back: version {before} answers again.")
+    expect(now).to_contain_text(f"Version {before} cannot be discarded: “Roll back” returns to it.")
+    button(screen, "Roll back").click()
+    expect(note).to_contain_text(f"Rolled back: version {before} answers again.")
 
     compare_version(screen, spare)
     discard = button(screen, f"Discard version {spare}")

@@ -51,7 +51,7 @@ class TuneJob(JobConfig):
         gt=0,
         le=604_800,
         title="Time limit",
-        description="Stops the trials that have not ended by then and keeps the others. Default: no limit.",
+        description="Ends the study; what has ended by then is kept. Default: no limit.",
     )
     max_concurrent: int | None = Field(
         None, ge=1, le=64, title="Concurrency", description="Trials that run side by side. Default by model."
