@@ -17,10 +17,9 @@ from playwright.sync_api import Page, expect
 from settings import ROOT
 from tests.helpers.load import Answer, Load
 from tests.helpers.running_app import RunningApp, wait_until_gone
-from tests.helpers.screens import DONE_MS, button, give_picture, to_retrain, train
+from tests.helpers.screens import DONE_MS, IMAGES, TABLE, button, give_picture, to_retrain, train
 from training.datasets.tables import read_shipped
 
-IMAGES, TABLE = "Images: what a picture shows", "Table: malignant or benign"
 EXAMPLE = ROOT / "docs" / "example.png"
 PICTURE = EXAMPLE.read_bytes()
 PNG = {"Content-Type": "image/png"}

@@ -23,11 +23,20 @@ from playwright.sync_api import Page, expect
 
 from tests.helpers.played import Played, wait_for
 from tests.helpers.played_batches import predict
-from tests.helpers.screens import PHONE, assert_accessible, assert_fits, button, copied_code, later, sign_in, to_batch
+from tests.helpers.screens import (
+    IMAGES,
+    PHONE,
+    TABLE,
+    assert_accessible,
+    assert_fits,
+    button,
+    copied_code,
+    later,
+    sign_in,
+    to_batch,
+)
 from tests.helpers.studio import Studio
 from training.datasets.tables import read_shipped
-
-IMAGES, TABLE = "Images: What does a picture show?", "Table: Is this sample malignant or benign?"
 
 
 @pytest.fixture

@@ -19,7 +19,9 @@ from tests.helpers import versions
 from tests.helpers.played import Played
 from tests.helpers.screens import (
     ADMIN_TOKEN,
+    IMAGES,
     PHONE,
+    TABLE,
     ask_row,
     assert_accessible,
     assert_fits,
@@ -35,7 +37,6 @@ from tests.helpers.studio import Studio
 
 SHIP = ROOT / "docs" / "example.png"
 SIGN_IN_FIRST = "Sign in first: only those with the admin's token may change things here."
-IMAGES, TABLE = "Images: what a picture shows", "Table: malignant or benign"
 
 
 @pytest.fixture

@@ -17,10 +17,19 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.helpers.played import wait_for
 from tests.helpers.played_studies import PlayedStudy
-from tests.helpers.screens import PHONE, assert_accessible, assert_fits, button, later, sign_in, to_tuning, unfold
+from tests.helpers.screens import (
+    PHONE,
+    TABLE,
+    assert_accessible,
+    assert_fits,
+    button,
+    later,
+    sign_in,
+    to_tuning,
+    unfold,
+)
 from tests.helpers.studio import Studio
 
-TABLE = "Table: malignant or benign"
 LEARNT = "it did all its 100 rounds"
 BEHIND = "it was behind the others after 20 rounds"
 
