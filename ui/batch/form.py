@@ -11,7 +11,6 @@ from typing import Any
 import gradio as gr
 from markupsafe import Markup
 
-from settings import MAX_UPLOAD_BYTES
 from ui.batch.check import CHAMPION, OWN, TEST, Upload, check, example_file, start_label, version_choices
 from ui.jobs.view import BATCH, QUEUED
 from ui.kit import uploads
@@ -96,6 +95,7 @@ class Form:
         try:
             allowed = await permission(self.api, request, token)
             versions = version_choices((await self.api.model(name))["versions"])
+            how = await self._how(model)
         except ApiError as error:
             return changed(self.filled, before, {self.access.why: notice(str(error), "warning")})
         upload = _for_model(upload, name)
@@ -110,7 +110,7 @@ class Form:
         )
         now = self.access.shown(allowed) | {
             self.own: gr.update(visible=what == OWN),
-            self.how: await self._how(model),
+            self.how: how,
             self.pictures: gr.update(visible=allowed_now and pictures),
             self.table: gr.update(visible=allowed_now and not pictures),
             self.check: check(upload, model) if upload else "",
@@ -122,10 +122,10 @@ class Form:
         return changed(self.filled, before, now)
 
     async def _how(self, model: Shown) -> Markup:
-        """Which files can be given."""
+        """Which files can be given. Raises ApiError."""
+        limits = (await self.api.about())["limits"]
         example = {"count": 0, "example": ""} if model.family == IMAGE else await self._example(model.name)
-        limits = {"files": uploads.MAX_FILES, "megabytes": MAX_UPLOAD_BYTES // 1024**2}
-        return render("batch/how.html", model=model, rows=EXAMPLE_ROWS, **limits, **example)
+        return render("batch/how.html", model=model, limits=limits, rows=EXAMPLE_ROWS, **example)
 
     async def _example(self, name: str) -> dict[str, Any]:
         """How many columns a table has and a small file of it, made once; the page takes files without it, too."""

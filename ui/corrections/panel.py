@@ -49,6 +49,7 @@ class Panel:
         self.undoing = gr.Button(
             "Undo", size="sm", visible=False, elem_id=f"{prefix}-undo", elem_classes="air-undo", render=False
         )
+        self.box = gr.Column(render=False)
         self.folded = gr.Accordion("Corrections", open=False, render=False)
         self.list = html(quiet(WAITING), js_on_load=BUTTONS, elem_id=f"{prefix}-corrections", render=False)
         self.list_note = html(html_template=LIVE, elem_id=f"{prefix}-corrections-note", render=False)
@@ -61,7 +62,7 @@ class Panel:
 
     def render_list(self) -> None:
         """What is kept, folded."""
-        with self.folded.render():
+        with self.box.render(), self.folded.render():
             self.list.render()
             self.list_note.render()
 

@@ -82,8 +82,13 @@ class Screen:
         """A set of examples and the class names, once the API has them; until then the timer asks again."""
         known: Updates = {}
         try:
-            labels = (await self.api.model(self.model.name))["labels"]
-            known = {self.heading: self._heading(labels), self.labels: labels}
+            found = await self.api.model(self.model.name)
+            labels, correctable = found["labels"], found["about"]["corrections"]
+            known = {
+                self.heading: self._heading(labels),
+                self.labels: labels if correctable else [],
+                self.corrections.box: gr.update(visible=correctable),
+            }
             seed = random.randrange(SEEDS)
             examples = await self.api.examples(self.model.name, EXAMPLES, seed)
         except ApiError as error:
@@ -160,7 +165,7 @@ class Screen:
 
     def wire(self, page: gr.Blocks) -> None:
         """Which event calls what."""
-        filled = [self.heading, self.labels, self.examples, self.others, self.filling]
+        filled = [self.heading, self.labels, self.corrections.box, self.examples, self.others, self.filling]
         gr.on([page.load, self.filling.tick, self.others.click], self.fill, None, filled, **EVENTS)
         # All answers come through one event, so that a slow one cannot replace the answer to a later question.
         answered = [self.shown, self.code, self.picture, self.retry, self.corrections.answered]
