@@ -1,4 +1,4 @@
-"""Routes about studies: what was searched, every trial, and what a search may try."""
+"""Routes about studies: every study with its trials, and the parameters that a search may try."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ async def study(settings: CurrentSettings, aside: InAside, calculations: InTurn,
     store = Store(settings)
     found = await asyncio.to_thread(_read, store, study)
     shares, note = await _importance(found, aside, calculations)
-    told = Importance(method=importance.METHOD, params=shares) if shares is not None else None
-    return StudyDetails(**_base(found, store), trials=found.trials, importance=told, importance_note=note)
+    found_importance = Importance(method=importance.METHOD, params=shares) if shares is not None else None
+    return StudyDetails(**_base(found, store), trials=found.trials, importance=found_importance, importance_note=note)
 
 
 @router.get("/tuning/{study}/trials.csv", response_class=Response, responses={200: {"content": {"text/csv": {}}}})

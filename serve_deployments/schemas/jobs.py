@@ -67,8 +67,8 @@ class CorrectionRequest(BaseModel):
 
     image: str = Field(description="base64 of the picture file")
     label: str = Field(max_length=64, examples=["frog"])
-    answered: str | None = Field(None, max_length=64, description="what the model said")
-    version: str | None = Field(None, max_length=64, description="the version that said so")
+    answered: str | None = Field(None, max_length=64, description="the model's answer")
+    version: str | None = Field(None, max_length=64, description="the version that answered")
 
 
 class Corrections(Reply):

@@ -69,7 +69,10 @@ class SearchPreset(Reply):
 
 
 class Searches(Reply):
-    """``GET /models/{name}/searches``; ``tunable``: what a space may name, and the values it lies between."""
+    """``GET /models/{name}/searches``; ``tunable``: each parameter that a space may name.
+
+    A parameter has a ``title``, a ``description``, a ``type``, and the bounds ``low`` and ``high``, null without one.
+    """
 
     name: str
     searches: list[SearchPreset]

@@ -19,9 +19,7 @@ from playwright.sync_api import Page, expect
 from settings import ROOT
 from tests.helpers import versions
 from tests.helpers.screens import (
-    IMAGES,
     PHONE,
-    TABLE,
     assert_accessible,
     assert_fits,
     button,
@@ -33,8 +31,9 @@ from tests.helpers.screens import (
 from tests.helpers.studio import Studio
 from ui.kit.words import percent
 
-IMAGE_MODEL, TABLE_MODEL = "cifar10", "breast-cancer"
 SHIP = ROOT / "docs" / "example.png"
+IMAGES, TABLE = "cifar10", "breast-cancer"
+IMAGE_CHOICE, TABLE_CHOICE = "Images: What does a picture show?", "Table: Is this sample malignant or benign?"
 SHIFTED = "2"
 
 
@@ -49,7 +48,7 @@ def spare(public: Studio, admin: httpx.Client) -> Iterator[str]:
     """One more version of the image model, for the length of a test."""
     version = versions.add_shifted(public.home, f"spare-{time.time_ns()}")
     yield version
-    admin.post(f"/models/{IMAGE_MODEL}/versions/{version}/discard")
+    admin.post(f"/models/{IMAGES}/versions/{version}/discard")
 
 
 @pytest.fixture
@@ -57,14 +56,14 @@ def worse(public: Studio, admin: httpx.Client) -> Iterator[str]:
     """One that the gate will refuse."""
     version = versions.add_shifted(public.home, f"worse-{time.time_ns()}", {"validation_accuracy": 0.4})
     yield version
-    admin.post(f"/models/{IMAGE_MODEL}/versions/{version}/discard")
+    admin.post(f"/models/{IMAGES}/versions/{version}/discard")
 
 
 @pytest.fixture
 def screen(open_page: Callable[..., Page], public: Studio) -> Page:
     """The Retrain screen with version 2 of the image model beside the champion."""
     page = to_retrain(open_page(public.url))
-    _choose(page, IMAGES, SHIFTED)
+    _choose(page, IMAGE_CHOICE, SHIFTED)
     return page
 
 
@@ -72,7 +71,7 @@ def screen(open_page: Callable[..., Page], public: Studio) -> Page:
 def table_screen(open_page: Callable[..., Page], public: Studio, other_table: str) -> Page:
     """The same with a small version of the table model."""
     page = to_retrain(open_page(public.url))
-    _choose(page, TABLE, other_table)
+    _choose(page, TABLE_CHOICE, other_table)
     return page
 
 
@@ -95,12 +94,12 @@ def _show_differences(page: Page) -> None:
 
 def _both(admin: httpx.Client, data: bytes) -> list[dict[str, Any]]:
     """The API's own answers of champion and version 2 to a picture."""
-    both = admin.post(f"/{IMAGE_MODEL}/compare", params={"version": SHIFTED}, files={"file": data}).json()
+    both = admin.post(f"/{IMAGES}/compare", params={"version": SHIFTED}, files={"file": data}).json()
     return [both[who]["predictions"][0] for who in ("champion", "challenger")]
 
 
 def test_pictures_answered_differently_are_counted_shown_and_asked(screen: Page, admin: httpx.Client) -> None:
-    found = _differences(admin, IMAGE_MODEL, SHIFTED)
+    found = _differences(admin, IMAGES, SHIFTED)
     assert found["differing"]
     _show_differences(screen)
     expect(screen.locator("#air-differ-note")).to_contain_text(
@@ -139,9 +138,9 @@ def test_pictures_answered_differently_are_counted_shown_and_asked(screen: Page,
 def test_rows_answered_differently_show_what_is_unusual_and_both_answer_a_row(
     table_screen: Page, other_table: str, admin: httpx.Client
 ) -> None:
-    page, found = table_screen, _differences(admin, TABLE_MODEL, other_table)
+    page, found = table_screen, _differences(admin, TABLE, other_table)
     assert found["examples"], "these versions answer all rows the same"
-    features = admin.get(f"/models/{TABLE_MODEL}/features").json()["features"]
+    features = admin.get(f"/models/{TABLE}/features").json()["features"]
     _show_differences(page)
     rows = page.locator("table.air-differ tbody tr")
     expect(rows).to_have_count(len(found["examples"]))
@@ -155,7 +154,7 @@ def test_rows_answered_differently_show_what_is_unusual_and_both_answer_a_row(
     button(page, "Another row").click()
     expect(answers).to_contain_text("The truth is")
     row = json.loads(field.input_value())
-    url = f"/{TABLE_MODEL}/compare?version={other_table}"
+    url = f"/{TABLE}/compare?version={other_table}"
     both = admin.post(url, json=row).json()
     labels = [both[who]["predictions"][0]["label"] for who in ("champion", "challenger")]
     expect(answers.locator(".air-verdict strong")).to_have_text(labels)
@@ -188,7 +187,7 @@ def test_differences_vanish_when_another_version_or_model_is_chosen(spare: str, 
     expect(screen.locator("ul.air-differ")).to_have_count(0)
     expect(screen.locator("#air-both-answers h4")).to_have_text(["Champion", f"Version {spare}"])
     _show_differences(screen)
-    screen.get_by_label(TABLE).check()
+    screen.get_by_label(TABLE_CHOICE).check()
     expect(screen.get_by_text("get different answers")).to_have_count(0)
     expect(screen.locator("ul.air-differ")).to_have_count(0)
     expect(screen.locator("#air-both-answers h4")).to_have_count(0)
@@ -245,7 +244,7 @@ def test_gate_is_announced_says_no_and_may_be_overruled_and_what_is_in_use_is_no
 
 
 def _versions(admin: httpx.Client) -> list[str]:
-    return [item["version"] for item in admin.get(f"/models/{IMAGE_MODEL}").json()["versions"]]
+    return [item["version"] for item in admin.get(f"/models/{IMAGES}").json()["versions"]]
 
 
 def test_comparison_is_accessible_and_fits_a_phone(
@@ -253,7 +252,10 @@ def test_comparison_is_accessible_and_fits_a_phone(
 ) -> None:
     page = to_retrain(open_page(public.url, viewport=PHONE))
     sign_in(page)
-    for model, version in ((IMAGES, spare), (TABLE, other_table)):
+    for model, version in (
+        (IMAGE_CHOICE, spare),
+        (TABLE_CHOICE, other_table),
+    ):
         _choose(page, model, version)
         _show_differences(page)
         page.locator(".air-differ button").first.click()

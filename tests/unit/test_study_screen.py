@@ -67,7 +67,7 @@ def test_trial_of_a_study_becomes_a_training_configuration() -> None:
 
 
 @pytest.mark.parametrize(
-    ("typed", "field", "said"),
+    ("typed", "field", "text"),
     [
         ({"low": "", "high": "5"}, "low", "“From” is empty."),
         ({"low": "1", "high": "x"}, "high", "“To”: “x” is not a number."),
@@ -77,43 +77,43 @@ def test_trial_of_a_study_becomes_a_training_configuration() -> None:
         ({"low": "5", "high": "5"}, "", "“From” is 5 and “To” is 5; “From” must be the smaller one."),
     ],
 )
-def test_fault_of_a_range_names_its_field(typed: dict[str, str], field: str, said: str) -> None:
+def test_fault_of_a_range_names_its_field(typed: dict[str, str], field: str, text: str) -> None:
     row = {"name": "max_depth", "type": "int", "on": True, **typed}
     limits = {"max_depth": {"type": "int", "low": 1, "high": 15}}
-    assert study_space.check([row], limits) == {"max_depth": {"field": field, "said": said}}
-    assert study_space.check([row | {"on": False}], limits) == {"": {"field": "", "said": study_space.NOTHING}}
+    assert study_space.check([row], limits) == {"max_depth": {"field": field, "text": text}}
+    assert study_space.check([row | {"on": False}], limits) == {"": {"field": "", "text": study_space.NOTHING}}
 
 
 @pytest.mark.parametrize(
-    ("limits", "typed", "said"),
+    ("limits", "typed", "text"),
     [
         ({"low": 0, "high": None}, "-1", "“From” is -1; it can be 0 or more."),
         ({"low": None, "high": 9}, "10", "“From” is 10; it can be at most 9."),
     ],
 )
 def test_parameter_without_an_end_is_held_to_its_other_one(
-    limits: dict[str, int | None], typed: str, said: str
+    limits: dict[str, int | None], typed: str, text: str
 ) -> None:
     row = {"name": "gamma", "type": "float", "on": True, "low": typed, "high": "1000000"}
-    assert study_space.check([row], {"gamma": limits}) == {"gamma": {"field": "low", "said": said}}
+    assert study_space.check([row], {"gamma": limits}) == {"gamma": {"field": "low", "text": text}}
     assert study_space.check([row | {"low": "1"}], {"gamma": limits | {"high": None}}) == {}
 
 
 @pytest.mark.parametrize(
     ("path", "problem", "faults"),
     [
-        (["space", "max_depth"], "low is 8", {"max_depth": {"field": "", "said": "Low is 8."}}),
+        (["space", "max_depth"], "low is 8", {"max_depth": {"field": "", "text": "Low is 8."}}),
         (
             ["space", "max_depth", "high"],
             "must be at most 15, got 99",
-            {"max_depth": {"field": "high", "said": "“To” must be at most 15, got 99."}},
+            {"max_depth": {"field": "high", "text": "“To” must be at most 15, got 99."}},
         ),
         (
             ["space", "max_depth", "values", "1"],
             "must be a number",
-            {"max_depth": {"field": "values", "said": "“Values” must be a number."}},
+            {"max_depth": {"field": "values", "text": "“Values” must be a number."}},
         ),
-        (["space"], "it is empty", {"": {"field": "", "said": "It is empty."}}),
+        (["space"], "it is empty", {"": {"field": "", "text": "It is empty."}}),
         (["num_samples"], "must be at least 1", {}),
         ([], "the queue is full", {}),
     ],

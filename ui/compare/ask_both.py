@@ -21,14 +21,15 @@ from ui.compare.questions import Question
 from ui.kit import uploads
 from ui.kit.cards import LIVE, html, notice, quiet
 from ui.kit.client import ApiError, Client, Headers
+from ui.kit.models import IMAGE, TABLE
 from ui.kit.templates import render
 from ui.kit.updates import CLICKS, EVENTS, Updates
 from ui.kit.visitor import address_of
 
 SEEDS, ROW_LENGTH = 2**32, 20_000
 EMPTY = {
-    "image": "Give a picture, or choose one above, to see what each of the two answers.",
-    "table": "Take a row or paste one, to see what each of the two answers.",
+    IMAGE: "Give a picture, or choose one above, to see what each of the two answers.",
+    TABLE: "Take a row or paste one, to see what each of the two answers.",
 }
 ASKING = "Asking both …"
 SHOW = "() => document.getElementById('air-ask-both').scrollIntoView({block: 'start', behavior: 'smooth'})"
@@ -130,8 +131,8 @@ class AskBoth:
             return now | {self.shown: ""}
         family = pair["family"]
         now |= {
-            self.images: gr.update(visible=family == "image"),
-            self.table: gr.update(visible=family == "table"),
+            self.images: gr.update(visible=family == IMAGE),
+            self.table: gr.update(visible=family == TABLE),
         }
         if not question or question["model"] != pair["model"]:
             return now | {self.shown: quiet(EMPTY[family])}

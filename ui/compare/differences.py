@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from ui.kit.cards import LIVE, html, notice
 from ui.kit.client import ApiError, Client
+from ui.kit.models import TABLE, Shown
 from ui.kit.templates import render
 from ui.kit.updates import EVENTS, Updates
 from ui.look.scripts import BUTTONS
@@ -21,16 +22,21 @@ from ui.look.scripts import BUTTONS
 LOOKING = "Both answer the whole validation set. The first time, this takes some seconds …"
 FEATURES_SHOWN = 3
 MARKS = {"better": "▲ Better", "worse": "▼ Worse", "wrong": "● Both wrong"}
-INPUTS = {"image": "pictures", "table": "rows"}
 
-# A version beside the champion: model, its family, the class that a table's probability is of, version, champion.
+# A version of a model beside the champion; of the model name, family, thing and positive class.
 Pair = dict[str, Any]
 Feature = dict[str, Any]
 
 
-def sentence(family: str, found: dict[str, Any]) -> Markup:
-    """How many they answer differently, and which of them is right how often."""
-    what, rows, differing = INPUTS[family], found["rows"], found["differing"]
+def pair_of(model: Shown, version: str, champion: str | None) -> Pair:
+    """A version beside the champion."""
+    words = {"family": model.family, "thing": model.thing, "positive": model.positive}
+    return {"model": model.name, "version": version, "champion": champion} | words
+
+
+def sentence(thing: str, found: dict[str, Any]) -> Markup:
+    """How many pictures or rows they answer differently, and which of them is right how often."""
+    what, rows, differing = f"{thing}s", found["rows"], found["differing"]
     if not differing:
         return notice(f"They give the same answer to all {rows:,} validation {what}.")
     better, worse = found["better"], found["worse"]
@@ -112,7 +118,7 @@ class Differences:
         came = {"asked": asked["at"]}
         try:
             found = await self.api.differences(pair["model"], pair["version"], pair["champion"])
-            features = await self.api.features(pair["model"]) if pair["family"] == "table" else []
+            features = await self.api.features(pair["model"]) if pair["family"] == TABLE else []
         except ApiError as error:
             return came | {"problem": str(error)}
         return came | {"found": found, "features": features}
@@ -127,7 +133,6 @@ class Differences:
             return now | gone | {self.sentence: notice(LOOKING)}
         if "problem" in came:
             return now | offered | {self.sentence: notice(came["problem"], "warning")}
-        family, found = pair["family"], came["found"]
-        return (
-            now | gone | {self.sentence: sentence(family, found), self.shown: results(family, found, came["features"])}
-        )
+        found = came["found"]
+        drawn = results(pair["family"], found, came["features"])
+        return now | gone | {self.sentence: sentence(pair["thing"], found), self.shown: drawn}

@@ -18,7 +18,6 @@ Evaluation = dict[str, Any]
 About = dict[str, Any]
 OTHER_DATA = "The two were measured on different data, so their figures cannot be compared."
 ITSELF = "This is the champion itself. Choose another version, or train one, to compare it with the champion."
-INPUTS = {"image": "picture", "table": "row"}
 
 
 @dataclass(frozen=True)
@@ -83,8 +82,8 @@ def _deciding(about: About) -> Figure:
     return next((figure for figure in figures if f"validation_{figure.key}" == about["gate"]["metric"]), figures[0])
 
 
-def side_by_side(about: About, champion: Evaluation, candidate: Evaluation, *, same_data: bool) -> Markup:
-    """The whole comparison; with the champion itself in both places only its figures."""
+def side_by_side(about: About, thing: str, champion: Evaluation, candidate: Evaluation, *, same_data: bool) -> Markup:
+    """The whole comparison, with the champion itself in both places only its figures; ``thing``: picture or row."""
     alone = champion["version"] == candidate["version"]
     beside = [] if alone else [(candidate, f"Version {candidate['version']}, challenger")]
     verdict, look = (ITSELF, "info") if alone else _verdict(about, champion, candidate, same_data)
@@ -100,7 +99,7 @@ def side_by_side(about: About, champion: Evaluation, candidate: Evaluation, *, s
             for figure in _figures(about)
             if figure.is_in(champion["validation"]) and figure.is_in(candidate["validation"])
         ],
-        measured=_measured(about, champion["validation"]["rows"]),
+        measured=_measured(thing, champion["validation"]["rows"]),
         matrices=[_matrix(evaluation, title) for evaluation, title in shown],
         test=_test(about, candidate),
     )
@@ -129,10 +128,9 @@ def _row(figure: Figure, champion: Evaluation, candidate: Evaluation | None) -> 
     return row | {"version": figure.text(new), "difference": words, "look": look}
 
 
-def _measured(about: About, rows: int) -> str:
-    what = INPUTS[about["family"]]
-    text = f"Measured on {rows} validation {what}s, which no version learned from."
-    return f"{text} One {what} is {100 / rows:.2g} points." if rows else text
+def _measured(thing: str, rows: int) -> str:
+    text = f"Measured on {rows} validation {thing}s, which no version learned from."
+    return f"{text} One {thing} is {100 / rows:.2g} points." if rows else text
 
 
 def _matrix(evaluation: Evaluation, title: str) -> dict[str, Any]:

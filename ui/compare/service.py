@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,12 +12,13 @@ import gradio as gr
 from markupsafe import Markup
 
 from ui.compare.ask_both import AskBoth
-from ui.compare.differences import Differences
+from ui.compare.differences import Differences, pair_of
 from ui.compare.figures import gate_text, side_by_side
 from ui.compare.versions import CHAMPION, PREVIOUS, Version, choices, kept, moves_table, named, pick
 from ui.kit.cards import LIVE, html, notice, quiet
 from ui.kit.client import ApiError, Client
 from ui.kit.clock import Clock
+from ui.kit.models import Shown
 from ui.kit.templates import render
 from ui.kit.updates import EVENTS, ONCE, Sent, Updates, changed
 from ui.kit.visitor import headers_for_change
@@ -48,8 +49,9 @@ class Service:
     to confirm.
     """
 
-    def __init__(self, api: Client, shared: Session) -> None:
+    def __init__(self, api: Client, models: Sequence[Shown], shared: Session) -> None:
         self.api, self.shared = api, shared
+        self.models = {model.name: model for model in models}
         self.sent, self.pair = gr.State({}), gr.State(None)
         self.refused, self.doubted = gr.State(None), gr.State(None)
         html("<h2>Is it better?</h2>")
@@ -139,7 +141,7 @@ class Service:
             self.force: gr.update(visible=may and refused == [model, shown]),
             self.back: gr.update(interactive=may and previous is not None),
             self.moves: moves_table(moves),
-            self.pair: None if served else _pair(state, shown, champion),
+            self.pair: None if served else pair_of(self.models[model], shown, champion),
             self.discard: gr.update(value=f"Discard version {shown}", interactive=may and not why_kept),
             self.asking: gr.update(visible=may and doubted == [model, shown]),
             self.question: notice(DISCARD.format(shown), "warning"),
@@ -154,7 +156,7 @@ class Service:
         except ApiError as error:
             return notice(str(error), "warning")
         same = len({one["source"]["data"].get("fingerprint") for one in (champion, shown)}) == 1
-        return side_by_side(state["about"], *both, same_data=same)
+        return side_by_side(state["about"], self.models[state["name"]].thing, *both, same_data=same)
 
     async def _promote(
         self, model: str, version: str, reason: str, token: str, request: gr.Request
@@ -228,9 +230,3 @@ def _wanted(before: Sent, model: str, version: str | None, finished: dict[str, s
     if finished and finished["model"] == model and (other_model or finished != before.get("finished")):
         return finished["version"]
     return None if other_model else version
-
-
-def _pair(state: dict[str, Any], version: str, champion: str | None) -> dict[str, Any]:
-    about = state["about"]
-    words = {"family": about["family"], "positive": about["positive"]}
-    return {"model": state["name"], "version": version, "champion": champion} | words

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Literal
 
 import gradio as gr
@@ -12,7 +13,7 @@ from ui.jobs.view import QUEUED, TRAIN
 from ui.kit.cards import LIVE, html, notice
 from ui.kit.client import ApiError, Client
 from ui.kit.clock import Clock
-from ui.kit.models import Shown, choice
+from ui.kit.models import IMAGE, TABLE, Shown, choice
 from ui.kit.sign_in import SignIn
 from ui.kit.updates import EVENTS, ONCE, Sent, Updates, changed, offered
 from ui.kit.visitor import headers_for_change, permission
@@ -20,8 +21,8 @@ from ui.tuning import handover
 
 # The options that the form has a field for, by the family of the model.
 ASKED = {
-    "image": ("epochs", "seed", "correction_weight"),
-    "table": ("num_boost_round", "max_depth", "learning_rate", "seed"),
+    IMAGE: ("epochs", "seed", "correction_weight"),
+    TABLE: ("num_boost_round", "max_depth", "learning_rate", "seed"),
 }
 LEARN = "Learn from corrections"
 LEARN_INFO = "Adds the pictures whose answer was corrected on the Images screen to the usual ones."
@@ -51,6 +52,7 @@ class Form:
         self, api: Client, models: Sequence[Shown], token: gr.State, taken: gr.State, chosen: gr.State
     ) -> None:
         self.api, self.token, self.taken, self.chosen = api, token, taken, chosen
+        self.models = {model.name: model for model in models}
         self.sign_in = SignIn("air")
         self.model = choice(models, "air-train-model")
         self.preset = gr.Radio([], label="How thoroughly?", interactive=True, elem_id="air-preset")
@@ -59,7 +61,7 @@ class Form:
         self.fields: dict[str, dict[str, gr.Textbox]] = {}
         with gr.Accordion("More options", open=False) as self.more:
             for family, names in ASKED.items():
-                shown = _in_sight(family == "image")
+                shown = _in_sight(family == self.models[str(self.model.value)].family)
                 with gr.Column(visible=shown) as self.groups[family], gr.Row(elem_classes="air-fields"):
                     self.fields[family] = options.fields(names)
         with gr.Column(visible=False, elem_id="air-taken", elem_classes="air-own") as self.brought:
@@ -100,9 +102,9 @@ class Form:
             allowed = await permission(self.api, request, token)
             presets = await self.api.presets(model)
             properties = (await self.api.options(model))["train"]["properties"]
-            family = await self._family(model)
         except ApiError as error:
             return changed(self.sent, before, {self.sign_in.why: notice(str(error), "warning")})
+        family = self.models[model].family
         now = self.sign_in.shown(allowed) | options.described(self.fields[family], properties)
         now |= {group: gr.update(visible=_in_sight(name == family)) for name, group in self.groups.items()}
         now |= {
@@ -111,9 +113,6 @@ class Form:
             self.learn: await self._learnable("use_corrections" in properties),
         }
         return changed(self.sent, before, now)
-
-    async def _family(self, model: str) -> str:
-        return (await self.api.described())[model]["family"]
 
     async def _learnable(self, possible: bool) -> Any:
         """Whether there is a correction to learn from; while there is one, the tick is left as the person set it."""
@@ -134,15 +133,11 @@ class Form:
         if taken is None:
             return {self.brought: gr.update(visible=False), self.brought_note: "", **dict.fromkeys(self.typed, "")}
         model = taken["model"]
-        texts = dict.fromkeys(self.typed, "")
+        own = self.fields[self.models[model].family]
+        texts = dict.fromkeys(self.typed, "") | {field: handover.text(taken, name) for name, field in own.items()}
         preset: Updates = {}
-        try:
-            own = self.fields[await self._family(model)]
-            presets = await self.api.presets(model)
-            preset = {self.preset: _preset_of(taken, presets)}
-        except ApiError:
-            own = {}
-        texts |= {field: handover.text(taken, name) for name, field in own.items()}
+        with suppress(ApiError):
+            preset = {self.preset: _preset_of(taken, await self.api.presets(model))}
         shown = {self.brought: gr.update(visible=True), self.brought_note: handover.note(taken, own)}
         return {self.model: model, self.more: gr.update(open=True), **shown, **preset, **texts}
 
@@ -158,10 +153,10 @@ class Form:
     ) -> Updates:
         """Queue a training."""
         typed = dict(zip(self.typed, texts, strict=True))
+        own = self.fields[self.models[model].family]
         try:
             headers = await headers_for_change(self.api, request, token)
             properties = (await self.api.options(model))["train"]["properties"]
-            own = self.fields[await self._family(model)]
             values = {name: options.number(properties[name]["title"], typed[field]) for name, field in own.items()}
             given: dict[str, Any] = {name: value for name, value in values.items() if value is not None}
             if learn and "use_corrections" in properties:

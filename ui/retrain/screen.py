@@ -54,7 +54,8 @@ class Screen:
         self.clock = clock.build()
         with gr.Column(elem_classes="air-below"):
             why_not, acted = self.form.sign_in.why_not, self.buttons.acted
-            self.service = Service(api, Session(self.form.model, token, why_not, self.finished, acted, self.clock))
+            shared = Session(self.form.model, token, why_not, self.finished, acted, self.clock)
+            self.service = Service(api, models, shared)
 
     def wire(self) -> None:
         """Make it work."""

@@ -12,7 +12,7 @@ from ui.jobs.view import QUEUED, TUNE
 from ui.kit.cards import LIVE, html, notice, quiet
 from ui.kit.client import ApiError, Client
 from ui.kit.clock import Clock
-from ui.kit.models import TABLE, Shown, choice
+from ui.kit.models import IMAGE, TABLE, Shown, choice
 from ui.kit.sign_in import SignIn
 from ui.kit.updates import EVENTS, ONCE, Sent, Updates, changed, offered
 from ui.kit.visitor import headers_for_change, permission
@@ -38,7 +38,7 @@ def preset_choice(family: str, search: dict[str, Any]) -> tuple[str, str]:
     minutes, trials, names = search["minutes"], search["num_samples"], len(search["space"])
     time = f"about {minutes:g} minute{'' if minutes == 1 else 's'}" if minutes >= 1 else f"about {60 * minutes:.0f} s"
     title = "As in the chapter" if search["preset"] == "chapter" else search["preset"].capitalize()
-    short = ", each a short training on a part of the pictures" if family == "image" else ""
+    short = ", each a short training on a part of the pictures" if family == IMAGE else ""
     tried = f"{trials} trial{'' if trials == 1 else 's'} of {names} parameter{'' if names == 1 else 's'}"
     return f"{title}: {tried}, {time}{short}", search["preset"]
 
@@ -51,6 +51,7 @@ class Form:
 
     def __init__(self, api: Client, models: Sequence[Shown], token: gr.State, chosen: gr.State) -> None:
         self.api, self.token, self.chosen = api, token, chosen
+        self.models = {model.name: model for model in models}
         self.sign_in = SignIn("air-tune")
         self.model = choice(models, "air-tune-model", first=TABLE)
         self.preset = gr.Radio([], label="Which search?", interactive=True, elem_id="air-tune-preset")
@@ -94,10 +95,9 @@ class Form:
         try:
             allowed = await permission(self.api, request, token)
             searches, properties = await self.api.searches(model), await self._properties(model)
-            family = (await self.api.described())[model]["family"]
         except ApiError as error:
             return changed(self.sent, before, {self.sign_in.why: notice(str(error), "warning")})
-        choices = [preset_choice(family, search) for search in searches["searches"]]
+        choices = [preset_choice(self.models[model].family, search) for search in searches["searches"]]
         names = [name for _, name in choices]
         picked = preset if preset in names else names[0]
         space = {"key": f"{model} {picked}", "rows": study_space.rows(searches, picked)}

@@ -36,7 +36,7 @@ def check(given: list[Row], tunable: dict[str, Any]) -> Faults:
     """What is wrong with the ticked rows, as far as it can be seen here; the API has the last word."""
     ticked = [row for row in given if row["on"]]
     faults = {row["name"]: fault for row in ticked if (fault := _fault(row, tunable.get(row["name"], {})))}
-    return faults if ticked else {"": _said("", NOTHING)}
+    return faults if ticked else {"": _fault_in("", NOTHING)}
 
 
 def _fault(row: Row, limits: dict[str, Any]) -> dict[str, str] | None:
@@ -45,19 +45,19 @@ def _fault(row: Row, limits: dict[str, Any]) -> dict[str, str] | None:
         label = LABELS[key]
         texts = [text.strip() for text in row[key].split(",")] if key == "values" else [row[key].strip()]
         if texts == [""]:
-            return _said(key, f"“{label}” is empty.")
+            return _fault_in(key, f"“{label}” is empty.")
         for text in texts:
             if fault := _wrong_number(text, label, row, limits):
-                return _said(key, fault)
+                return _fault_in(key, fault)
         if len({read(text) for text in texts}) < len(texts):
-            return _said(key, f"“{label}” names one of them twice.")
+            return _fault_in(key, f"“{label}” names one of them twice.")
     if row["type"] == "choice":
         return None
     low, high = (read(row[key]) for key in fields)
     if row["type"] == "log" and low <= 0:
-        return _said("low", f"“From” is {number(low)}; it must be above 0.")
+        return _fault_in("low", f"“From” is {number(low)}; it must be above 0.")
     if low >= high:
-        return _said("", f"“From” is {number(low)} and “To” is {number(high)}; “From” must be the smaller one.")
+        return _fault_in("", f"“From” is {number(low)} and “To” is {number(high)}; “From” must be the smaller one.")
     return None
 
 
@@ -108,11 +108,11 @@ def refused(path: list[str], problem: str, given: list[Row]) -> Faults:
         case ["space", name, *rest] if name in {row["name"] for row in given}:
             field = rest[0] if rest and rest[0] in LABELS else ""
             text = f"“{LABELS[field]}” {problem}" if field else f"{problem[:1].upper()}{problem[1:]}"
-            return {name: _said(field, f"{text}.")}
+            return {name: _fault_in(field, f"{text}.")}
         case ["space", *_]:
-            return {"": _said("", f"{problem[:1].upper()}{problem[1:]}.")}
+            return {"": _fault_in("", f"{problem[:1].upper()}{problem[1:]}.")}
     return {}
 
 
-def _said(field: str, text: str) -> dict[str, str]:
-    return {"field": field, "said": text}
+def _fault_in(field: str, text: str) -> dict[str, str]:
+    return {"field": field, "text": text}
