@@ -69,8 +69,8 @@ def build_page(
 
     from serve_deployments.page.guard import PageGuard
     from ui.blocks import PAGE_OPTIONS, build
-    from ui.kit import head
     from ui.kit.client import Client
+    from ui.look import head
 
     head.put_in()
     models = [_shown(spec) for spec in specs.all_specs().values()]

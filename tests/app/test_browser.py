@@ -18,10 +18,9 @@ from benchmarks.harness.running_app import RunningApp, wait_until_gone
 from settings import ROOT
 from tests.helpers import models
 from tests.helpers.clients.load import Answer, Load
-from tests.helpers.clients.screens import DONE_MS, button, give_picture, to_retrain, train
+from tests.helpers.clients.screens import DONE_MS, IMAGES, TABLE, button, give_picture, to_retrain, train
 from training.datasets.tables import read
 
-IMAGES, TABLE = "Images: what a picture shows", "Table: malignant or benign"
 EXAMPLE = ROOT / "docs" / "example.png"
 PICTURE = EXAMPLE.read_bytes()
 PNG = {"Content-Type": "image/png"}

@@ -21,7 +21,7 @@ from tests.helpers.clients.screens import IMAGE_ANSWER, TABLE_ANSWER, WAIT_MS, a
 from tests.helpers.in_process.studio import Served, Studio
 
 START_S = 60
-EVERY_MS = 5_000  # as ui/kit/watch.js has it
+EVERY_MS = 5_000  # as ui/look/watch.js has it
 
 
 class Way(httpx.AsyncBaseTransport):

@@ -23,7 +23,9 @@ from playwright.sync_api import Page, expect
 
 from tests.helpers import models
 from tests.helpers.clients.screens import (
+    IMAGES,
     PHONE,
+    TABLE,
     assert_accessible,
     assert_fits,
     button,
@@ -36,8 +38,6 @@ from tests.helpers.in_process.played import Played, wait_for
 from tests.helpers.in_process.played_batches import predict
 from tests.helpers.in_process.studio import Studio
 from training.datasets.tables import read
-
-IMAGES, TABLE = "Images: What does a picture show?", "Table: Is this sample malignant or benign?"
 
 
 @pytest.fixture

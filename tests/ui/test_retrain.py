@@ -17,7 +17,9 @@ from playwright.sync_api import Page, expect
 from settings import ROOT
 from tests.helpers.clients.screens import (
     ADMIN_TOKEN,
+    IMAGES,
     PHONE,
+    TABLE,
     ask_row,
     assert_accessible,
     assert_fits,
@@ -35,7 +37,6 @@ from tests.helpers.samples import versions
 
 SHIP = ROOT / "docs" / "example.png"
 SIGN_IN_FIRST = "Sign in first: only those with the admin's token may change things here."
-IMAGES, TABLE = "Images: What does a picture show?", "Table: Is this sample malignant or benign?"
 
 
 @pytest.fixture

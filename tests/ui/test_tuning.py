@@ -17,6 +17,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.helpers.clients.screens import (
     PHONE,
+    TABLE,
     assert_accessible,
     assert_fits,
     button,
@@ -29,7 +30,6 @@ from tests.helpers.in_process.played import wait_for
 from tests.helpers.in_process.played_studies import PlayedStudy
 from tests.helpers.in_process.studio import Studio
 
-TABLE = "Table: Is this sample malignant or benign?"
 LEARNT = "it did all its 100 rounds"
 BEHIND = "it was behind the others after 20 rounds"
 

@@ -43,7 +43,7 @@ def moment(iso: str) -> str:
 
 
 def utc(iso: str) -> str:
-    """A moment for a `<time>` element, which ui/kit/times.js writes in the reader's own zone."""
+    """A moment for a `<time>` element, which ui/look/times.js writes in the reader's own zone."""
     return f"{datetime.fromisoformat(iso).astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 

@@ -1,5 +1,5 @@
 // Writes every moment of the page in the reader's own zone; without this script it is in UTC.
-// Put into the page's head by ui/kit/head.py.
+// Put into the page's head by ui/look/head.py.
 (() => {
   const short = new Intl.DateTimeFormat('en-GB', {day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit'});
   const long = new Intl.DateTimeFormat('en-GB', {dateStyle: 'full', timeStyle: 'long'});

@@ -1,6 +1,6 @@
 // Says when the server of this page is gone, and loads the page again when it is back.
 // Gradio notices a refused connection, but not a proxy that answers in its place, nor a new server
-// that knows nothing of this page's session. Put into the page's head by ui/kit/head.py.
+// that knows nothing of this page's session. Put into the page's head by ui/look/head.py.
 (() => {
   const EVERY_MS = 5000;
   const WORDS = 'The service does not answer: it is starting, or it is down. This page comes back by itself.';

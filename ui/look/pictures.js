@@ -1,5 +1,5 @@
 // A picture without an extension is taken: Gradio goes by the type that a browser guesses from a file's name.
-// Put into the page's head by ui/kit/head.py.
+// Put into the page's head by ui/look/head.py.
 (() => {
   const KINDS = [['image/png', /^\x89PNG/], ['image/jpeg', /^\xff\xd8\xff/], ['image/gif', /^GIF8/],
     ['image/webp', /^RIFF[^]{4}WEBP/], ['image/bmp', /^BM/]];

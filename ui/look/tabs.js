@@ -1,5 +1,5 @@
 // The open tab is in the page's address, so that a reload, a link and "back" lead to it.
-// Put into the page's head by ui/kit/head.py; ui/blocks.py calls `opened`.
+// Put into the page's head by ui/look/head.py; ui/blocks.py calls `opened`.
 const airTabs = (() => {
   const tab = name => [...document.querySelectorAll('[role=tab]')].find(one => one.textContent.trim() === name);
   let ready = false;
@@ -11,7 +11,7 @@ const airTabs = (() => {
     return closed;
   }
 
-  // Gradio tells of the first tab too, which nobody chose.
+  // Gradio reports the first tab too, which nobody chose.
   function opened(name) {
     if (!ready || tab(name)?.getAttribute('aria-selected') !== 'true') return;
     if (name !== (named() || 'Images')) history.pushState(null, '', `#${encodeURIComponent(name)}`);

@@ -13,7 +13,7 @@ from jinja2 import ChoiceLoader, DictLoader
 
 FOLDER = Path(__file__).parent.parent
 TEMPLATE, TOP = "frontend/index.html", "<head>"
-KIT = ("kit/english.js", "kit/watch.js", "kit/times.js", "kit/tabs.js", "kit/pictures.js", "kit/numbers.js")
+PAGE = ("look/english.js", "look/watch.js", "look/times.js", "look/tabs.js", "look/pictures.js", "look/numbers.js")
 STUDY = ("tuning/charts.js", "tuning/table.js", "tuning/study.js", "tuning/space.js")
 # Named here, since a browser would look for it at the root of the site, which may belong to another application.
 ICON = '<link rel="icon" href="favicon.ico">'
@@ -26,7 +26,7 @@ content: "AIR Studio needs JavaScript: switch it on for this page. Programs ask 
 
 def html() -> str:
     """Icon, words and scripts."""
-    scripts = ((FOLDER / name).read_text(encoding="utf-8") for name in KIT + STUDY)
+    scripts = ((FOLDER / name).read_text(encoding="utf-8") for name in PAGE + STUDY)
     return ICON + NO_SCRIPTS + "".join(f"<script>{script}</script>" for script in scripts)
 
 
