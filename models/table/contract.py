@@ -24,6 +24,7 @@ def describe(metadata: Metadata, spec: ModelSpec) -> list[dict[str, Any]]:
         {
             "name": name,
             "group": spec.column(name).group,
+            "group_title": spec.data.groups.get(spec.column(name).group, ""),
             "unit": spec.column(name).unit,
             **{key: ranges[name][key] for key in ("min", "max", "median")},
             "step": 10.0 ** (math.floor(math.log10(max(ranges[name]["max"] - ranges[name]["min"], 1e-9))) - 2),

@@ -39,7 +39,7 @@ def test_features_come_with_ranges_of_the_training_rows(api: httpx.Client) -> No
     table = table_data.read(ROWS)
     matrix, _ = table.part("train")
     assert [feature["name"] for feature in features] == table.features
-    assert sum(feature["group"] == "mean" for feature in features) == 10
+    assert sum(feature["group"] == "mean" and feature["group_title"] == "Mean values" for feature in features) == 10
     first = features[0]
     assert (first["min"], first["max"]) == (matrix[:, 0].min(), matrix[:, 0].max())
 

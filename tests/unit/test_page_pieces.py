@@ -17,8 +17,8 @@ YES_OR_NO = Shown("churn", TABLE, "Churn", "Does this customer leave?", positive
 ANY_OF_THREE = Shown("wine", TABLE, "Wine", "Which wine is this?")
 
 
-def _feature(name: str, group: str = "") -> dict:
-    return {"name": name, "group": group}
+def _feature(name: str, title: str = "") -> dict:
+    return {"name": name, "group_title": title}
 
 
 def test_only_what_differs_from_what_was_sent_is_sent_again() -> None:
@@ -48,7 +48,7 @@ def test_form_groups_any_number_of_features() -> None:
     assert grouped(few) == {"Values": few}
     many = [_feature(str(number)) for number in range(23)]
     assert list(grouped(many)) == ["Values 1 to 10", "Values 11 to 20", "Values 21 to 23"]
-    named = [_feature("a", "mean"), _feature("b", "Lab values"), _feature("c", "mean")]
+    named = [_feature("a", "Mean values"), _feature("b", "Lab values"), _feature("c", "Mean values")]
     assert grouped(named) == {"Mean values": [named[0], named[2]], "Lab values": [named[1]]}
 
 
