@@ -1,6 +1,6 @@
 // A browser's number field drops a comma without a word: 1,5 would become 15. Here a typed comma is the decimal sign,
-// and what is pasted or dropped becomes the field's number or is refused, as ui/typed.py does it for text fields.
-// Put into the page's head by ui/head.py.
+// and what is pasted or dropped becomes the field's number or is refused, as ui/jobs/typed.py does it for text fields.
+// Put into the page's head by ui/look/head.py.
 (() => {
   const NUMBER = /^[+-]?(?=.?\d)\d*([.,]\d*)?(e[+-]?\d+)?$/i;
   const PERHAPS_THOUSANDS = /^[+-]?[1-9]\d{0,2},\d{3}$/;
