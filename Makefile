@@ -1,17 +1,18 @@
 # make run    set up, start and open the demo at http://localhost:7860
-# make test   set up and run the tests, some 10 minutes; ARGS go to pytest: make test ARGS="tests/contract -k predict"
-# make proof      what takes longer or breaks things: kills, floods, clouds, the real CIFAR-10
+# make test   set up and run the tests, about 10 minutes; ARGS go to pytest: make test ARGS="tests/contract -k predict"
+# make proof      tests that take longer or break things: kills, floods, clouds, the real CIFAR-10
 # make test-all   both
-# make doctor say what is wrong with this machine, and the way out
-# make lock   requirements.lock anew after a change of requirements.txt; ARGS=--upgrade takes newer versions
-# make proof-container   the Dockerfile's steps without a container engine; root, Debian, some 12 GB of disk
-# make proof-cluster     ray up on three machines of namespaces; root, sshd, rsync; some 12 GB of memory
-# make bench-serving   requests a second beside FastAPI and LitServe; needs wrk and a quiet machine
-# make bench-batch     batch prediction beside plain processes; needs CIFAR10_DIR and a quiet machine
-# make bench-training  training through Ray beside plain PyTorch; needs CIFAR10_DIR and a quiet machine
-# make bench-gpu       the same on a GPU, beside airbench; needs CIFAR10_DIR and a GPU
-# make bench-tuning    what Ray Tune adds to a trial, and 50 trials; needs a quiet machine
-# make mlflow          MLflow's own page on the runs and studies of this AIR_HOME, loopback only
+# make doctor check whether AIR Studio can run on this machine, and how to fix what would stop it
+# make lock   write requirements.lock after a change of requirements.txt; ARGS=--upgrade takes newer versions
+# make proof-container   the Dockerfile's steps without a container engine; root, Debian, about 12 GB of disk
+# make proof-cluster     ray up on three machines of namespaces; root, sshd, rsync; about 12 GB of memory
+# make bench           seconds from the start to the first answer
+# make bench-serving   requests a second compared with FastAPI and LitServe; needs wrk and a quiet machine
+# make bench-batch     batch prediction compared with plain processes; needs CIFAR10_DIR and a quiet machine
+# make bench-training  training through Ray compared with plain PyTorch; needs CIFAR10_DIR and a quiet machine
+# make bench-gpu       the same on a GPU, compared with airbench too; needs CIFAR10_DIR and a GPU
+# make bench-tuning    the overhead of Ray Tune per trial, and 50 trials; needs a quiet machine
+# make mlflow          MLflow's own page for the runs and studies of this AIR_HOME, loopback only
 PYTHON ?= python3
 VENV_PYTHON := .venv/bin/python
 
@@ -23,13 +24,13 @@ run:
 
 test:
 	@$(PYTHON) bootstrap.py --dev
-	@$(VENV_PYTHON) -m tests.helpers.install_browser
+	@$(VENV_PYTHON) -m tests.helpers.install.browser
 	$(VENV_PYTHON) -m pytest -n 2 $(ARGS)
 
 proof:
 	@$(PYTHON) bootstrap.py --dev
-	@$(VENV_PYTHON) -m tests.helpers.install_browser
-	@$(VENV_PYTHON) -m tests.helpers.install_nginx
+	@$(VENV_PYTHON) -m tests.helpers.install.browser
+	@$(VENV_PYTHON) -m tests.helpers.install.nginx
 	$(VENV_PYTHON) -m pytest $(or $(ARGS),tests/proof)
 
 test-all:
@@ -81,7 +82,7 @@ proof-container:
 
 proof-cluster:
 	@$(PYTHON) bootstrap.py --dev
-	$(VENV_PYTHON) cluster/prove_cluster.py
+	$(VENV_PYTHON) cluster/prove_ray_up.py
 
 clean:
 	rm -rf .venv .air .pytest_cache .ruff_cache tests/artifacts

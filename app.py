@@ -1,4 +1,4 @@
-"""Start AIR Studio: Ray, both models, the control API and the page, on one port.
+"""Start AIR Studio: Ray, the models, the control API and the page, on one port.
 
 python app.py            then open http://localhost:7860; Ctrl-C stops everything
 python -m ui             the page alone, against an API that runs elsewhere; the same as python app.py page
@@ -33,7 +33,8 @@ from typing import TYPE_CHECKING, Any
 import psutil
 from ray import serve
 
-from settings import MODEL_NAMES, Settings, SettingsError, get_settings, hand_on_token, private_folder
+from models import specs
+from settings import Settings, SettingsError, get_settings, hand_on_token, private_folder
 from training.runs.ray_session import ON_HEAD
 
 if TYPE_CHECKING:
@@ -45,18 +46,7 @@ READY_TIMEOUT_S = 300.0
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 STOP_ASKED = threading.Event()
 UI_APP, CONTROL_APP = "ui", "control"
-# Of each model its family, title, question, notice and positive class, as the page shows them.
-MODELS: dict[str, tuple[Any, ...]] = {
-    "cifar10": ("image", "Images", "What does a picture show?"),
-    "breast-cancer": (
-        "table",
-        "Table",
-        "Is this sample malignant or benign?",
-        "A demonstration, not medical advice. It must not be used to judge anybody's health.",
-        "malignant",
-    ),
-}
-ROUTES = {"cifar10": "/api/cifar10", "breast-cancer": "/api/breast-cancer", CONTROL_APP: "/api", UI_APP: "/"}
+ROUTES = {CONTROL_APP: "/api", UI_APP: "/"}
 
 
 class CannotStart(Exception):
@@ -79,12 +69,11 @@ def build_page(
 
     from serve_deployments.page.guard import PageGuard
     from ui.blocks import PAGE_OPTIONS, build
-    from ui.kit import head
     from ui.kit.client import Client
-    from ui.kit.models import Shown
+    from ui.look import head
 
     head.put_in()
-    models = [Shown(name, *words) for name, words in MODELS.items()]
+    models = [_shown(spec) for spec in specs.all_specs().values()]
     page = build(Client(api or settings.api_url, transport), models, public_url=api)
 
     def end(session: str) -> None:
@@ -95,6 +84,13 @@ def build_page(
     server.add_middleware(PageGuard, settings=settings, folder=files, end=end)
     own_path = {"root_path": settings.air_root_path} if settings.air_root_path else {}
     return gr.mount_gradio_app(server, page, path="/", **own_path, **PAGE_OPTIONS)
+
+
+def _shown(spec: specs.ModelSpec) -> Any:
+    from ui.kit.models import Shown
+
+    positive = getattr(spec.data, "positive", None)
+    return Shown(spec.name, spec.family, spec.title, spec.question, spec.notice, positive)
 
 
 @serve.deployment(
@@ -151,7 +147,7 @@ def check_machine(settings: Settings) -> None:
 
 
 def start(settings: Settings) -> None:
-    """Start everything and return when both models and the page answer. Raises CannotStart."""
+    """Start everything and return when the models and the page answer. Raises CannotStart."""
     from serve_deployments import front
 
     left_behind = front.stop_orphans(settings)
@@ -163,14 +159,14 @@ def start(settings: Settings) -> None:
     try:
         say("starting Ray")
         _start_ray(settings)
-        say("starting Serve and both models")
+        say("starting Serve and the models")
         proxies = threading.Thread(target=_start_serve, args=(settings,), daemon=True)
         proxies.start()
         _deploy_models()
         _wait_for(lambda: front.haproxy_serves(settings), "HAProxy has not opened the port")
     finally:
         starting_page.close()
-    _wait_until_running(*MODEL_NAMES)
+    _wait_until_running(*specs.names())
     say("starting the control API and the page")
     _deploy_page()
     _wait_until_running(CONTROL_APP, UI_APP)
@@ -210,11 +206,10 @@ def _start_serve(settings: Settings) -> None:
 
 def _deploy_models() -> None:
     """The models come first: they answer while the page is still being built."""
-    from serve_deployments.predict import image as cifar10
-    from serve_deployments.predict import table as breast_cancer
+    from serve_deployments.predict.deployment import application
 
     _wait_for(lambda: bool(serve.status().proxies), "Serve's controller has not started")
-    _run({"cifar10": cifar10.app, "breast-cancer": breast_cancer.app})
+    _run({name: application(spec) for name, spec in specs.all_specs().items()})
 
 
 def _deploy_page() -> None:
@@ -223,9 +218,15 @@ def _deploy_page() -> None:
     _run({CONTROL_APP: control.app, UI_APP: page})
 
 
+def route(name: str) -> str:
+    """The path that an application answers: a model's is named after it."""
+    return ROUTES.get(name, f"/api/{name}")
+
+
 def _run(applications: dict[str, serve.Application]) -> None:
+    targets = [serve.RunTarget(application, name, route(name)) for name, application in applications.items()]
     serve.run_many(
-        [serve.RunTarget(application, name, ROUTES[name]) for name, application in applications.items()],
+        targets,
         wait_for_ingress_deployment_creation=False,
         wait_for_applications_running=False,
     )

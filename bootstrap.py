@@ -1,13 +1,13 @@
 """Make the virtual environment that ``make run`` and ``make test`` use; standard library only.
 
-    python3 bootstrap.py          what the app needs
-    python3 bootstrap.py --dev    and what the tests need
+    python3 bootstrap.py          the packages of the app
+    python3 bootstrap.py --dev    those of the tests too
 
-Every package but torch comes by the hashes of requirements.lock. Then torch, from AIR_TORCH_INDEX where that is
-set: what else it needs is there by then, so nothing but torch is taken from that index.
+Installs every package but torch by the hashes of requirements.lock, then torch, from AIR_TORCH_INDEX where that is
+set. Torch's dependencies are installed by then, so that index provides nothing but torch.
 
-Does nothing when the environment is complete for these requirements. A half-made one is finished,
-or made anew where it is broken.
+Does nothing when the environment is complete for these requirements. Completes a half-made one,
+and replaces a broken one.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ def fail(sentence):
 
 
 def find_python():
-    """This interpreter, or a newer one on the PATH, that is at least 3.11."""
+    """A Python of at least 3.11: this interpreter, or one on the PATH."""
     if sys.version_info >= (3, 11):
         return sys.executable
     for name in NEWEST_FIRST:
@@ -42,7 +42,7 @@ def find_python():
 
 
 def wanted(names):
-    """What identifies a complete environment: the contents of the requirement files."""
+    """The key of a complete environment: a digest of the requirement files."""
     digest = hashlib.sha256()
     for name in names:
         with open(os.path.join(ROOT, name), "rb") as file:
@@ -62,7 +62,7 @@ def works():
 
 
 def install(name, *options):
-    print("installing %s into .venv; the first time takes some minutes" % name, flush=True)
+    print("installing %s into .venv; the first time takes a few minutes" % name, flush=True)
     command = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *options, "-r", name]
     if subprocess.call(command, cwd=ROOT):
         fail("pip could not install %s (its message is above); check network and disk, then run again." % name)
@@ -78,10 +78,10 @@ def main():
         return
     python = find_python()
     if not os.access(ROOT, os.W_OK):
-        fail("%s cannot be written; copy the repository to a folder of your own and run again." % ROOT)
+        fail("%s is not writable; copy the repository to a folder of your own and run again." % ROOT)
     if not works():
         if shutil.disk_usage(ROOT).free < NEEDED_BYTES:
-            fail("the disk of %s has less than 9 GB free, which the packages need; free some space." % ROOT)
+            fail("the packages need 9 GB, and the disk of %s has less free; free some space." % ROOT)
         print("making the virtual environment .venv", flush=True)
         if subprocess.call([python, "-m", "venv", "--clear", VENV]):
             fail("Python cannot make a virtual environment; on Debian: apt install python3-venv, then run again.")
@@ -101,7 +101,7 @@ if __name__ == "__main__":
     try:
         main()
     except KeyboardInterrupt:
-        fail("stopped; run again to go on.")
+        fail("stopped; run again to continue.")
     except OSError as error:
         where = error.filename or ROOT
-        fail("%s: %s. Check the disk and the folder's rights, then run again." % (where, error.strerror))
+        fail("%s: %s. Check the disk and the folder's permissions, then run again." % (where, error.strerror))

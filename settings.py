@@ -1,6 +1,6 @@
 """Every path, port, limit and switch of AIR Studio, read once from the environment.
 
-All of them are optional. Print what is in force with ``python -m settings``.
+All of them are optional. ``python -m settings`` prints the values in force.
 """
 
 from __future__ import annotations
@@ -19,15 +19,14 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent
-MODEL_NAMES = ("cifar10", "breast-cancer")
 
 
 class SettingsError(ValueError):
-    """A variable of the environment has a value that cannot be; str() is one sentence that names it."""
+    """An environment variable has an invalid value; str() is one sentence that names it."""
 
 
 LOOPBACK_NAMES = {"localhost", "127.0.0.1", "::1", "[::1]"}
-# Headers by which a proxy tells that a request came through it.
+# Headers that show that a request came through a proxy.
 FORWARDED = (
     "forwarded",
     "via",
@@ -51,7 +50,7 @@ MAX_IMAGES = 64
 MAX_PIXELS = 50_000_000
 MAX_REQUEST_PIXELS = 64_000_000
 MAX_ROWS = 10_000
-# A number of a row that lies beyond is a mistake, not a measurement.
+# A larger number in a row is a mistake, not a measurement.
 LARGEST_NUMBER = 1e30
 
 
@@ -68,37 +67,37 @@ class Settings(BaseSettings):
     air_storage: str | None = Field(None, description="a folder or s3://bucket/prefix; default in AIR_HOME")
     air_image_replicas: int = Field(2, ge=1, le=64, description="Serve replicas of the image model")
     air_table_replicas: int = Field(1, ge=1, le=64, description="Serve replicas of the table model")
-    air_image_replicas_max: int | None = Field(None, ge=1, le=64, description="by load up to so many; default never")
+    air_image_replicas_max: int | None = Field(None, ge=1, le=64, description="most replicas under load; default fixed")
     air_table_replicas_max: int | None = Field(None, ge=1, le=64, description="the same for the table model")
-    air_engine: Literal["auto", "openvino", "torch"] = Field("auto", description="what runs the image network")
-    air_precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="what it calculates in")
-    air_deadline_s: float = Field(30, gt=0, le=3600, description="a prediction that takes longer is given up")
-    air_refresh_s: float = Field(2, ge=0.1, le=60, description="how often an open page looks for what has changed")
-    air_admin_token: SecretStr | None = Field(None, description="AIR_MODE=public: who sends it may change things")
-    air_admin_token_sha256: SecretStr | None = Field(None, description="its SHA-256 in its place, as 64 hex digits")
+    air_engine: Literal["auto", "openvino", "torch"] = Field("auto", description="engine that runs the image network")
+    air_precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="number format of that engine")
+    air_deadline_s: float = Field(30, gt=0, le=3600, description="time limit of a prediction, s")
+    air_refresh_s: float = Field(2, ge=0.1, le=60, description="how often an open page checks for changes, s")
+    air_admin_token: SecretStr | None = Field(None, description="AIR_MODE=public: the token that allows changes")
+    air_admin_token_sha256: SecretStr | None = Field(None, description="or its SHA-256, as 64 hex digits")
     air_predictions_per_minute: int = Field(
-        300, ge=0, description="AIR_MODE=public: what a client may ask for; 0 is no limit"
+        300, ge=0, description="AIR_MODE=public: predictions a minute per client; 0 is no limit"
     )
     air_requests_per_minute: int = Field(
-        1200, ge=0, description="AIR_MODE=public: the same of requests of any kind; 0 is no limit"
+        1200, ge=0, description="AIR_MODE=public: requests of any kind a minute per client; 0 is no limit"
     )
     air_open_requests: int = Field(
-        40, ge=0, description="AIR_MODE=public: what a client may hold open at once; 0 is no limit"
+        40, ge=0, description="AIR_MODE=public: requests that a client may hold open at once; 0 is no limit"
     )
     air_trusted_proxies: str = Field(
-        "127.0.0.1", description="AIR_MODE=public: networks whose X-Forwarded-For is believed"
+        "127.0.0.1", description="AIR_MODE=public: networks whose X-Forwarded-For is trusted"
     )
     air_frame_ancestors: str | None = Field(
         None, description="AIR_MODE=public: sites that may show the page in a frame; default itself and Hugging Face"
     )
-    air_cpus: int | None = Field(None, ge=1, description="cores to use at most; default all that this process may")
+    air_cpus: int | None = Field(None, ge=1, description="most cores to use; default all available to this process")
     air_object_store_mb: int = Field(1024, ge=128, description="Ray object store of a local start, MiB")
-    air_block_mb: int = Field(4, ge=1, le=512, description="largest block that a batch prediction works on, MiB")
+    air_block_mb: int = Field(4, ge=1, le=512, description="largest block of a batch prediction, MiB")
     air_data_cpu_share: float = Field(
-        0.25, ge=0, le=0.9, description="of Ray's CPUs, what training workers leave to data tasks and serving"
+        0.25, ge=0, le=0.9, description="share of Ray's CPUs that training workers leave to data tasks and serving"
     )
-    air_nodes_by_load: bool = Field(False, description="the cluster starts nodes for what waits for a CPU")
-    air_train_memory_mb: int = Field(0, ge=0, description="memory that a training worker asks Ray for, MiB; 0: none")
+    air_nodes_by_load: bool = Field(False, description="the cluster adds nodes for work that waits for a CPU")
+    air_train_memory_mb: int = Field(0, ge=0, description="memory request of a training worker, MiB; 0: none")
     air_haproxy_stats_port: int | None = Field(None, description="loopback; default AIR_PORT+2")
     air_haproxy_metrics_port: int | None = Field(None, description="loopback; default AIR_PORT+3")
     air_fallback_port: int | None = Field(None, description="Serve's own proxy; default AIR_PORT+4")
@@ -106,6 +105,13 @@ class Settings(BaseSettings):
     cifar10_dir: Path | None = Field(None, description="CIFAR-10: Parquet, torchvision's or folders")
     mlflow_tracking_uri: str | None = Field(None, description="an MLflow server; default SQLite")
     ray_address: str | None = Field(None, description="join this Ray cluster instead of starting one")
+
+    def folder_of(self, variable: str) -> Path | None:
+        """The folder that a spec's data is in, by the name of its variable: a field here, or of the environment."""
+        if variable.lower() in type(self).model_fields:
+            return getattr(self, variable.lower())
+        given = os.environ.get(variable)
+        return Path(given).expanduser().resolve() if given else None
 
     @field_validator("air_home", "cifar10_dir", "air_tmp")
     @classmethod
@@ -157,7 +163,7 @@ class Settings(BaseSettings):
     @classmethod
     def _networks(cls, text: str) -> str:
         for network in text.split(","):
-            ip_network(network.strip())  # says itself what is wrong
+            ip_network(network.strip())  # its own message names the fault
         return text
 
     @field_validator("air_frame_ancestors")
@@ -188,7 +194,7 @@ class Settings(BaseSettings):
 
     @property
     def storage(self) -> str:
-        """Where published checkpoint folders stand: a folder of this machine, or an address like s3://bucket/air."""
+        """Where checkpoints are published: a folder of this machine, or an address like s3://bucket/air."""
         return self.air_storage or str(self.air_home / "checkpoints")
 
     @property
@@ -218,7 +224,7 @@ class Settings(BaseSettings):
 
     @property
     def frame_ancestors(self) -> str:
-        """Who may show the page in a frame, as Content-Security-Policy says it: in local mode nobody."""
+        """Sites that may show the page in a frame, for Content-Security-Policy: none in local mode."""
         if self.air_mode == "local":
             return "'none'"
         return self.air_frame_ancestors or "'self' https://huggingface.co"
@@ -231,20 +237,20 @@ class Settings(BaseSettings):
 
 
 def token_sha256(token: str) -> str:
-    """By what a token is known, as hex digits; spaces around it do not count."""
+    """SHA-256 of a token, as hex digits; spaces around it do not count."""
     return hashlib.sha256(token.strip().encode()).hexdigest()
 
 
 def hand_on_token(settings: Settings) -> None:
-    """Put the admin token's SHA-256 in its place in the environment: what is started from here knows no more."""
+    """Replace the admin token in the environment by its SHA-256, so that child processes do not have the token."""
     if os.environ.pop("AIR_ADMIN_TOKEN", ""):
         os.environ["AIR_ADMIN_TOKEN_SHA256"] = settings.admin_token_sha256
 
 
 def private_folder(folder: Path) -> Path:
-    """The folder, made where it is missing, for nobody but its owner. Raises OSError.
+    """The folder, created if missing, accessible to its owner only. Raises OSError.
 
-    In /tmp, where anybody may have made it first, one of another user is refused.
+    In /tmp, where anybody may have created it first, a folder of another user is refused.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if folder.lstat().st_uid == os.getuid():
@@ -255,7 +261,7 @@ def private_folder(folder: Path) -> Path:
 
 
 def available_cpus() -> int:
-    """Cores this process may use: affinity, the container's quota and AIR_CPUS, not the host's count; at least 1."""
+    """Cores this process may use by affinity, the container's quota and AIR_CPUS; at least 1."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     cores = min(cores, get_settings().air_cpus or cores)
     try:

@@ -1,1 +1,1 @@
-"""Programs that measure and print a table; nothing here is asserted by the tests."""
+"""Programs that measure and print a table; the tests assert none of their figures."""

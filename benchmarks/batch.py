@@ -1,10 +1,10 @@
-"""Batch prediction beside the same work in two plain processes, and what it takes of memory.
+"""Batch prediction compared with the same work in two plain processes, and its peak memory.
 
     make bench-batch           needs CIFAR10_DIR with Parquet files, and a quiet machine
 
-50,000 pictures, two actors against two processes, the same checkpoint, backend and files. Start-up
-is shown apart. Memory is the peak of all processes, without what they share, for a quarter and for
-all of the pictures.
+50,000 pictures, two actors against two processes, with the same checkpoint, backend and files. Start-up
+has a column of its own. Memory is the peak over all processes, shared memory counted once, for a quarter
+and for all of the pictures.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ class Run:
 
 
 def ours(data: Path, home: Path) -> Run:
-    """``python -m training.batch_predict`` in a process of its own, with a Ray of its own."""
+    """A batch prediction in a process and a Ray of its own."""
     output = home / "out"
     program = (
         "import json, sys; from pathlib import Path; from settings import get_settings\n"
-        "from training.batch_predict import predict; from training.runs.config import BatchPredict\n"
+        "from training.batch_predict.run import predict; from training.runs.config import BatchPredict\n"
         f"config = BatchPredict(data=sys.argv[1], num_workers={PROCESSES})\n"
         "print(json.dumps(predict('cifar10', config, get_settings(), Path(sys.argv[2]))))"
     )
@@ -65,15 +65,15 @@ def ours(data: Path, home: Path) -> Run:
         text=True,
     )
     peak = _Peak(process.pid)
-    told = process.communicate()[0]
+    printed = process.communicate()[0]
     if process.returncode:
-        raise SystemExit(f"The batch prediction ended with {process.returncode}:\n{told}")
-    result = json.loads(told.splitlines()[-1])
+        raise SystemExit(f"The batch prediction ended with {process.returncode}:\n{printed}")
+    result = json.loads(printed.splitlines()[-1])
     return Run(result["rows"], result["seconds"], result["startup_s"], Counter(result["labels"]), peak.bytes)
 
 
 def raw(data: Path, rows: int) -> Run:
-    """The same in plain processes, each with its share; the slowest counts."""
+    """The same in plain processes, each with its share; the slowest one's seconds count."""
     share = rows // PROCESSES
     environment = clean_environment() | {"PEER_CHECKPOINT": str(PRETRAINED / "cifar10"), "PYTHONPATH": str(ROOT)}
     workers = [
@@ -101,7 +101,7 @@ def raw(data: Path, rows: int) -> Run:
 
 
 class _Peak:
-    """Watches a process and all that it starts: the largest sum of what is theirs alone, and shared memory once."""
+    """Watches a process and its descendants: the largest sum of their own memory, plus shared memory once."""
 
     def __init__(self, pid: int) -> None:
         self.bytes = 0
@@ -127,7 +127,7 @@ def _own_bytes(process: psutil.Process) -> int:
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description="Batch prediction beside plain processes.")
+    parser = argparse.ArgumentParser(description="Batch prediction compared with plain processes.")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     options = parser.parse_args()
     folder = get_settings().cifar10_dir

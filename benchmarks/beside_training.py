@@ -1,4 +1,4 @@
-"""Predictions beside a training on the same machine: how much slower, and whether any fails."""
+"""Predictions during a training on the same machine: how much slower they get, and whether any fails."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ CONNECTIONS = 8
 AIM = 5
 TRAINING = ["training.cifar10", "--preset", "quick", "--max-images", "4000", "--epochs", "3", "--num-workers", "2"]
 STOP_TIMEOUT_S = 20
-# What a process needs to join the Ray of an app on this machine, which listens on loopback alone.
+# A process needs these to join the Ray of an app on this machine, which listens on loopback only.
 JOIN = {"RAY_AUTH_MODE": "token", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
 
 
 class Training:
-    """The command of TRAINING on the Ray of the running app, with an AIR_HOME of its own."""
+    """The command TRAINING on the Ray of the running app, with a separate AIR_HOME."""
 
     def __init__(self, home: Path, address: str) -> None:
         self._log = home.with_suffix(".log")
@@ -42,16 +42,16 @@ class Training:
             )
 
     def runs(self) -> bool:
-        """Whether it has not ended."""
+        """Whether it is still running."""
         return self._process.poll() is None
 
     def check(self) -> None:
-        """Raise LoadError unless it has ended with status 0."""
+        """Raise LoadError if it failed."""
         if self._process.returncode:
             raise LoadError(f"The training ended with {self._process.returncode}:\n{self._log.read_text()[-2000:]}")
 
     def stop(self) -> None:
-        """End it and its Ray, where they run still."""
+        """Stop it and its Ray if they are still running."""
         if not self.runs():
             return
         tree = [self._process, *psutil.Process(self._process.pid).children(recursive=True)]
@@ -70,7 +70,7 @@ def run(bench: Bench, wrk: str, options: argparse.Namespace) -> int:
         load.measure(target, CONNECTIONS, WARM_UP_S)
     say("measuring the app alone")
     alone = [_measure_together(targets, options.seconds) for _ in range(options.rounds)]
-    say("measuring the app beside a training")
+    say("measuring the app during a training")
     training = Training(bench.folder / "training", bench.app.ray_address())
     bench.stack.callback(training.stop)
     beside = []
@@ -80,10 +80,10 @@ def run(bench: Bench, wrk: str, options: argparse.Namespace) -> int:
             beside.append(measured)
     training.check()
     if not beside:
-        raise LoadError("The training ended before anything was measured beside it.")
+        raise LoadError("The training ended before anything was measured during it.")
     print(report.header(wrk, bench.sources, options.rounds, options.seconds, held_still=False))
     print(f"{CONNECTIONS} connections to each model at once; `python -m {' '.join(TRAINING)}` ended with status 0.\n")
-    print("| model | backend | p99 alone, ms | p99 beside the training, ms | ratio of medians | aim | met |")
+    print("| model | backend | p99 alone, ms | p99 during the training, ms | ratio of medians | aim | met |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     for target, *rounds in zip(targets, zip(*alone, strict=True), zip(*beside, strict=True), strict=True):
         print(_row(target, *rounds))

@@ -1,11 +1,11 @@
-"""Training of the image model on a GPU beside plain PyTorch and beside airbench94.
+"""Training of the image model on a GPU compared with plain PyTorch and with airbench94.
 
-    make bench-gpu           needs CIFAR10_DIR and a GPU; some minutes
+    make bench-gpu           needs CIFAR10_DIR and a GPU; takes a few minutes
 
-Each round trains the same images with a seed of its own: the plain loop and ``training.cifar10`` for each of
-``--presets``, then airbench94 (Keller Jordan, arXiv:2404.00498, its package from PyPI) twice in one process, of which
-the second run is the warm one. Seconds are of training alone, without start-up, validation and what is kept; ours
-begin with a cold GPU. How fast airbench's accuracy is reached is asked of the validation images.
+Each round has its own seed and trains on the same images: the plain loop and ``training.cifar10`` for each of
+``--presets``, then airbench94 (Keller Jordan, arXiv:2404.00498, its package from PyPI) twice in one process; the
+second of these is the warm run. Seconds are training only, without start-up, validation and saving; ours
+start on a cold GPU. The time to airbench's accuracy is measured on the validation images.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ import torch
 
 from benchmarks.harness import report
 from benchmarks.harness.rounds import say
-from benchmarks.training import IMAGES, Run, header, peer, plain, prepare, through_ray
-from training.runs.config import TrainCifar10
+from benchmarks.training import IMAGES, IMAGES_FILE, Run, header, peer, plain, prepare, through_ray
+from training.runs.config import TrainImages
 
 ROUNDS = 3
 COLD, WARM = "airbench94, first in its process", "airbench94, second"
@@ -42,12 +42,12 @@ class Trained:
 
 
 def ours(run: Run) -> Trained:
-    """Of a run of ours, Ray's or plain."""
+    """The figures of a run of our own training, through Ray or plain."""
     seconds, now = [], 0.0
     for epoch in run.epochs:
         now += run.images / epoch["images_per_s"]
         seconds.append(now)
-    # The first epoch has the GPU's start in it.
+    # The first epoch includes the start of the GPU.
     rate = run.images * (len(seconds) - 1) / (seconds[-1] - seconds[0])
     return Trained([epoch["validation_accuracy"] for epoch in run.epochs], seconds, rate, run.startup_s)
 
@@ -56,18 +56,18 @@ def airbench(scratch: Path) -> list[Trained]:
     """A cold and a warm run."""
     return [
         Trained([epoch["validation_accuracy"] for epoch in run], [epoch["seconds"] for epoch in run])
-        for run in peer("airbench_training", scratch / IMAGES, 2)
+        for run in peer("airbench_training", scratch / IMAGES_FILE, 2)
     ]
 
 
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description="Training on a GPU beside airbench94.")
-    parser.add_argument("--presets", nargs="+", choices=list(TrainCifar10.PRESETS), default=["standard"])
+    parser.add_argument("--presets", nargs="+", choices=list(TrainImages.PRESETS), default=["standard"])
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     options = parser.parse_args()
     if not torch.cuda.is_available():
-        raise SystemExit("There is no GPU here that PyTorch can use.")
+        raise SystemExit("PyTorch finds no GPU on this machine.")
     made: dict[str, list[Trained]] = {}
     with tempfile.TemporaryDirectory(prefix="air-bench-") as folder:
         scratch = Path(folder)
@@ -75,7 +75,7 @@ def main() -> None:
         for seed in range(options.rounds):
             say(f"round {seed + 1} of {options.rounds}")
             for preset in options.presets:
-                config = TrainCifar10(preset=preset, seed=seed).placed(gpu=True)
+                config = TrainImages(preset=preset, seed=seed).placed(IMAGES, gpu=True)
                 _note(made, f"{preset}, plain PyTorch", ours(plain(config, loaded, scratch)))
                 _note(made, f"{preset}, `training.cifar10`", ours(through_ray(config, loaded, settings)))
             for title, run in zip((COLD, WARM), airbench(scratch), strict=True):

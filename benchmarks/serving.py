@@ -1,11 +1,11 @@
-"""How fast the models answer on the public port, beside the same models behind other servers.
+"""How fast the models answer on the public port, compared with the same models behind other servers.
 
     python -m benchmarks.serving [--rounds 5] [--seconds 4] [--only image|table|training]
 
-Needs wrk (Debian: apt install wrk). All servers run at once and all but the one that is measured are
-held still; every round measures each cell once. Peers: FastAPI by hand, LitServe, and plain processes
-without a server. ``--only training`` measures the app alone and beside a training instead.
-Ends with 1 when an answer was wrong or a request failed.
+Needs wrk (Debian: apt install wrk). All servers run at once; all but the measured one are suspended,
+and every round measures each cell once. Peers: FastAPI by hand, LitServe, and plain processes
+without a server. ``--only training`` measures the app alone and during a training instead.
+Exit status 1 when an answer was wrong or a request failed.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ MODELS = {None: [IMAGE, TABLE], "image": [IMAGE], "table": [TABLE], "training": 
 def main() -> int:
     """Print the tables; returns the exit status."""
     options = _options()
-    # The servers are stopped on the way out, which SIGTERM would not take by itself.
+    # The servers are stopped on the way out, which SIGTERM by itself would skip.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         wrk = load.check_wrk()
@@ -64,10 +64,10 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.serving", description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5, help="how often each cell is measured")
     parser.add_argument("--seconds", type=int, default=4, help="how long a cell is measured each time")
-    parser.add_argument("--only", choices=[name for name in MODELS if name], help="a part of it")
+    parser.add_argument("--only", choices=[name for name in MODELS if name], help="measure only this part")
     parser.add_argument("--image-checkpoint", type=Path, default=PRETRAINED / IMAGE, help="folder of the image model")
     parser.add_argument("--table-checkpoint", type=Path, default=PRETRAINED / TABLE, help="folder of the table model")
-    parser.add_argument("--port", type=int, default=PORT, help="the first of the ports used, ten a server")
+    parser.add_argument("--port", type=int, default=PORT, help="first port to use; each server gets ten")
     return parser.parse_args()
 
 

@@ -1,9 +1,9 @@
-"""Seconds from starting the app to its first answered prediction, and where they go.
+"""Seconds from starting the app to its first answered prediction, by stage.
 
     python -m benchmarks.startup [ROUNDS]
 
-Peers measured in the same run: a plain process that imports torch, loads the same checkpoint and
-answers once; and Ray with Serve and one empty application on the same HAProxy.
+Compared in the same run: a plain process that imports torch, loads the same checkpoint and
+answers once; and Ray with Serve and one empty application behind the same HAProxy.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ PORT = 18_860
 PLAIN = """
 from pathlib import Path
 import numpy as np
-from models.image.model import Cifar10Model
-model = Cifar10Model.load(Path("models/pretrained/cifar10"))
+from models.image.model import ImageModel
+model = ImageModel.load(Path("models/pretrained/cifar10"))
 model.predict(np.zeros((1, 32, 32, 3), dtype=np.uint8))
 """
 EMPTY_SERVE = """
@@ -36,7 +36,7 @@ import requests
 from settings import get_settings
 from serve_deployments import front
 front.prepare(get_settings())
-from training import ray_session
+from training.runs import ray_session
 ray_session.connect(get_settings(), **ray_session.private_folder(get_settings()))
 from ray import serve
 @serve.deployment
@@ -58,12 +58,12 @@ def seconds_of(script: str, environment: dict[str, str]) -> float:
 
 
 def first_answer(environment: dict[str, str]) -> tuple[float, dict[str, float]]:
-    """Seconds until a posted row is answered, and the seconds at which each stage was told."""
+    """Seconds until a posted picture is answered, and the seconds at which each stage was printed."""
     home = Path(environment["AIR_HOME"])
     began = time.perf_counter()
     app = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
     url = f"http://127.0.0.1:{environment['AIR_PORT']}/api/cifar10/predict"
-    picture = (ROOT / "benchmarks" / "picture.png").read_bytes()
+    picture = (ROOT / "benchmarks" / "harness" / "picture.png").read_bytes()
     try:
         while True:
             try:
@@ -95,9 +95,9 @@ def main() -> None:
         environment = {**os.environ, "AIR_HOME": home, "AIR_PORT": str(PORT), "PYTHONPATH": str(ROOT)}
         plain.append(seconds_of(PLAIN, environment))
         empty.append(seconds_of(EMPTY_SERVE, environment))
-        answered, told = first_answer(environment)
+        answered, reached = first_answer(environment)
         ours.append(answered)
-        stages.append(told)
+        stages.append(reached)
     middle = {name: statistics.median(values) for name, values in (("plain", plain), ("empty", empty), ("ours", ours))}
     print(f"{available_cpus()} cores, median of {rounds} rounds, fresh AIR_HOME\n")
     print("| start to first answer | seconds | min | max | ours ÷ this |\n| --- | --- | --- | --- | --- |")
@@ -108,9 +108,9 @@ def main() -> None:
     ):
         ratio = middle["ours"] / middle[name]
         print(f"| {title} | {middle[name]:.1f} | {min(values):.1f} | {max(values):.1f} | {ratio:.2f} |")
-    print("\n| stage of AIR Studio | told after, s |\n| --- | --- |")
+    print("\n| stage of AIR Studio | reached after, s |\n| --- | --- |")
     for stage in stages[0]:
-        seen = [told[stage] for told in stages if stage in told]
+        seen = [reached[stage] for reached in stages if stage in reached]
         print(f"| {stage.split(':')[0]} | {statistics.median(seen):.1f} |")
 
 

@@ -1,11 +1,11 @@
-"""Training of the image model through Ray beside the same loop in plain PyTorch.
+"""Training of the image model through Ray compared with the same loop in plain PyTorch.
 
-    make bench-training           needs CIFAR10_DIR and a quiet machine; some 25 minutes on 2 cores
+    make bench-training           needs CIFAR10_DIR and a quiet machine; about 25 minutes on 2 cores
 
-Each round trains ``--preset`` with a seed of its own in three ways, one after the other: a plain process, one worker
-of Ray Train, two workers. All learn with ``training.image.learner``, validate and keep their state after each
-epoch. Images a second are from the end of the first epoch to the end of the last, with all that lies between;
-start-up is shown apart. Ray's times are known to half a second.
+Each round has its own seed and trains ``--preset`` in three ways, one after the other: a plain process, one worker
+of Ray Train, two workers. All use ``training.image.learner``, and validate and save their state after each
+epoch. Images a second cover everything from the end of the first epoch to the end of the last; start-up
+has a column of its own. Ray's times are accurate to half a second.
 """
 
 from __future__ import annotations
@@ -30,16 +30,19 @@ import torch
 from benchmarks.harness import report
 from benchmarks.harness.rounds import say
 from benchmarks.harness.servers import clean_environment
+from models import specs
 from settings import ROOT, Settings, available_cpus, get_settings
 from training.image import data as cifar10_data
 from training.image.data import Loaded
 from training.runs import ray_session
-from training.runs.config import TrainCifar10
+from training.runs.config import TrainImages
 from training.runs.progress import Epoch, Listener
+
+IMAGES = specs.get("cifar10")
 
 ROUNDS = 3
 ENOUGH = 0.8
-IMAGES = "images.npz"
+IMAGES_FILE = "images.npz"
 PLAIN, ONE, TWO = "plain PyTorch, one process", "`training.cifar10`, 1 worker", "`training.cifar10`, 2 workers"
 AIMS = (
     ("images/s, 1 worker ÷ plain", ONE, "images_per_s", "≥ 0.97", lambda ratio: ratio >= 0.97),
@@ -50,7 +53,7 @@ AIMS = (
 
 @dataclass
 class Run(Listener):
-    """One training; for Ray it listens to it."""
+    """The figures of one training; as a Listener it collects those of Ray's."""
 
     images: int
     began: float = field(default_factory=time.time)
@@ -58,7 +61,7 @@ class Run(Listener):
     epochs: list[Epoch] = field(default_factory=list)
 
     def step(self, done: int, total: int, note: dict[str, str]) -> None:  # noqa: ARG002 - as Listener's
-        """The first one ends the start-up."""
+        """The first step ends the start-up."""
         self.startup_s = self.startup_s or time.time() - self.began
 
     def epoch(self, number: int, figures: Epoch) -> None:  # noqa: ARG002 - as Listener's
@@ -67,12 +70,12 @@ class Run(Listener):
 
     @property
     def images_per_s(self) -> float:
-        """From the end of the first epoch to the end of the last."""
+        """Images a second from the end of the first epoch to the end of the last."""
         return self.images * (len(self.epochs) - 1) / (self.epochs[-1]["ended"] - self.epochs[0]["ended"])
 
     @property
     def to_enough_s(self) -> float | None:
-        """From the first step to the end of the first epoch that is good ENOUGH on validation; None if none is."""
+        """Seconds from the first step to the end of the first epoch with ENOUGH validation accuracy, or None."""
         for epoch in self.epochs:
             if epoch["validation_accuracy"] >= ENOUGH:
                 first_s = self.images / self.epochs[0]["images_per_s"]
@@ -81,19 +84,19 @@ class Run(Listener):
 
     @property
     def accuracy(self) -> float:
-        """On validation, in the end."""
+        """Validation accuracy of the last epoch."""
         return self.epochs[-1]["validation_accuracy"]
 
 
-def plain(config: TrainCifar10, loaded: Loaded, scratch: Path) -> Run:
+def plain(config: TrainImages, loaded: Loaded, scratch: Path) -> Run:
     """In a process of its own, without Ray."""
     (scratch / "setup.json").write_text(json.dumps(loaded.recipe(config)))
-    told = peer("plain_training", scratch / "setup.json", scratch / IMAGES)
+    told = peer("plain_training", scratch / "setup.json", scratch / IMAGES_FILE)
     return Run(loaded.train_count, startup_s=told["startup_s"], epochs=told["epochs"])
 
 
 def peer(module: str, *arguments: object) -> Any:
-    """What a module of ``benchmarks.peers`` prints in its last line, as JSON. Raises SystemExit when it fails."""
+    """The JSON that a module of ``benchmarks.peers`` prints in its last line. Raises SystemExit when it fails."""
     ended = subprocess.run(
         [sys.executable, "-m", f"benchmarks.peers.{module}", *map(str, arguments)],
         cwd=ROOT,
@@ -107,7 +110,7 @@ def peer(module: str, *arguments: object) -> Any:
     return json.loads(ended.stdout.splitlines()[-1])
 
 
-def through_ray(config: TrainCifar10, loaded: Loaded, settings: Settings) -> Run:
+def through_ray(config: TrainImages, loaded: Loaded, settings: Settings) -> Run:
     """By ``training.cifar10.fit``; Ray is there for its time only. Start-up is that of ``fit()``."""
     import ray
 
@@ -125,7 +128,7 @@ def through_ray(config: TrainCifar10, loaded: Loaded, settings: Settings) -> Run
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description="Training through Ray beside plain PyTorch.")
-    parser.add_argument("--preset", choices=list(TrainCifar10.PRESETS), default="quick")
+    parser.add_argument("--preset", choices=list(TrainImages.PRESETS), default="quick")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     options = parser.parse_args()
     runs: dict[str, list[Run]] = {PLAIN: [], ONE: [], TWO: []}
@@ -134,8 +137,8 @@ def main() -> None:
         settings, loaded = prepare(scratch)
         for seed in range(options.rounds):
             say(f"round {seed + 1} of {options.rounds}")
-            asked = TrainCifar10(preset=options.preset, seed=seed, num_workers=1)
-            config = asked.placed(gpu=torch.cuda.is_available())
+            asked = TrainImages(preset=options.preset, seed=seed, num_workers=1)
+            config = asked.placed(IMAGES, gpu=torch.cuda.is_available())
             runs[PLAIN].append(plain(config, loaded, scratch))
             runs[ONE].append(through_ray(config, loaded, settings))
             runs[TWO].append(through_ray(config.model_copy(update={"num_workers": 2}), loaded, settings))
@@ -143,22 +146,22 @@ def main() -> None:
 
 
 def prepare(scratch: Path) -> tuple[Settings, Loaded]:
-    """Settings with an AIR_HOME in ``scratch``, and the images, which stand there for peers too. Raises DataError."""
+    """Settings with an AIR_HOME in ``scratch``, and the images, also saved there for peers. Raises DataError."""
     import ray
 
     settings = get_settings().model_copy(update={"air_home": scratch / "home"})
     ray_session.connect(settings)
-    loaded = cifar10_data.load(settings, TrainCifar10())
+    loaded = cifar10_data.load(IMAGES, settings, TrainImages())
     ray.shutdown()
     images, labels = loaded.train
     held_out, known = loaded.validation
     arrays = {"images": images, "labels": labels, "validation_images": held_out, "validation_labels": known}
-    np.savez(scratch / IMAGES, sample=loaded.sample, **arrays)
+    np.savez(scratch / IMAGES_FILE, sample=loaded.sample, **arrays)
     return settings, loaded
 
 
 def header(loaded: Loaded, seeds: int, more: str) -> str:
-    """When, on what and with what it was measured."""
+    """Date, machine and versions of a measurement."""
     packages = ", ".join(f"{name} {version(name)}" for name in ("ray", "torch"))
     return (
         f"{date.today()}, {available_cpus()} cores of {report.processor()}; Python {platform.python_version()}, "

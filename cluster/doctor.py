@@ -1,8 +1,8 @@
-"""Say what is wrong with this machine for AIR Studio, and the way out; standard library only.
+"""Check whether AIR Studio can run on this machine, and print how to fix what would stop it; standard library only.
 
     make doctor        or: python3 cluster/doctor.py
 
-Reads the settings that ``make run`` would. Exit status 1 when something is in the way.
+Reads the same settings as ``make run``. Exit status 1 when something would keep it from running.
 """
 
 import http.client
@@ -25,7 +25,7 @@ OK, NOTE, WRONG = "ok", "note", "WRONG"
 
 
 def setting(name, default):
-    """What the environment says, or the default; an empty variable counts as none."""
+    """The environment variable, or the default where it is unset or empty."""
     return os.environ.get(name) or default
 
 
@@ -48,7 +48,7 @@ def python():
         return OK, "Python %s" % version
     for name in NEWER_PYTHONS:
         if shutil.which(name):
-            return OK, "Python %s is too old, but %s is here and will be used" % (version, name)
+            return OK, "Python %s is too old, but %s is installed and will be used" % (version, name)
     return (
         WRONG,
         "Python %s is too old: 3.11 or newer is needed. Debian: apt install python3.11-venv" % version,
@@ -71,28 +71,31 @@ def cores():
         return WRONG, "AIR_CPUS is %r; a whole number of cores is needed, for example 2" % wanted
     count = min(count, int(wanted or count))
     if count < 2:
-        return NOTE, "1 core: it works, and predictions slow down while something trains; 2 or more are better"
+        return NOTE, "1 core: it works, but predictions slow down during a training; 2 or more are better"
     return OK, "%d cores" % count
 
 
 def memory():
-    """Memory that is free, or what the container still allows."""
+    """Free memory: the machine's, or what the container's limit leaves."""
     sizes = []
     try:
         with open("/proc/meminfo") as file:
             sizes += [int(line.split()[1]) * 1024 for line in file if line.startswith("MemAvailable")]
     except OSError:
-        return NOTE, "memory: this system does not say how much is free; %d GB are needed" % (MIN_MEMORY // GB)
+        return NOTE, "memory: how much is free is unknown on this system; %d GB are needed" % (MIN_MEMORY // GB)
     limit, used = first_line("/sys/fs/cgroup/memory.max"), first_line("/sys/fs/cgroup/memory.current")
     if limit.isdigit():
         sizes.append(max(0, int(limit) - int(used or 0)))
     free = min(sizes)
-    told = "%.1f GB of memory free" % (free / GB)
+    found = "%.1f GB of memory free" % (free / GB)
     if free < MIN_MEMORY:
-        return WRONG, "%s, %d GB are needed. Stop other programs, or give the container more" % (told, MIN_MEMORY // GB)
+        return WRONG, "%s, %d GB are needed. Stop other programs, or give the container more" % (
+            found,
+            MIN_MEMORY // GB,
+        )
     if free < GOOD_MEMORY:
-        return NOTE, "%s: enough to predict; training the image model wants %d GB" % (told, GOOD_MEMORY // GB)
-    return OK, told
+        return NOTE, "%s: enough to predict; training the image model needs %d GB" % (found, GOOD_MEMORY // GB)
+    return OK, found
 
 
 def shared_memory():
@@ -104,11 +107,15 @@ def shared_memory():
         return OK, "no /dev/shm on this system, and none is needed"
     free = shutil.disk_usage("/dev/shm").free // MB
     if free < int(text):
-        way_out = "In a container: --shm-size=%dm. Or take less: AIR_OBJECT_STORE_MB=%d" % (
+        fix = "In a container: --shm-size=%dm. Or use less: AIR_OBJECT_STORE_MB=%d" % (
             int(text) + 512,
             max(128, free * 3 // 4),
         )
-        return WRONG, "/dev/shm has %d MB free, Ray's objects need %s and would go to disk. %s" % (free, text, way_out)
+        return WRONG, "/dev/shm has %d MB free; Ray's objects need %s MB and would go to disk. %s" % (
+            free,
+            text,
+            fix,
+        )
     return OK, "%d MB free in /dev/shm for %s MB of Ray's objects" % (free, text)
 
 
@@ -125,7 +132,7 @@ def is_free(host, port):
 
 
 def answers(port):
-    """Whether AIR Studio itself is what listens there."""
+    """Whether it is AIR Studio that listens there."""
     try:
         with urllib.request.urlopen("http://127.0.0.1:%d/api/access" % port, timeout=ANSWER_S) as reply:
             return "changes" in json.loads(reply.read().decode())
@@ -148,7 +155,7 @@ def ports():
     if not taken:
         return OK, "ports %d, %s are free" % (port, ", ".join(map(str, behind)))
     if port in taken and answers(port):
-        return OK, "AIR Studio runs already: http://localhost:%d" % port
+        return OK, "AIR Studio is already running: http://localhost:%d" % port
     return WRONG, "port %s is taken by another program. Stop it, or choose other ports: AIR_PORT=%d make run" % (
         " and ".join(map(str, taken)),
         port + 100,
@@ -164,25 +171,25 @@ def existing(folder):
 
 
 def home():
-    """AIR_HOME can be written and has room."""
+    """AIR_HOME: writable, with free space."""
     folder = os.path.abspath(os.path.expanduser(setting("AIR_HOME", os.path.join(ROOT, ".air"))))
     probe = os.path.join(existing(folder), ".write-test-%d" % os.getpid())
     try:
         os.mkdir(probe)
         os.rmdir(probe)
     except OSError as error:
-        return WRONG, "AIR_HOME (%s) cannot be written: %s. Set it to a folder that can" % (
+        return WRONG, "AIR_HOME (%s) is not writable: %s. Set it to a folder that is" % (
             folder,
             error.strerror,
         )
     free = shutil.disk_usage(existing(folder)).free
     if free < MIN_DISK:
-        return WRONG, "the disk of AIR_HOME (%s) has %d MB free, %d MB are needed. Free some space, or set AIR_HOME" % (
+        return WRONG, "the disk of AIR_HOME (%s) has %d MB free, %d MB are needed. Free space, or move AIR_HOME" % (
             folder,
             free // MB,
             MIN_DISK // MB,
         )
-    return OK, "AIR_HOME (%s) can be written, %d GB free" % (folder, free // GB)
+    return OK, "AIR_HOME (%s) is writable, %d GB free" % (folder, free // GB)
 
 
 def packages():
@@ -190,15 +197,15 @@ def packages():
     if has_environment():
         return OK, "the packages are installed in .venv"
     if not os.access(ROOT, os.W_OK):
-        return WRONG, "%s cannot be written. Copy the repository to a folder of your own" % ROOT
+        return WRONG, "%s is not writable. Copy the repository to a folder of your own" % ROOT
     free = shutil.disk_usage(ROOT).free
     if free < PACKAGES:
         return WRONG, "%s has %.1f GB free, the packages need %d. Free some space" % (ROOT, free / GB, PACKAGES // GB)
-    return NOTE, "the packages are not installed yet: make run does it, and takes minutes and a network"
+    return NOTE, "the packages are not installed yet: make run installs them, which takes minutes and a network"
 
 
 def has_pictures(folder):
-    """Whether CIFAR-10 stands there in one of the three forms."""
+    """Whether the folder holds CIFAR-10 in one of the three forms."""
     names = [name for _, _, files in os.walk(folder) for name in files]
     if any(name.startswith("train") and name.endswith(".parquet") for name in names):
         return any(name.startswith("test") and name.endswith(".parquet") for name in names)
@@ -214,46 +221,46 @@ def pictures():
     folder = os.path.expanduser(setting("CIFAR10_DIR", ""))
     forms = "Parquet files of the hub, cifar-10-batches-py, or one folder of images per class"
     if folder and not os.path.isdir(folder):
-        return WRONG, "CIFAR10_DIR (%s) is no folder. Set it to one with %s, or unset it" % (folder, forms)
+        return WRONG, "CIFAR10_DIR (%s) is not a folder. Set it to one with %s, or unset it" % (folder, forms)
     try:
         here = bool(folder) and has_pictures(folder)
     except OSError as error:
         return WRONG, "CIFAR10_DIR (%s) cannot be read: %s. Make it readable, or unset it" % (folder, error.strerror)
     if folder and not here:
-        return WRONG, "CIFAR10_DIR (%s) holds no CIFAR-10. What can be read: %s" % (folder, forms)
+        return WRONG, "CIFAR10_DIR (%s) does not hold CIFAR-10. Supported: %s" % (folder, forms)
     if folder:
-        return OK, "CIFAR-10 stands in %s" % folder
+        return OK, "CIFAR-10 is in %s" % folder
     cache = os.path.join(setting("AIR_HOME", os.path.join(ROOT, ".air")), "cache", "cifar-10-batches-py")
     if os.path.isdir(os.path.expanduser(cache)):
-        return OK, "CIFAR-10 was downloaded before"
-    return NOTE, "CIFAR10_DIR is not set: retraining the image model downloads CIFAR-10 (170 MB); the rest needs none"
+        return OK, "CIFAR-10 is already downloaded"
+    return NOTE, "CIFAR10_DIR is not set: retraining the image model downloads CIFAR-10 (170 MB); nothing else needs it"
 
 
 def gpu():
-    """What a training could use besides the cores."""
+    """GPUs that a training could use."""
     command = shutil.which("nvidia-smi")
     if not command:
-        return NOTE, "no GPU: everything runs on the processor, for which AIR Studio is made"
+        return NOTE, "no GPU: everything runs on the CPU, which is enough for AIR Studio"
     listed = subprocess.run([command, "-L"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     found = [line.split(" (UUID")[0] for line in listed.stdout.decode().splitlines() if line.startswith("GPU")]
     if listed.returncode or not found:
-        return NOTE, "nvidia-smi is here but finds no GPU: its driver may not be loaded; the processor is used"
+        return NOTE, "nvidia-smi is installed but finds no GPU: its driver may not be loaded; the CPU is used"
     return OK, ", ".join(found)
 
 
 def browser():
-    """The browser of the tests."""
+    """The browser that the tests use."""
     found = [name for name in BROWSERS if shutil.which(name)]
     if found:
-        return OK, "%s is here for the tests" % found[0]
-    return NOTE, "no Chromium: make test installs one; make run needs none"
+        return OK, "%s is installed, for the tests" % found[0]
+    return NOTE, "no Chromium: make test installs one; make run does not need it"
 
 
 CHECKS = (python, cores, memory, shared_memory, ports, home, packages, pictures, gpu, browser)
 
 
 def main():
-    """Print a line for each check; 1 when something is in the way."""
+    """Print a line per check; returns 1 when something would keep AIR Studio from running."""
     wrong = 0
     for check in CHECKS:
         state, sentence = check()
@@ -261,9 +268,9 @@ def main():
         print("%-6s %s." % (state, sentence))
     print()
     if wrong:
-        print("1 thing is in the way." if wrong == 1 else "%d things are in the way." % wrong)
+        print("1 problem to fix first." if wrong == 1 else "%d problems to fix first." % wrong)
         return 1
-    print("Nothing is in the way: make run")
+    print("No problem found. Start with: make run")
     return 0
 
 

@@ -1,8 +1,8 @@
-"""Machines made of Linux namespaces, for ``cluster/prove_cluster.py``: an address, processes, a home of their own.
+"""Machines made of Linux namespaces, for ``cluster/prove_ray_up.py``: each with its address, processes and home.
 
-Each has a network, process and mount namespace, runs sshd, and can write nothing that another can read: the
-system's disk is read-only to it, /tmp and /dev/shm are its own. The environment ``.venv`` of this repository is
-seen through a read-only mount, in place of an installation. Needs root. Standard library only.
+Each has its own network, process and mount namespace, runs sshd, and can write nothing that another can read: the
+system's disk is read-only to it, /tmp and /dev/shm are its own. In place of an installation, a read-only mount shows
+the ``.venv`` of this repository. Needs root. Standard library only.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ while :; do wait; sleep 1; done
 
 
 class Machine:
-    """A machine at ``10.77.0.<number>``; its home folder outlives its power."""
+    """A machine at ``10.77.0.<number>``; its home folder survives a power cut."""
 
     def __init__(self, work: Path, name: str, number: int, key: Path) -> None:
         self.name, self.address = name, f"{NETWORK}.{number}"
@@ -70,7 +70,7 @@ class Machine:
         self._process: subprocess.Popen | None = None
 
     def boot(self) -> None:
-        """Switch it on, and wait until it takes logins."""
+        """Switch it on, and wait until it accepts logins."""
         script = INIT.format(
             home=self.home,
             folder=self._folder,
@@ -89,10 +89,10 @@ class Machine:
         cable = f"to-{self.name}"
         call("ip", "link", "add", cable, "type", "veth", "peer", "name", "eth0", "netns", str(self._process.pid))
         call("ip", "link", "set", cable, "master", BRIDGE, "up")
-        _wait(lambda: self.ssh("true", check=False).returncode == 0, f"{self.name} takes no login")
+        _wait(lambda: self.ssh("true", check=False).returncode == 0, f"{self.name} accepts no login")
 
     def _keep(self) -> str:
-        """What shows this Python inside, where it lives below the home folder that is covered."""
+        """Commands that mount this Python inside, where it is below the home folder that gets covered."""
         base = Path(sys.base_prefix)
         if not base.is_relative_to("/root"):
             return ""
@@ -100,7 +100,7 @@ class Machine:
         return f"mkdir -p {there}; mount --bind {base} {there}; mount -o remount,bind,ro {there}"
 
     def power_off(self) -> None:
-        """Cut its power: every process of it is gone at once."""
+        """Cut its power: all its processes end at once."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -113,7 +113,7 @@ class Machine:
         return ["ssh", *options, "-o", "LogLevel=ERROR", "-o", "ConnectTimeout=5", f"root@{self.address}"]
 
     def ssh(self, command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run a line on it, as somebody who logs in there would."""
+        """Run a line on it in a login shell."""
         line = f"bash --login -c {shlex.quote(command)}"
         ended = subprocess.run([*self.login(), line], capture_output=True, text=True, timeout=300)
         if check and ended.returncode:
@@ -122,12 +122,12 @@ class Machine:
 
 
 def make_key(path: Path) -> None:
-    """An SSH key without a passphrase."""
+    """Make an SSH key without a passphrase."""
     call("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path))
 
 
 def make_network() -> None:
-    """The switch that machines are plugged into; the driver is at its end too."""
+    """Make the network switch that connects the machines and the driver."""
     call("ip", "link", "set", "lo", "up")
     call("ip", "link", "add", BRIDGE, "type", "bridge")
     call("ip", "address", "add", f"{DRIVER}/24", "dev", BRIDGE)
@@ -135,16 +135,16 @@ def make_network() -> None:
 
 
 def call(*command: str) -> None:
-    """Run a command; end with what it said when it fails."""
+    """Run a command; exit with its error output when it fails."""
     ended = subprocess.run(command, capture_output=True, text=True)
     if ended.returncode:
         sys.exit(f"error: {shlex.join(command)[:300]} failed: {ended.stderr[-1000:]}")
 
 
 def missing() -> str | None:
-    """Why no machines can be made here, in a sentence; None when they can."""
+    """Why machines cannot be made here, in a sentence; None when they can."""
     if os.geteuid() != 0:
-        return "this needs root, which makes namespaces for the machines."
+        return "this needs root, to make namespaces for the machines."
     tools = [tool for tool in ("unshare", "ip", "ssh", "ssh-keygen", "sshd", "rsync") if not _found(tool)]
     if tools:
         return f"{', '.join(tools)} cannot be found; on Debian: apt install openssh-server rsync iproute2."

@@ -1,7 +1,7 @@
-# What every node of a Ray cluster needs in its environment before `ray start`, and in a shell on it:
+# The environment that every node of a Ray cluster needs before `ray start`, and a shell on it too:
 #   . ~/air-studio/cluster/node.sh
 # Settings of your own (MLFLOW_TRACKING_URI, AWS_…, AIR_ADMIN_TOKEN) go into cluster/air.env,
-# one NAME=value a line; git ignores it and `ray up` takes it along.
+# one NAME=value per line; git ignores the file and `ray up` copies it to every node.
 studio="$HOME/air-studio"
 if [ -f "$studio/cluster/air.env" ]; then
   set -a
@@ -9,17 +9,17 @@ if [ -f "$studio/cluster/air.env" ]; then
   set +a
 fi
 export PATH="$studio/.venv/bin:$PATH" PYTHONPATH="$studio"
-# No token, no answer: from Ray's control store, its dashboard, its jobs or any node.
+# Ray's control store, dashboard, jobs and nodes refuse requests without the token.
 export RAY_AUTH_MODE=token
-# The second autoscaler never starts a worker on machines of your own (provider `local`) in Ray 2.60.
+# In Ray 2.60, autoscaler v2 never starts a worker on machines of your own (provider `local`).
 export RAY_enable_autoscaler_v2=0
-# A folder of its own: app.py stops what an earlier run left in its folder, and this Ray is no such thing.
+# A separate folder: app.py stops processes that an earlier run left in its own folder, and must not stop this Ray.
 front="$(cd "$studio" && AIR_TMP="$HOME/.air-studio" python -m serve_deployments.front)" || return 1
 eval "$front"
-# Nodes come for what waits: a training asks for whole CPUs, and does not squeeze into those that are there.
+# The cluster adds nodes for work that waits: a training requests whole CPUs instead of fitting into the nodes there are.
 export AIR_NODES_BY_LOAD="${AIR_NODES_BY_LOAD:-1}"
-# A training whose workers wait for a machine is given the minutes in which a cloud brings one.
+# How long a training waits for its workers: the minutes that a cloud needs to start a machine.
 export RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S=900
-# Debian and Ubuntu call their own name 127.0.1.1, and torch's workers would listen there: the card is named.
+# Debian and Ubuntu resolve their own host name to 127.0.1.1, where torch's workers would listen: name the interface.
 GLOO_SOCKET_IFNAME="$(ip -o route show default 2>/dev/null | sed -n 's/.* dev \([^ ]*\).*/\1/p' | head -n 1)"
 [ -n "$GLOO_SOCKET_IFNAME" ] && export GLOO_SOCKET_IFNAME || unset GLOO_SOCKET_IFNAME

@@ -1,10 +1,10 @@
-"""Replay the Dockerfile without a container engine, start the app as the container would, and ask it a question.
+"""Replay the Dockerfile without a container engine, start the app as the container would, and send it requests.
 
-    make proof-container        as root, on Debian with debootstrap; takes some 12 GB of disk for its time
-    python3 cluster/prove_container.py --build-arg TORCH_INDEX=      with the build argument that docker would get
+    make proof-container        as root, on Debian with debootstrap; needs about 12 GB of disk while it runs
+    python3 cluster/prove_container.py --build-arg TORCH_INDEX=      with a build argument as for docker build
 
 Each stage is a Debian in a folder; RUN happens in a chroot there. The app then runs as the image's user in
-namespaces of its own: no network but loopback, and the 64 MB of shared memory that an engine gives by default.
+separate namespaces: no network but loopback, and the 64 MB of shared memory that an engine provides by default.
 The Debian mirror and pip's configuration are those of this machine. Standard library only.
 """
 
@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-# What python:3.11-slim holds that counts here; Debian 12's own Python is 3.11.
+# The parts of python:3.11-slim that matter here; Debian 12's own Python is 3.11.
 BASE_PACKAGES = "python3,python3-venv,python3-pip,ca-certificates"
 RELEASE = "bookworm"
 READY_S = 600
@@ -46,7 +46,7 @@ print(json.dumps({
 
 @dataclass
 class Stage:
-    """One FROM: its folder, and what its instructions have set."""
+    """One FROM: its folder, and the values that its instructions set."""
 
     folder: Path
     user: str = "0"
@@ -57,7 +57,7 @@ class Stage:
 
 
 def main() -> int:
-    """Build, start, ask, tell; the exit status says whether all of it worked."""
+    """Build, start, send requests, report; the exit status is 0 if all of it worked."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--build-arg", action="append", default=[], metavar="NAME=VALUE", help="as of docker build")
     given = dict(pair.partition("=")[::2] for pair in parser.parse_args().build_arg)
@@ -88,7 +88,7 @@ def mirror() -> str:
 
 
 def build(work: Path, base: Path, given: dict[str, str]) -> list[Stage]:
-    """Carry out every instruction of the Dockerfile."""
+    """Run every instruction of the Dockerfile."""
     stages: list[Stage] = []
     named: dict[str, Stage] = {}
     text = re.sub(r"\\\n", " ", re.sub(r"^#.*\n", "", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE))
@@ -126,17 +126,17 @@ def build(work: Path, base: Path, given: dict[str, str]) -> list[Stage]:
             case "EXPOSE":
                 pass
             case _:
-                sys.exit(f"error: {word} is an instruction that this program does not know.")
+                sys.exit(f"error: this program does not know the instruction {word}.")
     return stages
 
 
 def expand(value: str, variables: dict[str, str]) -> str:
-    """Put variables in place of $NAME."""
+    """Replace each $NAME with its variable."""
     return re.sub(r"\$(\w+)", lambda name: variables.get(name[1], ""), value)
 
 
 def copy(stage: Stage, words: list[str], named: dict[str, Stage]) -> None:
-    """COPY from this repository, less .dockerignore, or from another stage."""
+    """COPY from this repository, except for .dockerignore's files, or from another stage."""
     options = dict(word[2:].partition("=")[::2] for word in words if word.startswith("--"))
     *sources, target = [word for word in words if not word.startswith("--")]
     absolute = str(Path(stage.workdir) / target)
@@ -153,7 +153,7 @@ def copy(stage: Stage, words: list[str], named: dict[str, Stage]) -> None:
 
 
 def ignored(folder: str, names: list[str]) -> set[str]:
-    """Names in this folder that .dockerignore leaves out."""
+    """Names in this folder that .dockerignore excludes."""
     patterns = (ROOT / ".dockerignore").read_text().split()
     below = Path(folder).relative_to(ROOT)
     return {
@@ -165,7 +165,7 @@ def ignored(folder: str, names: list[str]) -> set[str]:
 
 
 def chroot(stage: Stage, command: str, with_network: bool = False) -> None:
-    """Run a line in the stage, with this machine's way to packages where asked for."""
+    """Run a line in the stage; ``with_network`` adds this machine's access to packages."""
     mounts, variables = [f"mount -t proc proc {stage.folder}/proc"], dict(stage.variables)
     if with_network:
         variables |= {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
@@ -179,28 +179,28 @@ def chroot(stage: Stage, command: str, with_network: bool = False) -> None:
 
 def pip_paths() -> set[str]:
     """Files and folders of this machine that pip reads: its configuration, certificates, local packages."""
-    told = subprocess.run([sys.executable, "-m", "pip", "config", "debug"], capture_output=True, text=True).stdout
-    files = re.findall(r"^\s+(/\S+), exists: True", told, re.MULTILINE)
+    printed = subprocess.run([sys.executable, "-m", "pip", "config", "debug"], capture_output=True, text=True).stdout
+    files = re.findall(r"^\s+(/\S+), exists: True", printed, re.MULTILINE)
     words = [*files, *os.environ.get("PIP_FIND_LINKS", "").split(), os.environ.get("PIP_CERT", "")]
     for file in files:
         words += re.findall(r"(?:file://)?(/[\w./-]+)", re.sub(r"https?://\S+", "", Path(file).read_text()))
-    # An index of pages, "simple", names files that stand beside it.
+    # An index of pages, "simple", refers to files beside it.
     words = [str(Path(word).parent) if Path(word).name == "simple" else word for word in words]
     return {word for word in words if word and Path(word).exists()}
 
 
 def bind(stage: Stage, path: str) -> str:
-    """The command that shows a file or folder of this machine at the same place in the stage."""
+    """The command that mounts a file or folder of this machine at the same path in the stage."""
     there = stage.folder / path.lstrip("/")
     make = f"mkdir -p {there}" if Path(path).is_dir() else f"mkdir -p {there.parent} && touch {there}"
     return f"{make} && mount --bind {path} {there}"
 
 
 def prove(stage: Stage, base: Path) -> int:
-    """Start the image's command as its user without a network, ask, and tell what came of it."""
+    """Start the image's command as its user without a network, send requests, and report the result."""
     for tool in ("venv/bin/pip", "usr/bin/gcc", "usr/bin/make"):
         if (stage.folder / tool).exists():
-            sys.exit(f"error: {tool} is left in the image.")
+            sys.exit(f"error: the image still contains {tool}.")
     hostname = os.uname().nodename
     (stage.folder / "etc/hosts").write_text(f"127.0.0.1 localhost {hostname}\n")
     (stage.folder / "tmp/question.py").write_text(QUESTION)
@@ -233,33 +233,33 @@ def prove(stage: Stage, base: Path) -> int:
     try:
         answer = json.loads(asked.stdout.strip().splitlines()[-1])
     except (ValueError, IndexError):
-        print(f"error: the app gave no answer (status {asked.returncode}). {asked.stderr[-2000:]}", file=sys.stderr)
+        print(f"error: the app did not answer (status {asked.returncode}). {asked.stderr[-2000:]}", file=sys.stderr)
         return 1
-    say(f"answered after {time.monotonic() - began:.0f} s with everything from start to stop: {answer}")
+    say(f"answered; {time.monotonic() - began:.0f} s from start to stop: {answer}")
     whole, without = size(stage.folder), size(base)
     say(f"installed size {whole:.1f} GB, of which Debian and Python {without:.1f} GB")
     expected = {"picture": "ship", "changes": "off", "page": 200, "writable": []}
     if answer != expected:
-        print(f"error: {expected} was expected.", file=sys.stderr)
+        print(f"error: expected {expected}.", file=sys.stderr)
         return 1
-    say("the container's steps work: built, started without a network as its user, asked, stopped")
+    say("the container's steps work: built, started as its user without a network, answered, stopped")
     return 0
 
 
 def size(folder: Path) -> float:
-    """What a folder takes, in GB."""
+    """Size of a folder in GB."""
     return int(subprocess.run(["du", "-sxk", str(folder)], capture_output=True, text=True).stdout.split()[0]) / 1e6
 
 
 def run(command: list[str], env: dict[str, str] | None = None) -> None:
-    """Run a command; end with its last lines when it fails."""
+    """Run a command; exit with its last lines when it fails."""
     ended = subprocess.run(command, env=env, capture_output=True, text=True)
     if ended.returncode:
         sys.exit(f"error: {shlex.join(command)[:300]} failed:\n{(ended.stdout + ended.stderr)[-3000:]}")
 
 
 def say(text: str) -> None:
-    """A line at once."""
+    """Print a line at once."""
     print(text, flush=True)
 
 

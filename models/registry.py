@@ -1,10 +1,10 @@
 """Versions, aliases and lineage, kept in MLflow's model registry.
 
-    python -m models.registry            list the versions of both models
+    python -m models.registry            list the versions of all models
 
-A version is a checkpoint folder with a number; ``models.artifact.storage`` knows where the folder stands.
-Aliases: ``champion`` is served, ``challenger`` is the newest that is not, ``previous`` was champion
-before. On a fresh AIR_HOME the folders of ``models/pretrained/`` are imported as version 1.
+A version is a numbered checkpoint folder, which ``models.artifact.storage`` reads and writes.
+Aliases: ``champion`` is served, ``challenger`` is the newest version that is not, ``previous`` was champion
+before. A fresh AIR_HOME imports the folders of ``models/pretrained/`` as version 1.
 """
 
 from __future__ import annotations
@@ -24,20 +24,21 @@ from typing import Literal
 import requests
 from pydantic import BaseModel, ConfigDict
 
+from models import specs
 from models.artifact import checkpoint, storage
-from settings import MODEL_NAMES, ROOT, Settings, SettingsError, get_settings, private_folder
+from settings import ROOT, Settings, SettingsError, get_settings, private_folder
 
 PRETRAINED = ROOT / "models" / "pretrained"
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 MOVE_TAG = "champion-move."
-# A server of MLflow refuses a path of a machine as a source, so it is told to it in a scheme of its own.
+# MLflow servers reject local paths as sources, so we register them as folder://….
 FOLDER = "folder://"
 REACH_S = 5.0
 ALIASES = (CHAMPION, CHALLENGER, PREVIOUS)
 
 
 class RegistryError(Exception):
-    """The registry cannot do what was asked; str() says why."""
+    """The registry cannot do this; str() gives the reason."""
 
 
 class UnknownVersion(RegistryError):
@@ -45,11 +46,11 @@ class UnknownVersion(RegistryError):
 
 
 class InUse(RegistryError):
-    """The version is needed as it is."""
+    """The version is in use and cannot be deleted."""
 
 
 class RegisteredVersion(BaseModel):
-    """One version as the registry knows it."""
+    """One version in the registry."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -87,7 +88,7 @@ class Registry:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """One writer at a time among the processes of this machine."""
+        """Allow one writer at a time among the processes of this machine."""
         with self._lock_file.open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
@@ -95,7 +96,7 @@ class Registry:
     def register(self, source: str, run_id: str | None = None) -> str:
         """Add a published checkpoint folder as the newest version and make it challenger.
 
-        The first version of a model becomes champion. Raises CheckpointError if it is not whole.
+        The first version of a model becomes champion. Raises CheckpointError if the folder is incomplete.
         """
         with self._locked():
             return self._register(source, run_id)
@@ -106,15 +107,17 @@ class Registry:
         if name not in self._known_models():
             self.client.create_registered_model(name)
         first = not self.client.search_model_versions(f"name='{name}'", max_results=1)
-        created = self.client.create_model_version(name, source=_as_told(source), run_id=run_id)
+        created = self.client.create_model_version(name, source=_registered(source), run_id=run_id)
         version = str(created.version)
         self.client.set_registered_model_alias(name, CHAMPION if first else CHALLENGER, version)
         return version
 
     def versions(self, model: str) -> list[RegisteredVersion]:
         """Every version of a model, newest first. Raises UnknownVersion for an unknown model."""
-        if model not in MODEL_NAMES:
-            raise UnknownVersion(f"There is no model {model!r}; there are {' and '.join(MODEL_NAMES)}.")
+        try:
+            specs.get(model)
+        except specs.UnknownModel as error:
+            raise UnknownVersion(str(error)) from None
         if model not in self._known_models():
             return []
         aliases = self.client.get_registered_model(model).aliases
@@ -132,22 +135,22 @@ class Registry:
         ]
 
     def resolve(self, model: str, version: str = CHAMPION) -> RegisteredVersion:
-        """The version of a number or an alias. Raises UnknownVersion with what there is."""
+        """The version with a number or an alias. Raises UnknownVersion, which lists the existing ones."""
         known = self.versions(model)
         for item in known:
             if version == item.version or version in item.aliases:
                 return item
         if version in ALIASES:
-            raise UnknownVersion(f"{model} has no {version} now.")
+            raise UnknownVersion(f"{model} has no {version} at the moment.")
         numbers = ", ".join(item.version for item in known) or "none"
         raise UnknownVersion(f"{model} has no version {version!r}; there are: {numbers}.")
 
     def set_champion(
         self, model: str, version: str, kind: Literal["promotion", "rollback"] = "promotion", reason: str = ""
     ) -> RegisteredVersion:
-        """Move ``champion`` to a version; the one before becomes ``previous``.
+        """Move ``champion`` to a version; the old champion becomes ``previous``.
 
-        ``kind`` and ``reason`` are what the history says of it.
+        ``kind`` and ``reason`` go into the history.
         """
         with self._locked():
             target = self.resolve(model, version)
@@ -169,9 +172,9 @@ class Registry:
             return self.resolve(model, CHAMPION)
 
     def discard(self, model: str, version: str) -> None:
-        """Take a version out of the registry and delete its folder.
+        """Remove a version from the registry and delete its folder.
 
-        Raises UnknownVersion, InUse, StorageError, and ForeignSource for a folder that is not ours: both stay.
+        Raises UnknownVersion, InUse, StorageError, and ForeignSource for a folder that is not ours; that keeps both.
         """
         with self._locked():
             target = self.resolve(model, version)
@@ -179,7 +182,7 @@ class Registry:
             if CHAMPION in target.aliases:
                 raise InUse(f"{named} is the champion; put another version into service first.")
             if PREVIOUS in target.aliases:
-                raise InUse(f"{named} is what a rollback goes back to, so it is kept.")
+                raise InUse(f"{named} is the previous champion, which a rollback needs, so it is kept.")
             storage.check_is_ours(target.source, self._settings)
             for alias in target.aliases:
                 self.client.delete_registered_model_alias(model, alias)
@@ -187,7 +190,7 @@ class Registry:
         storage.delete(target.source, self._settings)
 
     def history(self, model: str) -> list[Move]:
-        """Every move of the champion, newest first; the first champion of a model was not moved there."""
+        """Every move of the champion, newest first; a model's first champion is not a move."""
         if model not in self._known_models():
             return []
         tags = self.client.get_registered_model(model).tags
@@ -196,12 +199,12 @@ class Registry:
 
     def _known_models(self) -> set[str]:
         """Those of ours that are there; a server may hold others."""
-        found = (self.client.search_registered_models(filter_string=f"name = '{name}'") for name in MODEL_NAMES)
+        found = (self.client.search_registered_models(filter_string=f"name = '{name}'") for name in specs.names())
         return {item.name for items in found for item in items}
 
     def _import_pretrained(self) -> None:
         known = self._known_models()
-        for name in MODEL_NAMES:
+        for name in specs.names():
             shipped = PRETRAINED / name
             if name in known or not shipped.is_dir():
                 continue
@@ -219,12 +222,12 @@ class Registry:
         return source
 
 
-def _as_told(source: str) -> str:
+def _registered(source: str) -> str:
     return source if storage.is_remote(source) else f"{FOLDER}{source}"
 
 
 def reach(settings: Settings) -> None:
-    """Raise RegistryError with one sentence when MLFLOW_TRACKING_URI names a server and none answers there."""
+    """Raise RegistryError with one sentence when MLFLOW_TRACKING_URI names a server that does not answer."""
     uri = settings.mlflow_tracking_uri
     if uri is None or not uri.startswith(("http://", "https://")):
         return
@@ -237,7 +240,7 @@ def reach(settings: Settings) -> None:
     if reply.status_code != 200:
         where = storage.without_secrets(uri)
         raise RegistryError(
-            f"MLFLOW_TRACKING_URI: {where} answers with status {reply.status_code}, not as MLflow does."
+            f"MLFLOW_TRACKING_URI: {where} answers with status {reply.status_code}; it is not an MLflow server."
         )
 
 
@@ -248,11 +251,11 @@ def _open_client(settings: Settings):  # noqa: ANN202 - MLflow is imported late,
         from mlflow.tracking import MlflowClient
 
         logging.getLogger("mlflow").setLevel(logging.ERROR)
-        # It prints the traceback of an error that it raises as well.
+        # This logger prints the traceback of errors that are raised anyway.
         logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
         logging.getLogger("alembic").setLevel(logging.ERROR)
         client = MlflowClient(settings.tracking_uri)
-        for name in MODEL_NAMES:
+        for name in specs.names():
             if not settings.mlflow_tracking_uri and client.get_experiment_by_name(name) is None:
                 client.create_experiment(name, artifact_location=str(settings.air_home / "mlartifacts" / name))
     return client
@@ -263,7 +266,7 @@ if __name__ == "__main__":
         registry = Registry(get_settings())
     except (RegistryError, checkpoint.CheckpointError, SettingsError) as error:
         sys.exit(f"error: {error}")
-    for model_name in MODEL_NAMES:
+    for model_name in specs.names():
         for item in registry.versions(model_name):
             print(
                 f"{item.model:14} {item.version:>4}  {','.join(item.aliases) or '-':20} {item.created}  {item.source}"

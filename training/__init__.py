@@ -1,1 +1,1 @@
-"""Ray Data, Train and Tune: data sets, evaluation, one stage a file."""
+"""Ray Data, Train and Tune: data sets, training, tuning, batch prediction, jobs."""

@@ -1,4 +1,4 @@
-"""Open MLflow's own page on the runs, studies and versions of this AIR_HOME, on loopback only.
+"""Open MLflow's own page for the runs, studies and versions of this AIR_HOME, on loopback only.
 
 python -m training.mlflow_ui [PORT]        or: make mlflow
 """
@@ -15,10 +15,10 @@ PORT = 5000
 
 
 def main(arguments: list[str]) -> int | NoReturn:
-    """Become MLflow's server; returns the exit status when there is nothing to open or the port is no port."""
+    """Become MLflow's server; returns the exit status when there is nothing to open or the port is invalid."""
     settings = get_settings()
     if settings.mlflow_tracking_uri:
-        print(f"MLFLOW_TRACKING_URI is set: its page is {settings.mlflow_tracking_uri}", file=sys.stderr)
+        print(f"MLFLOW_TRACKING_URI is set: open {settings.mlflow_tracking_uri}", file=sys.stderr)
         return 2
     if not (settings.air_home / "mlflow.db").exists():
         print(f"error: there are no runs in {settings.air_home} yet; train or tune something first.", file=sys.stderr)
@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> int | NoReturn:
     port = arguments[0] if arguments else str(PORT)
     command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", settings.tracking_uri]
     command += ["--host", "127.0.0.1", "--port", port, "--workers", "1"]
-    print(f"MLflow on http://127.0.0.1:{port}, Ctrl-C ends it", flush=True)
+    print(f"MLflow on http://127.0.0.1:{port}; Ctrl-C stops it", flush=True)
     return os.execv(sys.executable, command)
 
 

@@ -16,7 +16,7 @@ from ui.cluster import screen as cluster
 from ui.kit import clock, sign_in
 from ui.kit.client import Client
 from ui.kit.models import IMAGE, TABLE, Shown
-from ui.kit.theme import CSS, THEME
+from ui.look.theme import CSS, THEME
 from ui.predict import images, table
 from ui.retrain import screen as retrain
 from ui.tuning import screen as tuning
@@ -63,5 +63,8 @@ def build(api: Client, models: Sequence[Shown], public_url: str | None = None) -
                     clocks[tab] = build_screen()
                 tab.select(None, js=f"() => airTabs.opened({json.dumps(name)})")
         clock.run_in_sight(clocks)
+    for event in page.fns.values():
+        # gr.render takes no show_progress_on; ui/kit/updates.py says why each event has it.
+        event.show_progress_on = event.show_progress_on or []
     page.state_session_capacity = MAX_SESSIONS
     return page.queue(api_open=False, max_size=MAX_WAITING)

@@ -1,1 +1,1 @@
-"""What the benchmarks share: servers to measure, load, rounds, reports."""
+"""Shared by the benchmarks: servers to measure, load, rounds, reports."""

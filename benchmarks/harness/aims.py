@@ -1,4 +1,4 @@
-"""What is wanted of the app beside its peers: ratios of two cells within a round."""
+"""The aims of the app relative to its peers: ratios of two cells within a round."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Key = tuple[str, str, str, int | None]
 
 @dataclass(frozen=True)
 class Aim:
-    """A ratio of two cells' figures, each by model, server, engine and connections, and where it should be."""
+    """A ratio of two cells' figures and its bound; a cell is given by model, server, engine and connections."""
 
     title: str
     ours: Key
@@ -37,7 +37,7 @@ class Aim:
     at_most: bool = False
 
     def row(self, ours: Cell, other: Cell, results: Results) -> str:
-        """Median over rounds of the ratio within a round, with the smallest and the largest."""
+        """The row of the table: median, smallest and largest ratio over the rounds."""
         wanted = f"{'≤' if self.at_most else '≥'} {self.bound:g}"
         backend = " ÷ ".join(dict.fromkeys((ours.backend, other.backend)))
         pairs = list(zip(results[ours], results[other], strict=True))
@@ -50,7 +50,7 @@ class Aim:
 
 
 def table(results: Results, replicas: dict[str, int]) -> str:
-    """The aims whose cells were measured."""
+    """A table of the aims whose cells were measured."""
     known = {(cell.model, cell.server, cell.engine, cell.connections): cell for cell in results}
     lines = ["| ratio | backend | measured | aim | met |\n| --- | --- | --- | --- | --- |"]
     lines += [

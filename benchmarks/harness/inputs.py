@@ -1,4 +1,4 @@
-"""What the servers are asked: JPEG pictures or JSON rows, each with the label that is right for it."""
+"""The inputs that are sent to the servers: JPEG pictures or JSON rows, each with its right label."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import numpy as np
 import orjson
 from PIL import Image
 
-from models import catalog
+from models import catalog, specs
 from settings import Settings
 
 PICTURES = 256
 JPEG_QUALITY = 90
-# A server forms other batches than this module, so a nearly even answer may be rounded the other way.
+# A server forms different batches than this module, so a close answer may be rounded the other way.
 SURE = 0.2
 CHECKS_PER_LABEL = 3
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """Bodies for one model; ``labels`` are its answers in this process, ``checks`` those beyond doubt."""
+    """Bodies for one model; ``labels`` are its answers in this process, ``checks`` the indices of clear ones."""
 
     model: str
     content_type: str
@@ -42,7 +42,7 @@ class Inputs:
 
 
 def pictures(checkpoint: Path, settings: Settings) -> Inputs:
-    """CIFAR-10's test images as JPEG where CIFAR10_DIR is set, drawn pictures where it is not."""
+    """CIFAR-10's test images as JPEG if CIFAR10_DIR is set, otherwise drawn pictures."""
     from models.pictures.decode import decode
 
     pixels, source = _cifar10(settings) if settings.cifar10_dir else _drawn()
@@ -54,9 +54,9 @@ def pictures(checkpoint: Path, settings: Settings) -> Inputs:
 
 def rows(checkpoint: Path, settings: Settings) -> Inputs:
     """The validation rows of the shipped table, one JSON object each."""
-    from training.datasets.tables import read_shipped
+    from training.datasets.tables import read
 
-    table = read_shipped()
+    table = read(specs.get("breast-cancer"))
     matrix, _ = table.part("validation")
     bodies = [orjson.dumps(dict(zip(table.features, row, strict=True))) for row in matrix.tolist()]
     model = catalog.load_to_serve(checkpoint, settings)
@@ -82,9 +82,9 @@ def _inputs(
 def _cifar10(settings: Settings) -> tuple[np.ndarray, str]:
     from training.datasets import pictures as cifar10
 
-    test = cifar10.load(settings, download=False).test
+    test = cifar10.load(specs.get("cifar10"), settings, download=False).test
     chosen = test.take(np.arange(min(PICTURES, len(test))))
-    return cifar10.decode_stored(chosen.stored.to_pylist(), chosen.raw), "CIFAR-10 test images"
+    return chosen.decoded(), "CIFAR-10 test images"
 
 
 def _drawn() -> tuple[np.ndarray, str]:

@@ -1,4 +1,4 @@
--- wrk's script: posts the files 0 … COUNT-1 of FOLDER in turn and prints what was measured as JSON.
+-- Script for wrk: posts the files 0 … COUNT-1 of FOLDER in turn and prints the measurement as JSON.
 --   wrk … -s load.lua URL -- FOLDER COUNT CONTENT_TYPE
 local requests, turn = {}, 0
 

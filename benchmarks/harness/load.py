@@ -1,4 +1,4 @@
-"""Load by wrk on one server, while a thread asks what is known and compares the answers."""
+"""Load by wrk on one server, while a thread posts inputs with known labels and compares the answers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ANSWER_TIMEOUT_S = 60.0
 
 @dataclass
 class Measurement:
-    """What one cell gave in one round; no latencies where there is no server."""
+    """The figures of one cell in one round; no latencies where there is no server."""
 
     requests: int = 0
     seconds: float = 1.0
@@ -40,12 +40,12 @@ class Measurement:
 
 
 class LoadError(Exception):
-    """The load could not be made, or the server did not answer; str() says why."""
+    """The load could not be produced, or the server did not answer; str() gives the reason."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """One route with what is sent to it; ``folder`` holds the bodies as files."""
+    """One route and its inputs; ``folder`` holds the bodies as files."""
 
     url: str
     inputs: Inputs
@@ -82,7 +82,7 @@ class Target:
 
 
 class Checker(threading.Thread):
-    """Asks a few inputs a second and keeps what was wrong."""
+    """Posts a few inputs a second and keeps the wrong answers."""
 
     def __init__(self, target: Target) -> None:
         super().__init__(daemon=True)
@@ -91,7 +91,7 @@ class Checker(threading.Thread):
         self._over = threading.Event()
 
     def run(self) -> None:
-        """Until ``finish``."""
+        """Post until ``finish``."""
         asked = 0
         with requests.Session() as session:
             while not self._over.wait(1 / CHECKS_PER_S):
@@ -104,7 +104,7 @@ class Checker(threading.Thread):
             self.failures.append("nothing was checked")
 
     def finish(self) -> list[str]:
-        """Stop, and return what was wrong."""
+        """Stop, and return the wrong answers."""
         self._over.set()
         self.join()
         return self.failures
@@ -113,27 +113,27 @@ class Checker(threading.Thread):
 def check_wrk() -> str:
     """wrk's version. Raises LoadError when it is missing."""
     if shutil.which("wrk") is None:
-        raise LoadError("wrk, which makes the load, is not installed. Debian and Ubuntu: apt install wrk")
+        raise LoadError("wrk, which produces the load, is not installed. Debian and Ubuntu: apt install wrk")
     return subprocess.run(["wrk", "-v"], capture_output=True, text=True).stdout.split(" [")[0].removeprefix("wrk ")
 
 
 def measure(target: Target, connections: int, seconds: float) -> Measurement:
-    """Load for ``seconds``, checked all the while. Raises LoadError."""
+    """Load the server for ``seconds`` and check its answers meanwhile. Raises LoadError."""
     checker = Checker(target)
     checker.start()
     before = _children_cpu()
     try:
-        told = _wrk(target, connections, seconds)
+        counted = _wrk(target, connections, seconds)
     finally:
         wrong = checker.finish()
-    if not told["requests"]:
+    if not counted["requests"]:
         wrong.append("wrk got no answer")
-    errors = {name: count for name, count in told["errors"].items() if count}
+    errors = {name: count for name, count in counted["errors"].items() if count}
     return Measurement(
-        requests=told["requests"],
-        seconds=told["seconds"],
-        p50_ms=told["p50_ms"],
-        p99_ms=told["p99_ms"],
+        requests=counted["requests"],
+        seconds=counted["seconds"],
+        p50_ms=counted["p50_ms"],
+        p99_ms=counted["p99_ms"],
         failures=wrong + [f"wrk counted {count} {name} errors" for name, count in errors.items()],
         cpu={"wrk": _children_cpu() - before},
     )
@@ -151,6 +151,6 @@ def _wrk(target: Target, connections: int, seconds: float) -> dict:
 
 
 def _children_cpu() -> float:
-    """Processor seconds of the children that have ended; the servers have not."""
+    """Processor seconds of the children that have ended; the servers are still running."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime

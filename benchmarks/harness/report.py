@@ -19,7 +19,7 @@ PACKAGES = ("ray", "torch", "openvino", "xgboost", "fastapi", "uvicorn", "litser
 
 @dataclass(frozen=True)
 class Cell:
-    """One thing that is measured in every round."""
+    """One combination that is measured in every round."""
 
     model: str
     server: str
@@ -29,7 +29,7 @@ class Cell:
 
     @property
     def title(self) -> str:
-        """The beginning of its row in a table."""
+        """The first columns of its row in a table."""
         return f"| {self.server} | {self.backend} | {self.connections or '–'} |"
 
 
@@ -37,11 +37,11 @@ Results = dict[Cell, list[Measurement]]
 
 
 def header(wrk: str, sources: Iterable[str], rounds: int, seconds: float, held_still: bool = True) -> str:
-    """When, on what and with what it was measured."""
+    """Date, machine, versions and method of a measurement."""
     packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     return (
         f"{date.today()}, {available_cpus()} cores of {processor()}; Python {platform.python_version()}, {packages}, "
-        f"wrk {wrk}. {rounds} round(s) of {seconds:g} s a cell{', all else held still' if held_still else ''}; "
+        f"wrk {wrk}. {rounds} round(s) of {seconds:g} s a cell{', all other servers suspended' if held_still else ''}; "
         f"median (smallest–largest). Inputs: {', '.join(sources)}.\n"
     )
 
@@ -68,7 +68,7 @@ def figures(title: str, results: Results) -> str:
 
 
 def where_time_goes(results: Results, connections: int) -> str:
-    """Processor milliseconds a request by group of processes, of the cells with so many connections."""
+    """Processor milliseconds per request by group of processes, for the cells with this number of connections."""
     lines = ["| served by | backend | processes | CPU ms a request | cores busy |\n| --- | --- | --- | --- | --- |"]
     for cell, measured in results.items():
         if cell.connections != connections or any(one.failures for one in measured):
@@ -89,6 +89,7 @@ def spread(values: list[float | None], digits: int) -> str:
 
 
 def processor() -> str:
+    """The processor's model name."""
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):
             return line.partition(":")[2].strip()

@@ -1,4 +1,4 @@
-"""The servers of a run, what is sent to them, and the rounds in which each cell is measured once."""
+"""The servers of a run, their inputs, and the rounds, each of which measures every cell once."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ APP, LITSERVE, FASTAPI, RAW = "AIR Studio", "LitServe", "FastAPI", "no server"
 
 
 def with_processes(server: str, count: int) -> str:
-    """A peer's name with how many processes answer."""
+    """A peer's name with its number of processes."""
     return f"{server}, {count} process{'es' if count > 1 else ''}"
 
 
 class Bench:
-    """The servers, what is sent to them, and the cells of a round in their order."""
+    """The servers, their inputs, and the cells of a round in order."""
 
     def __init__(self, folder: Path, options: argparse.Namespace, stack: ExitStack) -> None:
         self.folder = folder
@@ -50,7 +50,7 @@ class Bench:
         return next(self._ports)
 
     def start(self, engine: str, models: list[str]) -> list[Target]:
-        """Start the app and the peers of ``models`` with an engine; returns the app's routes. Raises LoadError."""
+        """Start the app and its peers for ``models`` with an engine; returns the app's routes. Raises LoadError."""
         wanted = [self._inputs(model, engine) for model in models]
         app = self._start_app(engine, wanted)
         routes = [self._target(f"{app.url}/api/{inputs.model}/predict", inputs, engine) for inputs in wanted]
@@ -133,7 +133,7 @@ class Bench:
         return peer_environment(self.folder / "peers", checkpoint, self._engine_environment(engine))
 
     def run(self, rounds: int) -> Results:
-        """Measure every cell once a round, every other round backwards."""
+        """Measure every cell once per round, in reverse order every other round."""
         results: Results = {cell: [] for cell in self.cells}
         for number in range(rounds):
             cells = list(self.cells)
@@ -166,5 +166,5 @@ class Bench:
 
 
 def say(text: str) -> None:
-    """One line of progress, beside the tables."""
+    """Print a line of progress to stderr, apart from the tables."""
     print(text, file=sys.stderr, flush=True)

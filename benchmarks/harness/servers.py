@@ -1,4 +1,4 @@
-"""Starting the app and its peers, holding still all but one of them, and where their processor time goes."""
+"""Start the app and its peers, suspend all but one of them, and count their processor time."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ import requests
 
 from benchmarks.harness.inputs import Inputs
 from benchmarks.harness.load import LoadError, Measurement
-from benchmarks.peers.common import CHECKPOINT, SERVES
+from benchmarks.harness.running_app import RunningApp
+from benchmarks.peers.checkpoint import CHECKPOINT, SERVES
 from settings import ROOT
-from tests.helpers.running_app import RunningApp
 
 START_TIMEOUT_S = 120.0
 SETTLED_S = 5.0
@@ -29,7 +29,7 @@ REPLICA = re.compile(r"ray::ServeReplica:(cifar10|breast-cancer):(cifar10|breast
 
 
 class Server:
-    """Something that is measured: processes that can be held still, and what they cost."""
+    """A server to measure: processes that can be suspended, and their processor time."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -39,18 +39,18 @@ class Server:
         raise NotImplementedError
 
     def group_of(self, process: psutil.Process) -> str:  # noqa: ARG002 - a server of one group only
-        """Under which name the time of a process is counted."""
+        """The group whose processor time includes this process."""
         return "server processes"
 
     def freeze(self) -> None:
-        """Stop every process where it is."""
-        # Twice, since one may have been born between the look and the signal.
+        """Suspend every process."""
+        # Twice, because one may have started between the listing and the signal.
         for process in self.processes() + self.processes():
             with suppress(psutil.Error):
                 process.suspend()
 
     def thaw(self) -> None:
-        """Let every process go on."""
+        """Resume every process."""
         for process in self.processes():
             with suppress(psutil.Error):
                 process.resume()
@@ -70,7 +70,7 @@ class Server:
 
 
 def cpu_between(before: dict[tuple[int, str], float], after: dict[tuple[int, str], float]) -> dict[str, float]:
-    """Processor seconds by group between two looks."""
+    """Processor seconds by group between two calls of ``cpu``."""
     groups: Counter[str] = Counter()
     for (pid, group), seconds in after.items():
         groups[group] += seconds - before.get((pid, group), 0.0)
@@ -78,7 +78,7 @@ def cpu_between(before: dict[tuple[int, str], float], after: dict[tuple[int, str
 
 
 class Peer(Server):
-    """A module of ``benchmarks.peers`` as a process of its own, with what it starts."""
+    """A module of ``benchmarks.peers`` as a separate process, with its descendants."""
 
     def __init__(
         self, name: str, module: str, arguments: list[str], workers: int, inputs: Inputs, environment: dict[str, str]
@@ -102,17 +102,17 @@ class Peer(Server):
             )
 
     def wait_until_loaded(self) -> None:
-        """Return when every worker has its model, by the expected backend. Raises LoadError."""
+        """Return when every worker has loaded its model on the expected backend. Raises LoadError."""
         deadline = time.monotonic() + START_TIMEOUT_S
         while (loaded := self.output().count(f"{SERVES} ")) < self._workers:
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise LoadError(f"{self.name}: {loaded} of {self._workers} workers started.\n{self.output()[-2000:]}")
             time.sleep(0.1)
         if self.output().count(f"{SERVES} {self._inputs.backend}\n") != loaded:
-            raise LoadError(f"{self.name} does not serve by {self._inputs.backend}:\n{self.output()[-500:]}")
+            raise LoadError(f"{self.name} does not serve on {self._inputs.backend}:\n{self.output()[-500:]}")
 
     def output(self) -> str:
-        """What it has printed."""
+        """Its output so far."""
         return self._log.read_text()
 
     def processes(self) -> list[psutil.Process]:
@@ -123,7 +123,7 @@ class Peer(Server):
         return []
 
     def stop(self) -> None:
-        """Kill the whole tree; there is nothing to keep."""
+        """Kill the whole process tree."""
         for process in self.processes():
             with suppress(psutil.Error):
                 process.kill()
@@ -132,7 +132,7 @@ class Peer(Server):
 
 
 class RawWorkers(Server):
-    """Plain processes without a server, each waiting for its next turn."""
+    """Plain processes without a server, each waiting for its next round."""
 
     def __init__(self, name: str, folder: Path, inputs: Inputs, workers: int, environment: dict[str, str]) -> None:
         super().__init__(name)
@@ -141,7 +141,7 @@ class RawWorkers(Server):
         self._peers = [Peer(f"raw-{i}", "raw", arguments, 1, inputs, environment) for i in range(workers)]
 
     def wait_until_loaded(self) -> None:
-        """Return when all have their models. Raises LoadError."""
+        """Return when all have loaded their models. Raises LoadError."""
         for peer in self._peers:
             peer.wait_until_loaded()
 
@@ -150,7 +150,7 @@ class RawWorkers(Server):
         return [process for peer in self._peers for process in peer.processes()]
 
     def measure(self, seconds: float) -> Measurement:
-        """Pictures a second of all workers together; labels are compared. Raises LoadError."""
+        """Pictures a second of all workers together, with their labels checked. Raises LoadError."""
         known = [len(_answers(peer)) for peer in self._peers]
         for peer in self._peers:
             peer.process.stdin.write(f"{seconds}\n")
@@ -176,38 +176,37 @@ class RawWorkers(Server):
 
 
 def _answers(peer: Peer) -> list[str]:
-    """The whole lines of JSON that a raw worker has printed."""
+    """The complete lines of JSON that a raw worker has printed."""
     return [line for line in peer.output().split("\n")[:-1] if line.startswith("{")]
 
 
 class App(Server):
-    """AIR Studio as a person starts it, with the given checkpoints as its champions."""
+    """AIR Studio, started with ``python app.py``, with the given checkpoints as its champions."""
 
     def __init__(self, home: Path, port: int, checkpoints: dict[str, Path], environment: dict[str, str]) -> None:
         super().__init__("AIR Studio")
         for model, folder in checkpoints.items():
-            # What lies here becomes version 1 of a fresh AIR_HOME.
+            # A fresh AIR_HOME registers this folder as version 1.
             shutil.copytree(folder, home / "checkpoints" / model / "pretrained")
         self._app = RunningApp(home, port, **environment)
         self.url = self._app.url
 
     def start(self, expected: list[Inputs]) -> None:
-        """Start, and see that each model is served by the backend expected. Raises LoadError."""
+        """Start, and check that each model runs on the expected backend. Raises LoadError."""
         try:
             self._app.start()
         except AssertionError as error:
             raise LoadError(f"The app does not start:\n{error}") from error
         for inputs in expected:
             serving = requests.get(f"{self.url}/api/models/{inputs.model}", timeout=30).json()["serving"]
-            told = {f"{replica['backend']} {replica['precision']}" for replica in serving}
-            if told != {inputs.backend}:
-                raise LoadError(f"The app serves {inputs.model} by {', '.join(told)}, not by {inputs.backend}.")
-
+            backends = {f"{replica['backend']} {replica['precision']}" for replica in serving}
+            if backends != {inputs.backend}:
+                raise LoadError(f"The app serves {inputs.model} on {', '.join(backends)}, not on {inputs.backend}.")
         self._wait_until_settled()
 
     def _wait_until_settled(self) -> None:
-        # HAProxy is replaced a last time after the app is ready; held still in the middle of that, it would
-        # be taken for dead.
+        # HAProxy is replaced a last time after the app is ready; suspended in the middle of that, it would
+        # count as dead.
         known, since = set(), time.monotonic()
         while time.monotonic() - since < SETTLED_S:
             seen = {process.pid for process in self.processes()}
@@ -216,31 +215,31 @@ class App(Server):
             time.sleep(0.5)
 
     def processes(self) -> list[psutil.Process]:
-        """``python app.py`` and all of its Ray session."""
+        """``python app.py`` and everything in its Ray session."""
         found = self._app.processes()
         with suppress(psutil.Error):
-            # HAProxy is no descendant, and Ray's agents name no folder of the app.
+            # HAProxy is not a descendant, and Ray's agents do not name the app's folder.
             root = psutil.Process(self._app.process.pid)
             found = [root, *root.children(recursive=True), *found]
         return list(dict.fromkeys(found))
 
     def ray_address(self) -> str:
-        """Where others join the app's Ray."""
+        """The address at which other programs join the app's Ray."""
         words = [word for process in self._app.processes() for word in process.cmdline()]
         return next(word.partition("=")[2] for word in words if word.startswith("--gcs-address="))
 
     def group_of(self, process: psutil.Process) -> str:
-        """Model replicas, HAProxy, and all else."""
+        """Model replicas, HAProxy, or the rest of Ray."""
         if REPLICA.search(process.cmdline()[0] if process.cmdline() else ""):
             return "model replicas"
         return "HAProxy" if process.name().startswith("haproxy") else "rest of Ray"
 
     def stop(self) -> None:
-        """As Ctrl-C would; by force where that is not enough."""
+        """Stop it with a signal, and kill what does not end."""
         if self._app.process is None:
             return
         self.thaw()
-        # Right after it goes on, a signal may be given to a thread that does not wake the main one.
+        # Right after resuming, a signal may go to a thread that does not wake the main one.
         time.sleep(AWAKE_S)
         everything = self.processes()
         try:
@@ -252,11 +251,11 @@ class App(Server):
 
 
 def clean_environment() -> dict[str, str]:
-    """This environment without what would turn a Ray or a server of its own into somebody else's."""
+    """This environment without the variables that would connect a new Ray or server to an existing one."""
     dropped = ("RAY_", "AIR_", "MLFLOW_")
     return {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
 
 
 def peer_environment(home: Path, checkpoint: Path, engine: dict[str, str]) -> dict[str, str]:
-    """What a peer is told: the checkpoint and how to run it."""
+    """The environment of a peer: the checkpoint and how to run it."""
     return {**clean_environment(), **engine, "AIR_HOME": str(home), CHECKPOINT: str(checkpoint)}

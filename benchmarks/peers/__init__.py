@@ -1,1 +1,1 @@
-"""What the app is measured against: the same models behind other servers, and behind none."""
+"""The peers of the benchmarks: the same models behind other servers, and without a server."""

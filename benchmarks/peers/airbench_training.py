@@ -1,9 +1,9 @@
-"""Keller Jordan's airbench94, as published on PyPI, on images of ours. ``benchmarks.gpu`` runs it.
+"""Keller Jordan's airbench94, as published on PyPI, on our images. ``benchmarks.gpu`` runs it.
 
     python -m benchmarks.peers.airbench_training IMAGES.npz RUNS
 
-Needs a GPU. Trains RUNS times in one process; prints, as JSON, of each run its epochs: accuracy on the validation
-images, without test-time augmentation, and the seconds trained until then, by airbench's own clock.
+Needs a GPU. Trains RUNS times in one process; prints the epochs of each run as JSON: accuracy on the validation
+images, without test-time augmentation, and the seconds trained so far, by airbench's own clock.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ EPOCH, ACCURACY, SECONDS = 2, 5, 7
 
 
 def _keep(folder: Path, name: str, images: np.ndarray, labels: np.ndarray) -> None:
-    """Where airbench looks before it downloads CIFAR-10."""
+    """Save images where airbench looks before it downloads CIFAR-10."""
     classes = [str(number) for number in range(int(labels.max()) + 1)]
-    told = {"images": torch.from_numpy(images), "labels": torch.from_numpy(labels), "classes": classes}
-    torch.save(told, folder / f"{name}.pt")
+    content = {"images": torch.from_numpy(images), "labels": torch.from_numpy(labels), "classes": classes}
+    torch.save(content, folder / f"{name}.pt")
 
 
 def _epochs(printed: str) -> list[dict[str, float]]:
-    """Rows of the table that airbench prints; the last one, with test-time augmentation, is left out."""
+    """Rows of the table that airbench prints, except the last one, which has test-time augmentation."""
     rows = [[cell.strip() for cell in line.split("|")] for line in printed.splitlines() if line.startswith("|")]
     return [
         {"validation_accuracy": float(row[ACCURACY]), "seconds": float(row[SECONDS])}

@@ -2,8 +2,8 @@
 
     PEER_CHECKPOINT=models/pretrained/cifar10 python -m benchmarks.peers.fastapi_server image PORT WORKERS
 
-``POST /predict`` takes a raw picture (``image``) or one JSON row (``table``). Starlette's own route,
-uvloop, httptools and the app's batcher: as fast as FastAPI gets without leaving it.
+``POST /predict`` takes a raw picture (``image``) or one JSON row (``table``). With Starlette's own route,
+uvloop, httptools and the app's batcher: the fastest configuration that is still FastAPI.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
-from benchmarks.peers.common import image_reply, load_model, row_reply
+from benchmarks.peers.checkpoint import image_reply, load_model, row_reply
 from models.pictures.decode import ImageError, decode
 from serve_deployments.predict.batching import GreedyBatcher
 from settings import MAX_ROWS
 
 MAX_BATCH = 64
 MAX_WAITING = 1_024
-# A server that was frozen for a while would take its workers for dead.
+# Otherwise a server that was suspended for a while would consider its workers dead.
 WORKER_HEALTHCHECK_S = 3600
 
 

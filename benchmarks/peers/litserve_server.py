@@ -5,8 +5,8 @@
 ``POST /predict`` takes a raw picture.
 """
 
-# LitServe reads the annotations of ``decode_request`` as they are: with ``from __future__ import
-# annotations`` they would be text.
+# LitServe reads the annotations of ``decode_request`` at run time: ``from __future__ import annotations``
+# would turn them into strings.
 import sys
 from typing import Annotated
 
@@ -14,11 +14,11 @@ import litserve
 import numpy as np
 from fastapi import Body
 
-from benchmarks.peers.common import image_reply, load_model
+from benchmarks.peers.checkpoint import image_reply, load_model
 from models.pictures.decode import decode
 
 MAX_BATCH = 32
-# Of 2, 5, 10 and 20 ms the one with most answers a second at 32 connections.
+# Of 2, 5, 10 and 20 ms, the one with the most answers a second at 32 connections.
 BATCH_TIMEOUT_S = 0.01
 
 
@@ -33,13 +33,13 @@ class ImageApi(litserve.LitAPI):
         """Load the model in this worker."""
         self.model = load_model()
 
-    # The body is a parameter of type bytes, since LitServe parses what comes as a Request for JSON.
+    # The body is a parameter of type bytes, because LitServe parses the body of a Request as JSON.
     def decode_request(self, request: Annotated[bytes, Body()]) -> np.ndarray:
         """Pixels of one picture."""
         return decode(request, self.model.size)
 
     def batch(self, inputs: list[np.ndarray]) -> np.ndarray:
-        """One array of the pictures that came together."""
+        """One array of a batch of pictures."""
         return np.stack(inputs)
 
     def predict(self, x: np.ndarray) -> np.ndarray:
@@ -57,8 +57,8 @@ class ImageApi(litserve.LitAPI):
 
 def main(port: int, workers: int) -> None:
     """Serve until killed."""
-    # Without fast_queue: 0.2.19 hands it on under a name that its own transport does not read. As many
-    # API servers as workers answered more than one.
+    # Without fast_queue: LitServe 0.2.19 passes it under a name that its own transport does not read. One API
+    # server per worker was faster than one for all.
     server = litserve.LitServer(
         ImageApi(max_batch_size=MAX_BATCH, batch_timeout=BATCH_TIMEOUT_S),
         accelerator="cpu",

@@ -2,8 +2,8 @@
 
     python -m benchmarks.peers.plain_training SETUP.json IMAGES.npz
 
-Prints, as JSON, the seconds from the start of the process to the first step, and of each epoch its figures
-and when it ended. Like a worker of Ray Train it validates and saves its state after each.
+Prints as JSON the seconds from the start of the process to the first step, and for each epoch its figures
+and end. Like a worker of Ray Train, it validates and saves its state after each epoch.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
     PEER_CHECKPOINT=models/pretrained/cifar10 python -m benchmarks.peers.raw FOLDER COUNT
 
-FOLDER holds the pictures as files 0 to COUNT-1. For each line with a number of seconds on its input
-it works that long, and prints how many pictures it did, in how many seconds, and their labels.
+FOLDER holds the pictures as files 0 to COUNT-1. For each line on stdin, a number of seconds, it works that
+long and prints the number of pictures, the seconds taken and the labels.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.peers.common import load_model
+from benchmarks.peers.checkpoint import load_model
 from models.pictures.decode import decode
 
 BATCH = 32

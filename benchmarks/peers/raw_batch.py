@@ -2,7 +2,7 @@
 
     PEER_CHECKPOINT=models/pretrained/cifar10 python -m benchmarks.peers.raw_batch FILE FIRST END
 
-Loads the model, waits for a line on its input, then works and prints seconds and labels.
+Loads the model, waits for a line on stdin, then works and prints seconds and labels.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from benchmarks.peers.common import load_model
+from benchmarks.peers.checkpoint import load_model
 from models.pictures.decode import decode
 
 BATCH = 256

@@ -1,1 +1,1 @@
-"""What a trained version is on disk: one folder, whole or absent, here or in a bucket."""
+"""A trained version on disk: one folder, complete or absent, local or in a bucket."""

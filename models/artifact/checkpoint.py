@@ -1,14 +1,14 @@
-"""The one artifact: a checkpoint folder that is enough by itself.
+"""The artifact: a self-contained checkpoint folder.
 
     metadata.json     what the model is, how it was made, how good it is (class Metadata)
     evaluation.json   validation and test figures, thresholds, confusion matrices
-    golden.npz        a few inputs with the outputs that the model gave when it was saved
+    golden.npz        a few inputs with the model's outputs when it was saved
     <weights>         weights.pt (a torch state_dict) or booster.ubj (XGBoost)
     manifest.json     size and SHA-256 of every file above; written last, so if it exists
-                      the folder is whole
+                      the folder is complete
 
 A folder is written beside its destination and renamed at the end: a reader sees all of it
-or nothing. ``models.artifact.storage`` takes it to storage that other machines reach.
+or nothing. ``models.artifact.storage`` copies it to storage that other machines can reach.
 """
 
 from __future__ import annotations
@@ -24,23 +24,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 FORMAT = 1
 METADATA, EVALUATION, GOLDEN, MANIFEST = "metadata.json", "evaluation.json", "golden.npz", "manifest.json"
 
 
 class CheckpointError(Exception):
-    """A checkpoint folder is missing, incomplete, damaged or gives wrong answers; str() says which."""
+    """A checkpoint folder is missing, incomplete, damaged or gives wrong answers; str() names the problem."""
 
 
 class Metadata(BaseModel):
-    """metadata.json. ``config`` holds what rebuilds the model, ``preprocessor`` what was fitted."""
+    """metadata.json. ``config`` rebuilds the model, ``preprocessor`` is the fitted preprocessing."""
 
     model_config = ConfigDict(extra="forbid")
 
     format: int = FORMAT
     model: str
+    family: str = ""
     labels: list[str]
     config: dict[str, Any]
     preprocessor: dict[str, Any]
@@ -55,6 +56,13 @@ class Metadata(BaseModel):
     hardware: dict[str, Any]
     versions: dict[str, str]
 
+    @model_validator(mode="after")
+    def _family_by_content(self) -> Metadata:
+        """The folders of earlier releases do not name their family; a picture's size is in those of images alone."""
+        if not self.family:
+            object.__setattr__(self, "family", "image" if "size" in self.preprocessor else "table")
+        return self
+
 
 def sha256(path: Path) -> str:
     """Hex SHA-256 of a file's bytes."""
@@ -64,12 +72,12 @@ def sha256(path: Path) -> str:
 
 @contextmanager
 def writing(destination: Path) -> Iterator[Path]:
-    """Yield an empty folder to fill; publish it as ``destination`` when the block ends well.
+    """Yield an empty folder to fill; publish it as ``destination`` when the block ends without an error.
 
-    Nothing stays behind when the block raises. Raises FileExistsError if ``destination`` exists.
+    Nothing is left when the block raises. Raises FileExistsError if ``destination`` exists.
     """
     if destination.exists():
-        raise FileExistsError(f"{destination} exists already; a checkpoint is never overwritten.")
+        raise FileExistsError(f"{destination} already exists; a checkpoint is never overwritten.")
     destination.parent.mkdir(parents=True, exist_ok=True)
     folder = destination.parent / f".{destination.name}.{uuid.uuid4().hex}.partial"
     folder.mkdir()
@@ -91,12 +99,12 @@ def _write_manifest(folder: Path) -> None:
 
 
 def write_golden(folder: Path, inputs: np.ndarray, outputs: np.ndarray) -> None:
-    """Store golden answers: ``inputs`` as the model's predict() takes them, ``outputs`` as it gave them."""
+    """Store golden answers: ``inputs`` of the model's predict() and the ``outputs`` it returned."""
     np.savez_compressed(folder / GOLDEN, inputs=inputs, outputs=outputs)
 
 
 def read_metadata(folder: Path) -> Metadata:
-    """The folder's metadata, without checking its other files. Raises CheckpointError."""
+    """The folder's metadata; does not check its other files. Raises CheckpointError."""
     try:
         content = (folder / METADATA).read_bytes()
     except FileNotFoundError as error:
@@ -123,18 +131,20 @@ def read_evaluation(folder: Path) -> dict[str, Any]:
 
 
 def verify(folder: Path) -> Metadata:
-    """Check that the folder is whole and undamaged, and return its metadata. Raises CheckpointError."""
+    """Check that the folder is complete and undamaged, and return its metadata. Raises CheckpointError."""
     try:
         files = json.loads((folder / MANIFEST).read_text())["files"]
     except (OSError, ValueError, KeyError) as error:
-        raise CheckpointError(f"{folder.name}: {MANIFEST} is missing or broken, so the folder is not whole.") from error
+        raise CheckpointError(
+            f"{folder.name}: {MANIFEST} is missing or broken, so the folder is incomplete."
+        ) from error
     for name, expected in files.items():
         path = folder / name
         if not path.is_file():
             raise CheckpointError(f"{folder.name}: {name} is missing.")
         if path.stat().st_size != expected["size"]:
             raise CheckpointError(
-                f"{folder.name}: {name} has {path.stat().st_size} bytes, {expected['size']} were written."
+                f"{folder.name}: {name} has {path.stat().st_size} bytes, but {expected['size']} were written."
             )
         if sha256(path) != expected["sha256"]:
             raise CheckpointError(f"{folder.name}: {name} was changed after it was written (SHA-256 differs).")
@@ -142,7 +152,7 @@ def verify(folder: Path) -> Metadata:
 
 
 def check_golden(folder: Path, predict: Any, atol: float) -> None:
-    """Ask ``predict`` the golden inputs; its answers may differ by at most ``atol`` (probability).
+    """Predict the golden inputs and compare with the golden outputs, to within ``atol`` (probability).
 
     Raises CheckpointError when they differ by more, have another shape or are not finite.
     """
@@ -150,7 +160,7 @@ def check_golden(folder: Path, predict: Any, atol: float) -> None:
         inputs, expected = golden["inputs"], golden["outputs"]
     answers = predict(inputs)
     if answers.shape != expected.shape:
-        raise CheckpointError(f"{folder.name}: golden answers have shape {expected.shape}, it gave {answers.shape}.")
+        raise CheckpointError(f"{folder.name}: golden answers have shape {expected.shape}, not {answers.shape}.")
     if not np.isfinite(answers).all():
         raise CheckpointError(f"{folder.name}: the model answers golden inputs with NaN or infinity.")
     worst = float(np.abs(answers - expected).max())

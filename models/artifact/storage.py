@@ -1,9 +1,9 @@
-"""Where checkpoint folders stand: in a folder of this machine, or in object storage that all machines reach.
+"""Storage of checkpoint folders: a folder of this machine, or object storage that all machines can reach.
 
-A *source* is what the registry knows a folder by: a path of this machine, or ``s3://bucket/prefix/model/name``
-(any address that Arrow or fsspec knows). AIR_STORAGE says where new ones go. Object storage has no rename: a
-folder's files go there first and its manifest last, and a folder without a manifest is not there. It is read
-through a copy in AIR_HOME/cache, which is checked against the manifest before anyone sees it.
+A *source* is a folder's address in the registry: a path of this machine, or ``s3://bucket/prefix/model/name``
+(any address that Arrow or fsspec supports). New folders go to AIR_STORAGE. Object storage has no rename: a folder's
+files are uploaded first and its manifest last, and a folder without a manifest does not exist. Reading goes through
+a copy in AIR_HOME/cache, which is checked against the manifest before it is used.
 """
 
 from __future__ import annotations
@@ -26,33 +26,32 @@ from settings import Settings
 KEYS = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
 ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)([^\s'\"<>]*)")
 USER = re.compile(r"^([^/?#@]*@|[^/@]*:[^@]*@)")
-# user:password@ where the scheme is gone already.
+# user:password@ whose scheme has already been removed.
 LOGIN = re.compile(r"(?<![^\s'\"(=])[^\s'\"():=/@]+:[^\s'\"@]+@(?=\S)")
 REFUSED = ("ACCESS_DENIED", "INVALID_ACCESS_KEY_ID", "SIGNATURE_DOES_NOT_MATCH", "EXPIRED_TOKEN", "INVALID_TOKEN")
-
 
 T = TypeVar("T")
 
 
 class StorageError(CheckpointError):
-    """The storage cannot be reached, or refuses; str() says which and what to do."""
+    """The storage cannot be reached or refuses access; str() names the problem and a remedy."""
 
 
 def is_remote(source: str) -> bool:
-    """Whether a source is no path of this machine."""
+    """Whether a source is not a path of this machine."""
     return "://" in source
 
 
-def without_secrets(told: T) -> T:
-    """The same with the addresses in its texts as anybody may read them: without user, password, query and fragment.
+def without_secrets(value: T) -> T:
+    """The value with user, password, query and fragment removed from the addresses in its texts.
 
-    What only looks like one of these goes too: a key may hold a slash.
+    Removes what only looks like one of these too, because a key may contain a slash.
     """
-    if isinstance(told, dict):
-        return {key: without_secrets(value) for key, value in told.items()}
-    if isinstance(told, list):
-        return [without_secrets(item) for item in told]
-    return _without_logins(told) if isinstance(told, str) else told
+    if isinstance(value, dict):
+        return {key: without_secrets(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [without_secrets(item) for item in value]
+    return _without_logins(value) if isinstance(value, str) else value
 
 
 def _without_logins(text: str) -> str:
@@ -61,14 +60,14 @@ def _without_logins(text: str) -> str:
 
 
 def source_of(settings: Settings, *parts: str) -> str:
-    """The source of what stands at ``parts`` in the storage: a model and a name, or the runs of trainings."""
+    """The source at ``parts`` in the storage: a model and a name, or the runs of trainings."""
     return "/".join([settings.storage, *parts])
 
 
 def filesystem_of(address: str) -> tuple[Any, str]:
-    """Arrow's file system of a remote address, and the path in it. Raises ValueError for one that none knows.
+    """Arrow's file system for a remote address, and the path in it. Raises ValueError for an unknown scheme.
 
-    An S3 server other than Amazon's is named by AWS_ENDPOINT_URL.
+    AWS_ENDPOINT_URL names an S3 server other than Amazon's.
     """
     from pyarrow.fs import FileSystem, FSSpecHandler, PyFileSystem
 
@@ -84,7 +83,7 @@ def filesystem_of(address: str) -> tuple[Any, str]:
 
 
 def own_s3_server(anonymous: bool = False) -> Any:
-    """Arrow's file system of the server that AWS_ENDPOINT_URL names, with the credentials of the environment."""
+    """Arrow's file system for the server that AWS_ENDPOINT_URL names, with the credentials of the environment."""
     from pyarrow.fs import S3FileSystem
 
     scheme, _, host = os.environ["AWS_ENDPOINT_URL"].partition("://")
@@ -95,7 +94,7 @@ def own_s3_server(anonymous: bool = False) -> Any:
     }
     if anonymous:
         return S3FileSystem(anonymous=True, **options)
-    # Named here, since the tasks that read and write run in processes that started before.
+    # Passed explicitly, because the tasks that read and write run in processes that started earlier.
     keys = {
         "access_key": os.environ.get("AWS_ACCESS_KEY_ID"),
         "secret_key": os.environ.get("AWS_SECRET_ACCESS_KEY"),
@@ -105,7 +104,7 @@ def own_s3_server(anonymous: bool = False) -> Any:
 
 
 def check(settings: Settings) -> None:
-    """Write, read and delete a small file where AIR_STORAGE says. Raises StorageError with one sentence."""
+    """Write, read and delete a small file in AIR_STORAGE. Raises StorageError with one sentence."""
     if not is_remote(settings.storage):
         try:
             Path(settings.storage).mkdir(parents=True, exist_ok=True)
@@ -113,9 +112,9 @@ def check(settings: Settings) -> None:
             probe.write_bytes(b"AIR Studio")
             probe.unlink()
         except OSError as error:
-            raise StorageError(f"AIR_STORAGE ({settings.storage}) cannot be written: {error.strerror}.") from error
+            raise StorageError(f"AIR_STORAGE ({settings.storage}) is not writable: {error.strerror}.") from error
         return
-    with _told(settings.storage):
+    with _storage_errors(settings.storage):
         filesystem, path = filesystem_of(source_of(settings, f".write-test-{uuid.uuid4().hex}"))
         _write(filesystem, path, b"AIR Studio")
         _read(filesystem, path)
@@ -124,16 +123,16 @@ def check(settings: Settings) -> None:
 
 @contextmanager
 def writing(source: str, settings: Settings) -> Iterator[Path]:
-    """Yield an empty folder to fill; publish it as ``source`` when the block ends well.
+    """Yield an empty folder to fill; publish it as ``source`` when the block ends without an error.
 
-    Nothing stays behind when the block raises. Raises FileExistsError if ``source`` is there, StorageError.
+    Nothing is left when the block raises. Raises FileExistsError if ``source`` exists, StorageError.
     """
     if not is_remote(source):
         with checkpoint.writing(Path(source)) as folder:
             yield folder
         return
     if exists(source):
-        raise FileExistsError(f"{without_secrets(source)} exists already; a checkpoint is never overwritten.")
+        raise FileExistsError(f"{without_secrets(source)} already exists; a checkpoint is never overwritten.")
     copy = _copy_of(source, settings)
     shutil.rmtree(copy, ignore_errors=True)
     with checkpoint.writing(copy) as folder:
@@ -148,19 +147,19 @@ def writing(source: str, settings: Settings) -> Iterator[Path]:
 
 
 class ForeignSource(CheckpointError):
-    """The folder stands outside the storage of this app, so it is left alone; str() says where it stands."""
+    """The folder is outside the storage of this app, so the app does not delete it; str() names the folder."""
 
 
 def check_is_ours(source: str, settings: Settings) -> None:
     """Raise ForeignSource unless a source is a folder of a model, ``model/name``, in AIR_STORAGE or AIR_HOME.
 
-    Whoever may write to the MLflow server says what the registry names, and what it names may be deleted.
+    Whoever can write to the MLflow server decides which sources the registry names, and those may be deleted.
     """
     own = str(settings.air_home / "checkpoints")
     if not any(_is_folder_in(source, place) for place in {settings.storage, own}):
         raise ForeignSource(
-            f"{without_secrets(source)} stands outside AIR_STORAGE ({without_secrets(settings.storage)}); "
-            "it is not deleted from here."
+            f"{without_secrets(source)} is outside AIR_STORAGE ({without_secrets(settings.storage)}); "
+            "delete it where it is."
         )
 
 
@@ -173,18 +172,18 @@ def _is_folder_in(source: str, place: str) -> bool:
 
 
 def exists(source: str) -> bool:
-    """Whether a whole folder stands there. Raises StorageError."""
+    """Whether a complete folder is there. Raises StorageError."""
     if not is_remote(source):
         return Path(source).exists()
-    with _told(source):
+    with _storage_errors(source):
         filesystem, path = filesystem_of(source)
         return bool(filesystem.get_file_info(f"{path}/{MANIFEST}").is_file)
 
 
 def fetch(source: str, settings: Settings) -> Path:
-    """A folder of this machine with what stands at ``source``: itself, or its copy in AIR_HOME/cache.
+    """A folder of this machine with the content of ``source``: itself, or its copy in AIR_HOME/cache.
 
-    Raises CheckpointError when it is not whole or damaged, StorageError.
+    Raises CheckpointError when it is incomplete or damaged, StorageError.
     """
     if not is_remote(source):
         return Path(source)
@@ -205,18 +204,18 @@ def fetch(source: str, settings: Settings) -> Path:
 
 
 def here(source: str, settings: Settings) -> Path | None:
-    """What ``fetch`` returns, if nothing has to be fetched."""
+    """The folder that ``fetch`` would return without a download, or None."""
     folder = _copy_of(source, settings) if is_remote(source) else Path(source)
     return folder if folder.exists() else None
 
 
 def read_metadata(source: str) -> Metadata:
-    """The metadata of a folder, without its other files. Raises CheckpointError."""
+    """The metadata of a folder; reads no other file. Raises CheckpointError."""
     return _remote_metadata(source) if is_remote(source) else checkpoint.read_metadata(Path(source))
 
 
 def delete(source: str, settings: Settings) -> None:
-    """Delete a folder and this machine's copy of it; nothing happens when it is gone.
+    """Delete a folder and this machine's copy of it; does nothing when it is gone.
 
     Raises ForeignSource, StorageError.
     """
@@ -224,7 +223,7 @@ def delete(source: str, settings: Settings) -> None:
     if not is_remote(source):
         shutil.rmtree(Path(source), ignore_errors=True)
         return
-    with _told(source):
+    with _storage_errors(source):
         _delete_remote(source)
     shutil.rmtree(_copy_of(source, settings), ignore_errors=True)
 
@@ -235,7 +234,7 @@ def _copy_of(source: str, settings: Settings) -> Path:
 
 
 def _upload(folder: Path, source: str) -> None:
-    with _told(source):
+    with _storage_errors(source):
         filesystem, path = filesystem_of(source)
         files = sorted(file for file in folder.iterdir() if file.name != MANIFEST)
         for file in [*files, folder / MANIFEST]:
@@ -243,14 +242,14 @@ def _upload(folder: Path, source: str) -> None:
 
 
 def _download(source: str, folder: Path) -> None:
-    """Every file that is there; the manifest first, since without it the folder is not whole."""
-    with _told(source):
+    """Download every file; the manifest first, because without it the folder is incomplete."""
+    with _storage_errors(source):
         filesystem, path = filesystem_of(source)
         try:
             (folder / MANIFEST).write_bytes(_read(filesystem, f"{path}/{MANIFEST}"))
         except FileNotFoundError as error:
             raise CheckpointError(
-                f"{without_secrets(source)}: {MANIFEST} is missing, so the folder is not whole."
+                f"{without_secrets(source)}: {MANIFEST} is missing, so the folder is incomplete."
             ) from error
         for name in _names(filesystem, path):
             if name != MANIFEST:
@@ -259,18 +258,18 @@ def _download(source: str, folder: Path) -> None:
 
 @lru_cache(maxsize=1024)  # a folder never changes
 def _remote_metadata(source: str) -> Metadata:
-    with _told(source):
+    with _storage_errors(source):
         filesystem, path = filesystem_of(source)
         try:
-            told = _read(filesystem, f"{path}/{METADATA}")
+            content = _read(filesystem, f"{path}/{METADATA}")
         except FileNotFoundError as error:
             raise CheckpointError(f"{without_secrets(source)}: {METADATA} is missing.") from error
-    return checkpoint.parse_metadata(told, without_secrets(source))
+    return checkpoint.parse_metadata(content, without_secrets(source))
 
 
 def _delete_remote(source: str) -> None:
     filesystem, path = filesystem_of(source)
-    # The manifest goes first: what is half deleted is not whole.
+    # The manifest goes first: a half-deleted folder must not look complete.
     for remove, gone in ((filesystem.delete_file, f"{path}/{MANIFEST}"), (filesystem.delete_dir, path)):
         with suppress(FileNotFoundError):
             remove(gone)
@@ -294,14 +293,14 @@ def _read(filesystem: Any, path: str) -> bytes:
 
 
 @contextmanager
-def _told(source: str) -> Iterator[None]:
-    """Raise what the file system complains of as a StorageError."""
+def _storage_errors(source: str) -> Iterator[None]:
+    """Raise any error of the file system as a StorageError."""
     try:
         yield
     except CheckpointError:
         raise
     except Exception as error:
-        # Arrow has OSError for all that a server may answer, fsspec's file systems have types of their own.
+        # Arrow raises OSError for every answer of a server, fsspec's file systems raise types of their own.
         raise StorageError(without_secrets(_sentence(source, error))) from error
 
 
@@ -311,11 +310,11 @@ def _sentence(source: str, error: Exception) -> str:
     if code == "NO_SUCH_BUCKET":
         return f"AIR_STORAGE: there is no bucket {source.split('/')[2]!r}; create it or name another one."
     if code in REFUSED and not os.environ.get("AWS_ACCESS_KEY_ID"):
-        return f"AIR_STORAGE: {source} asks for credentials and none were found; set {KEYS}."
+        return f"AIR_STORAGE: {source} requires credentials and none were found; set {KEYS}."
     if code in REFUSED:
-        return f"AIR_STORAGE: {source} refuses the credentials; look at {KEYS} and at what they may do."
+        return f"AIR_STORAGE: {source} refuses the credentials; check {KEYS} and their permissions."
     if code == "NETWORK_CONNECTION":
         where = os.environ.get("AWS_ENDPOINT_URL") or "Amazon's S3"
-        return f"AIR_STORAGE: {where} cannot be reached; look at the network and AWS_ENDPOINT_URL."
+        return f"AIR_STORAGE: {where} cannot be reached; check the network and AWS_ENDPOINT_URL."
     reason = next((line.strip() for line in text.splitlines() if line.strip()), type(error).__name__)
     return f"AIR_STORAGE: {source} cannot be used: {reason[:200]}"

@@ -1,1 +1,1 @@
-"""From the bytes of any picture to the pixels that a model sees."""
+"""From the bytes of any picture to the pixels of a model's input."""

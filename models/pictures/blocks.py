@@ -1,4 +1,4 @@
-"""How many pieces a PNG or GIF file has before its pixels: each takes Pillow time, and some all those before them."""
+"""Count the blocks of a PNG or GIF file before its pixels: Pillow's time grows with them, quadratically for some."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _chunks(data: bytes) -> int:
 
 
 def _blocks(data: bytes) -> int:
-    """Extensions with their parts, and single bytes that are neither."""
+    """The number of extensions, their parts, and stray bytes."""
     flags = data[10] if len(data) > 10 else 0
     palette = 3 << ((flags & 7) + 1) if flags & 0x80 else 0
     at, count = 13 + palette, 0

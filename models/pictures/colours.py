@@ -1,4 +1,4 @@
-"""Colours as sRGB, by the profile that a picture carries: the same numbers are other colours in another profile."""
+"""Convert colours to sRGB by the picture's profile: the same numbers mean different colours in different profiles."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from PIL import Image, ImageCms
 
 from models.pictures.metadata import MAX_PROFILE_BYTES
 
-# By the colour space of a profile, the mode of a picture that it is for.
+# The picture mode that a profile applies to, by the profile's colour space.
 MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
-# As many levels as may come out otherwise for a profile to count as sRGB itself.
+# A profile counts as sRGB if it changes no level by more than this.
 NEAR = 3
 
 
 @lru_cache(maxsize=16)
 def to_srgb(profile: bytes | None) -> tuple[str, ImageCms.ImageCmsTransform] | None:
-    """The mode that a profile is for and what turns it into RGB of sRGB; None for sRGB itself and what is broken."""
+    """The mode that a profile applies to and its transform to sRGB; None for sRGB itself and for broken profiles."""
     if not profile or len(profile) >= MAX_PROFILE_BYTES:
         return None
     try:
@@ -28,7 +28,7 @@ def to_srgb(profile: bytes | None) -> tuple[str, ImageCms.ImageCmsTransform] | N
             own, ImageCms.createProfile("sRGB"), mode, "RGB", flags=ImageCms.Flags.NOCACHE
         )
         return None if _changes_nothing(transform, mode) else (mode, transform)
-    except Exception:  # as Pillow does: a broken profile says nothing of the colours
+    except Exception:  # ignore a broken profile, as Pillow does
         return None
 
 

@@ -1,4 +1,4 @@
-"""How often a JPEG goes over its picture: each scan costs a pass over all pixels, and a few bytes ask for one."""
+"""Count the scans of a JPEG: each takes a pass over all pixels, and a few bytes can start one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 START = b"\xff\xd8\xff"
 SCAN = b"\xff\xda"
-# Inside a scan 0xFF stands for itself when 0x00 follows, and restart marks (0xD0 to 0xD7) belong to the scan.
+# Inside a scan, 0xFF 0x00 is a plain 0xFF, and restart marks (0xD0 to 0xD7) belong to the scan.
 MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
 START_OF_SCAN, END_OF_IMAGE = 0xDA, 0xD9
 BARE = {0x01, 0xD8}
@@ -14,11 +14,11 @@ MAX_SEGMENTS = 10_000
 
 
 def scans(data: bytes, most: int) -> int:
-    """How many scans the first picture of a JPEG file has; what its segments and what follows it hold is no scan.
+    """The number of scans of a JPEG file's first picture, not counting bytes inside segments or after its end.
 
-    ``most`` + 1 for one that has more, or more than MAX_SEGMENTS segments: each takes time and memory too.
+    ``most`` + 1 if it has more, or more than MAX_SEGMENTS segments, which take time and memory too.
     """
-    only_one = data.count(SCAN) == 1  # quick, and so in most files
+    only_one = data.count(SCAN) == 1  # a quick test that most files pass
     found = at = 0
     for _ in range(MAX_SEGMENTS):
         marker = MARKER.search(data, at)

@@ -1,4 +1,4 @@
-"""What a file is that is no picture of the kinds that are read, by how it begins."""
+"""Names for files that are not pictures of a supported kind, by their first bytes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ STARTS = {
 
 
 def name_of(data: bytes) -> str | None:
-    """Such as "an SVG drawing", or None for what is not known."""
+    """A name such as "an SVG drawing", or None for an unknown kind."""
     if data[4:8] == b"ftyp":
         return "a HEIC picture" if data[8:12] in HEIC_BRANDS else "a video or a picture of a newer kind"
     head = data[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()

@@ -1,7 +1,7 @@
-"""What a file says beside its pixels, taken out before Pillow reads it: nothing there may refuse a picture.
+"""Remove metadata from a file before Pillow reads it, so that broken metadata cannot make a picture unreadable.
 
-Pillow takes metadata apart while it opens a file, and refuses the file where that fails. What decides how the
-pixels look comes back apart: the EXIF block and XMP, which tell how the picture is turned, and the colour profile.
+Pillow parses metadata when it opens a file, and refuses the file where that fails. The metadata that changes how
+the pixels look is returned separately: the EXIF block and XMP, which hold the orientation, and the colour profile.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ EXIF, XMP, PROFILE = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"ICC_PROFI
 
 @dataclass
 class Aside:
-    """Metadata that was taken out of a file; None where there was none."""
+    """Metadata that was removed from a file; None where there was none."""
 
     exif: bytes | None = None
     xmp: bytes | None = None
@@ -30,7 +30,7 @@ class Aside:
 
 
 def taken_out(data: bytes) -> tuple[bytes, Aside]:
-    """A PNG or JPEG file with what its pixels need, and the rest apart; other files come back as they are."""
+    """A PNG or JPEG file reduced to what its pixels need, and its metadata; other files are returned unchanged."""
     if data.startswith(blocks.PNG):
         return _of_png(data)
     if data.startswith(jpeg.START):
@@ -99,8 +99,8 @@ def _of_jpeg(data: bytes) -> tuple[bytes, Aside]:
 
 
 def _is_aside(kind: int, content: memoryview) -> bool:
-    """Whether a segment is an application's own or a comment, other than those that say how to read the colours."""
-    says_colours = (kind == 0xE0 and content[:5] == b"JFIF\0" and len(content) >= 12) or (
+    """Whether a segment is a comment or an application's own, except those that define how to read the colours."""
+    defines_colours = (kind == 0xE0 and content[:5] == b"JFIF\0" and len(content) >= 12) or (
         kind == 0xEE and content[:5] == b"Adobe" and len(content) >= 12
     )
-    return (0xE0 <= kind <= 0xEF or kind == 0xFE) and not says_colours
+    return (0xE0 <= kind <= 0xEF or kind == 0xFE) and not defines_colours

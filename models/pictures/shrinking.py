@@ -1,4 +1,4 @@
-"""A large picture made small band by band: the same pixels as from the whole at once, in a fraction of the memory."""
+"""Shrink a large picture band by band: the same pixels as from the whole at once, in a fraction of the memory."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-# Orientations whose columns are the upright picture's rows, and those that begin at the far end of the file's.
+# Orientations whose columns are the upright picture's rows, and those whose first row is at the file's end.
 SIDEWAYS, FROM_THE_END = {5, 6, 7, 8}, {3, 4, 7, 8}
 GREY = ("L", "1")
 WITH_ALPHA = ("RGBA", "LA", "PA", "RGBa", "La")
 
 
 def upright_square(image: Image.Image, size: int) -> Image.Image:
-    """The middle square of a loaded picture as RGB of sRGB, size×size, upright by its EXIF tag, transparency on white.
+    """The middle square of a loaded picture as size×size RGB in sRGB, upright by its EXIF tag, transparency on white.
 
-    One that is size×size already passes unchanged, but for a colour profile.
+    A picture that is already size×size passes unchanged, apart from its colour profile.
     """
     orientation = _orientation(image)
     width, height = image.size[::-1] if orientation in SIDEWAYS else image.size
@@ -40,7 +40,7 @@ def upright_square(image: Image.Image, size: int) -> Image.Image:
     if width * height <= BAND_PIXELS:
         rgb = to_rgb(_turned(image, orientation))
         return rgb.resize((size, size), method, box=(left, top, left + side, top + side))
-    # Pillow resizes rows first, each by itself, and columns of the result then.
+    # As Pillow does: resize each row by itself, then the columns of the result.
     narrow = Image.new("RGB", (size, height))
     for row, band in _bands(image, orientation):
         rgb = to_rgb(band)
@@ -49,7 +49,7 @@ def upright_square(image: Image.Image, size: int) -> Image.Image:
 
 
 def _bands(image: Image.Image, orientation: int) -> Iterator[tuple[int, Image.Image]]:
-    """Upright bands of whole rows that make up the picture, each with the row that it begins at."""
+    """Upright bands of whole rows that make up the picture, each with its first row's number."""
     width, height = image.size
     sideways, from_the_end = orientation in SIDEWAYS, orientation in FROM_THE_END
     across, along = (height, width) if sideways else (width, height)
@@ -66,7 +66,7 @@ def _turned(image: Image.Image, orientation: int) -> Image.Image:
 
 
 def _orientation(image: Image.Image) -> int:
-    """1 to 8, as the EXIF tag says; 1 where that cannot be read."""
+    """The EXIF orientation, 1 to 8; 1 where it cannot be read."""
     try:
         found = image.getexif().get(ExifTags.Base.Orientation, 1)
     except Exception:  # Pillow raises many types on damaged tags
@@ -75,14 +75,14 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _is_all_clear_bmp(image: Image.Image) -> bool:
-    """Whether the alpha channel of a BMP is zero throughout: programs that know no alpha leave it so."""
+    """Whether the alpha channel of a BMP is zero everywhere: programs without alpha support leave it so."""
     if image.format != "BMP" or image.mode != "RGBA":
         return False
     return not any(band.getchannel("A").getextrema()[1] for _, band in _bands(image, 1))
 
 
 def _to_rgb(band: Image.Image, profile: bytes | None, opaque: bool) -> Image.Image:
-    """A band as RGB of sRGB; 16 bits of grey are divided by 257, which Pillow would clip at 255."""
+    """A band as RGB in sRGB; 16-bit grey is divided by 257, because Pillow would clip it at 255."""
     alpha = None
     if band.mode.startswith("I;16"):
         grey = np.asarray(band).astype(np.uint32)
@@ -103,7 +103,7 @@ def _to_rgb(band: Image.Image, profile: bytes | None, opaque: bool) -> Image.Ima
 
 def _to_srgb(band: Image.Image, profile: bytes | None) -> Image.Image:
     mode, transform = colours.to_srgb(profile) or ("", None)
-    # A profile for other channels than the picture has says nothing of it.
+    # Ignore a profile for other channels than the picture has.
     fits = (band.mode == "CMYK", band.mode in GREY) == (mode == "CMYK", mode == "L")
     if transform is None or not fits:
         return band.convert("RGB")

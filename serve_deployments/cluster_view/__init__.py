@@ -1,1 +1,1 @@
-"""What runs in Ray right now, and which workload it belongs to."""
+"""What is running in Ray now, and the workload that each process belongs to."""

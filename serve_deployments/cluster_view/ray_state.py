@@ -1,7 +1,7 @@
-"""What runs in Ray right now, asked of its GCS and its raylets themselves.
+"""What is running in Ray now, read from its GCS and raylets directly.
 
-Ray's State API asks the dashboard, which a Ray on this machine runs without. The same questions go here to
-where the dashboard has its answers from, with the cluster's token: some ten milliseconds in all.
+Ray's State API needs the dashboard, which a local Ray runs without. This module queries the dashboard's own sources
+with the cluster's token, which takes about ten milliseconds.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from ray.util import placement_group_table
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 GCS_S = 5.0
-# A raylet answers when all its workers have; one that stands still must not hold up the rest.
+# A raylet answers after all its workers have; one that hangs must not delay the rest.
 RAYLET_S = 1.5
 MAX_TASKS = 10_000
 HEAD = "node:__internal_head__"
@@ -61,7 +61,7 @@ class ObjectStore:
 
 @dataclass(frozen=True)
 class Node:
-    """A machine of the cluster; ``cpus`` are Ray's logical ones. ``store`` is None while it does not say."""
+    """A machine of the cluster; ``cpus`` are Ray's logical ones. ``store`` is None while its raylet does not answer."""
 
     id: str
     address: str
@@ -90,7 +90,7 @@ class Process:
 
 @dataclass(frozen=True)
 class Placement:
-    """Resources that are held together: what each bundle asks for, and its node."""
+    """A placement group: the resources of each bundle, and its node."""
 
     id: str
     strategy: str
@@ -100,9 +100,9 @@ class Placement:
 
 @dataclass(frozen=True)
 class State:
-    """The cluster at one moment. ``tasks`` are those of drivers that run, without calls of actors.
+    """The cluster at one moment. ``tasks`` counts those of running drivers, without actor calls.
 
-    ``here`` is the id of the node that looked.
+    ``here`` is the id of the node that took this snapshot.
     """
 
     here: str
@@ -147,12 +147,12 @@ def processes_of(*class_names: str) -> list[Process]:
 
 
 def is_driven(owner: str) -> bool:
-    """Whether the driver of a job of Ray's runs."""
+    """Whether the driver of one of Ray's jobs is running."""
     return any(job["JobID"] == owner and not job["IsDead"] for job in ray_tables.jobs())
 
 
 async def kill(process: Process) -> None:
-    """Kill a process, on its own node. Raises RayError, psutil.Error when it is not there."""
+    """Kill a process, on its own node. Raises RayError, psutil.Error when it does not exist."""
     there = NodeAffinitySchedulingStrategy(process.node, soft=False)
     await _kill_here.options(scheduling_strategy=there).remote(process.pid, process.name)
 
@@ -160,7 +160,7 @@ async def kill(process: Process) -> None:
 @ray.remote(num_cpus=0, max_retries=0)
 def _kill_here(pid: int, class_name: str) -> None:
     process = psutil.Process(pid)
-    # A pid may have gone to another program since.
+    # Another program may have got this pid since.
     if not process.cmdline()[0].startswith(f"ray::{class_name}"):
         raise psutil.NoSuchProcess(pid)
     process.kill()
@@ -181,7 +181,7 @@ def _actors() -> list[Any]:
 
 
 def _tasks(owner: str) -> list[Any]:
-    """Tasks that a driver and its actors have sent out, as far as Ray remembers them; no calls of actors."""
+    """Tasks that a driver and its actors have submitted, as far as Ray remembers them; without actor calls."""
     request = gcs_service_pb2.GetTaskEventsRequest(limit=MAX_TASKS)
     request.filters.exclude_driver = True
     wanted = request.filters.job_filters.add()
@@ -217,14 +217,15 @@ def _store(node: dict[str, Any]) -> ObjectStore | None:
     channel = _channel(f"{node['NodeManagerAddress']}:{node['NodeManagerPort']}")
     request = node_manager_pb2.GetNodeStatsRequest(include_memory_info=False)
     try:
-        told = node_manager_pb2_grpc.NodeManagerServiceStub(channel).GetNodeStats(request, timeout=RAYLET_S).store_stats
+        stub = node_manager_pb2_grpc.NodeManagerServiceStub(channel)
+        stats = stub.GetNodeStats(request, timeout=RAYLET_S).store_stats
     except grpc.RpcError:
         return None
     return ObjectStore(
-        total=told.object_store_bytes_avail,
-        used=told.object_store_bytes_used,
-        spilled=told.spilled_bytes_total,
-        restored=told.restored_bytes_total,
+        total=stats.object_store_bytes_avail,
+        used=stats.object_store_bytes_used,
+        spilled=stats.spilled_bytes_total,
+        restored=stats.restored_bytes_total,
     )
 
 
@@ -246,7 +247,7 @@ def _actor(actor: Any) -> Process:
 
 
 def _running(tasks: list[Any]) -> list[Process]:
-    """The processes that run a task; each is named once, whatever its tasks."""
+    """The processes that are running a task, each once, however many tasks it has."""
     found = {
         (task.state_updates.node_id, task.state_updates.worker_pid): Process(
             pid=task.state_updates.worker_pid,

@@ -1,10 +1,10 @@
 """Which of Ray's four kinds of workload a process belongs to, and what it does in words.
 
-data      stateless tasks: a function runs, its result goes to the object store, nothing stays
-training  stateful actors: a process that keeps what it has learnt, or the model that it answers with
-tuning    both together: each trial is an actor, its data come from tasks
+data      stateless tasks: a function runs, its result goes to the object store, the process keeps nothing
+training  stateful actors: a process that keeps what it has learnt, or the model that it predicts with
+tuning    both: each trial is an actor, its data come from tasks
 serving   online: actors that wait for requests
-own       what AIR Studio and Ray need for themselves
+own       processes that AIR Studio and Ray need for themselves
 """
 
 from __future__ import annotations
@@ -14,27 +14,21 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Literal
 
+from models import specs
 from serve_deployments.cluster_view.ray_state import Process
-from settings import MODEL_NAMES
 from training.jobs.store import Job
 
 Workload = Literal["data", "training", "tuning", "serving", "own"]
 
 REPLICA = "ServeReplica"
-# Of a training with several workers, and of one with a single worker (``training.runs.lone_worker``).
+# Class names of a training's workers: of several, and of a single one (``training.runs.lone_worker``).
 TRAINING_WORKERS = ("RayTrainWorker", "LocalRayTrainWorker")
-MODEL_WORDS = {"cifar10": "the image model", "breast-cancer": "the table model"}
 # Of a driver that was started in a terminal, by the module that it runs.
-KINDS = {
-    "training.tuning": "tune",
-    "training.batch_predict": "batch_predict",
-    "training.cifar10": "train",
-    "training.breast_cancer": "train",
-}
+KINDS = {"training.tuning": "tune", "training.batch_predict": "batch_predict", "training": "train"}
 SERVING = {
-    "ServeController": "keeps as many replicas as are asked for",
+    "ServeController": "keeps the configured number of replicas running",
     "HAProxyManager": "runs HAProxy, the public port",
-    "ProxyActor": "second way in, behind HAProxy",
+    "ProxyActor": "second entrance, behind HAProxy",
 }
 WORKING = {
     **dict.fromkeys(TRAINING_WORKERS, "training worker: learns from its share of the data"),
@@ -42,9 +36,9 @@ WORKING = {
     "ImplicitFunc": "runs a trial",
 }
 OWN = {
-    "RegistryActor": "keeps the versions",
-    "JobSupervisor": "keeps the queue of jobs",
-    "Board": "notes how far a training is",
+    "RegistryActor": "manages the versions",
+    "JobSupervisor": "manages the queue of jobs",
+    "Board": "records the progress of a training",
 }
 HELPER = "one of Ray's own helpers"
 LEADING = {"train": "leads the training", "tune": "leads the search", "batch_predict": "leads the batch prediction"}
@@ -52,7 +46,7 @@ LEADING = {"train": "leads the training", "tune": "leads the search", "batch_pre
 
 @dataclass(frozen=True)
 class Role:
-    """The workload of a process, what it does, and the model and the job that it is about, where there are such."""
+    """The workload of a process, what it does, and its model and job, if any."""
 
     workload: Workload
     does: str
@@ -61,14 +55,14 @@ class Role:
 
 
 def role(process: Process, commands: dict[str, str], jobs: list[Job]) -> Role:
-    """What a process is for; ``commands`` has the drivers' command lines by Ray's job, ``jobs`` those that run."""
+    """The role of a process; ``commands`` maps Ray's jobs to their drivers' command lines, ``jobs`` are running."""
     kind, model, job = _job_of(commands.get(process.owner, ""), jobs)
     if process.name.startswith(f"{REPLICA}:"):
         return _replica(process.name)
     if process.name in SERVING:
         return Role("serving", SERVING[process.name])
     if kind is None or _is_bookkeeping(process):
-        return Role("own", OWN.get(process.name, "started all this" if process.kind == "driver" else HELPER))
+        return Role("own", OWN.get(process.name, "started AIR Studio" if process.kind == "driver" else HELPER))
     return Role(_workload(process, kind), _does(process, kind), model, job)
 
 
@@ -79,21 +73,26 @@ def replica_class(model: str) -> str:
 
 def _replica(name: str) -> Role:
     _, app, deployment = name.split(":", 2)
-    if app not in MODEL_NAMES:
+    if app not in specs.names():
         return Role("serving", {"ui": "shows this page", "control": "answers about models and jobs"}.get(app, app))
     if deployment == app:
-        return Role("serving", f"replica of {MODEL_WORDS[app]}: answers predictions", app)
-    return Role("serving", f"answers for other versions of {MODEL_WORDS[app]}", app)
+        return Role("serving", f"replica of {app}: answers predictions", app)
+    return Role("serving", f"answers for other versions of {app}", app)
 
 
 def _job_of(command: str, jobs: list[Job]) -> tuple[str | None, str | None, str | None]:
-    """Kind, model and id of the job that a driver's command line is for."""
+    """Kind, model and id of the job of a driver's command line."""
     words = command.split()
     found = next((job for job in jobs if words and PurePath(words[-1]).name == job.id), None)
     if found is not None:
         return found.kind, found.model, found.id
+    # The shipped models have modules of their own that train them, such as ``training.breast_cancer``.
+    trainers = {f"training.{name.replace('-', '_')}": name for name in specs.names()}
+    trained = next((trainers[word] for word in words if word in trainers), None)
+    if trained is not None:
+        return "train", trained, None
     kind = next((KINDS[word] for word in words if word in KINDS), None)
-    return kind, next((word for word in words if word in MODEL_NAMES), None), None
+    return kind, next((word for word in words if word in specs.names()), None), None
 
 
 def _is_bookkeeping(process: Process) -> bool:

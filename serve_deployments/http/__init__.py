@@ -1,1 +1,1 @@
-"""HTTP itself: bodies, errors, access, the contract, metrics."""
+"""HTTP: bodies, errors, access, the contract, metrics."""

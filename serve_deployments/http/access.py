@@ -1,9 +1,9 @@
-"""Who may ask, and who may change things: the two modes, checked by every application on every request.
+"""Access rules of the two modes, checked by every application on every request.
 
 ``AIR_MODE=local`` answers only to the names of this machine, so that a web page elsewhere cannot
-reach it through a DNS name of its own (DNS rebinding), and changes nothing for a page of another
-origin or for a request that came through a proxy. ``AIR_MODE=public`` stands behind a proxy or a
-name of its own and answers to any; whoever changes something has to show the admin's token.
+reach it through a DNS name of its own (DNS rebinding), and refuses changes by a page of another
+origin or by a request that came through a proxy. ``AIR_MODE=public`` runs behind a proxy or a
+public name and answers to any name; changes require the admin's token.
 """
 
 from __future__ import annotations
@@ -52,14 +52,14 @@ def check_host(headers: Mapping[str, str], settings: Settings) -> None:
 
 
 def changes_allowed(headers: Mapping[str, str], settings: Settings) -> Changes:
-    """What a client like this may change: everything, everything with the token, or nothing."""
+    """What this client may change: everything, everything with the token, or nothing."""
     if settings.air_mode == "public":
         return "token" if settings.admin_token_sha256 else "off"
     return "off" if any(name in headers for name in FORWARDED) else "open"
 
 
 def check_change(headers: Mapping[str, str], settings: Settings) -> None:
-    """Raise Forbidden or Unauthorized when this client may not change things."""
+    """Raise Forbidden or Unauthorized when this client may not make changes."""
     allowed = changes_allowed(headers, settings)
     if allowed == "token":
         _check_token(headers, settings)
@@ -75,13 +75,13 @@ def check_change(headers: Mapping[str, str], settings: Settings) -> None:
 
 
 async def check_reader(headers: Mapping[str, str], settings: Settings) -> None:
-    """Raise Forbidden or Unauthorized when this client may not read what is the admin's, in public mode."""
+    """In public mode, raise Forbidden or Unauthorized unless the client may read what only the admin may read."""
     if settings.air_mode != "public":
         return
     if not settings.admin_token_sha256:
-        raise Forbidden("This is a read-only demo: only an admin reads this, and no AIR_ADMIN_TOKEN is set.")
+        raise Forbidden("This is a read-only demo: only an admin may read this, and no AIR_ADMIN_TOKEN is set.")
     try:
-        _check_token(headers, settings, "This is the admin's to read")
+        _check_token(headers, settings, "Only the admin may read this")
     except WrongToken as error:
         raise await BRAKE.hold(error) from None
 
@@ -95,18 +95,18 @@ def _check_token(headers: Mapping[str, str], settings: Settings, why: str = "Thi
 
 
 class WrongToken(Unauthorized):
-    """A token was shown, and it is not the admin's."""
+    """The request has a token, but not the admin's."""
 
 
 class Brake:
-    """Slows down who tries token after token; the right one is never slowed."""
+    """Slows down clients that try token after token; the right token is never slowed."""
 
     def __init__(self) -> None:
         self._wrong: deque[float] = deque(maxlen=FREE_TRIES + 1)
         self._waiting = 0
 
     async def hold(self, error: ApiError) -> ApiError:
-        """What to answer: the error, a wrong token's after a while when many came in a minute, or Busy."""
+        """The error to send: the given one, delayed when many wrong tokens came within a minute, or Busy."""
         if not isinstance(error, WrongToken):
             return error
         self._wrong.append(time.monotonic())
@@ -126,7 +126,7 @@ BRAKE = Brake()
 
 
 def check_origin(headers: Mapping[str, str]) -> None:
-    """Raise Forbidden when a page of another site asks: a browser names it; a program does not."""
+    """Raise Forbidden for a request by a page of another site; browsers name the site, programs do not."""
     if headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
         raise Forbidden("A page of another site may not change anything here.")
     origin = headers.get("origin")
@@ -152,13 +152,13 @@ class HostGuard:
                 return
         await self._app(scope, receive, send)
 
-    def check(self, scope: Scope, headers: Headers) -> None:  # noqa: ARG002 - a subclass looks at it
+    def check(self, scope: Scope, headers: Headers) -> None:  # noqa: ARG002 - a subclass uses it
         """Raise ApiError when the request is refused."""
         check_host(headers, self.settings)
 
 
 class ChangeGuard(HostGuard):
-    """``HostGuard`` that applies ``check_change`` too, to whatever is no GET, other than on ``harmless`` paths."""
+    """``HostGuard`` that also applies ``check_change`` to all methods but GET, except on ``harmless`` paths."""
 
     def __init__(self, app: ASGIApp, settings: Settings, harmless: tuple[str, ...] = ()) -> None:
         super().__init__(app, settings)

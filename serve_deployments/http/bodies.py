@@ -1,4 +1,4 @@
-"""The bytes of a request's body: bounded, unpacked where they came packed with gzip, and given again."""
+"""The bytes of a request's body: limited in size, unpacked from gzip, and replayed to the next reader."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ WITH_GZIP_HEADER = 16 + zlib.MAX_WBITS
 async def body_of(request: Request, most: int) -> AsyncGenerator[bytes, None]:
     """The body, piece by piece, of at most ``most`` bytes. Raises TooLarge, UnsupportedMedia, BadRequest.
 
-    A body that is too large is read on and dropped for a while, since a client that is cut off
-    while sending sees a broken connection in place of the reason.
+    The rest of a body that is too large is read and dropped for a while, because a client that is cut off
+    while sending sees a broken connection instead of the reason.
     """
     unpack, finish = _unpacking(request.headers.get("content-encoding", "").strip().lower())
     stream, size = request.stream(), 0
@@ -34,12 +34,12 @@ async def body_of(request: Request, most: int) -> AsyncGenerator[bytes, None]:
     except ClientDisconnect as error:
         raise BadRequest("The connection was closed before the body was complete.") from error
     except zlib.error as error:
-        raise BadRequest("The body is not packed with gzip, as its Content-Encoding says.") from error
+        raise BadRequest("The body is not valid gzip, although its Content-Encoding is gzip.") from error
     finish()
 
 
 def replayed(body: bytes, receive: Receive) -> Receive:
-    """``receive`` for who reads next: the body that was read already, then what follows it."""
+    """A ``receive`` for the next reader: the body that was already read, then what follows it."""
     first: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def again() -> Message:
@@ -57,23 +57,23 @@ async def _drop(stream: AsyncIterator[bytes]) -> None:
 
 
 def _unpacking(encoding: str) -> tuple[Callable[[bytes], Iterator[bytes]], Callable[[], None]]:
-    """What unpacks the next bytes of a body in pieces of bounded size, and what is called at its end."""
+    """A function that unpacks the next bytes of a body in pieces of limited size, and one to call at its end."""
     if encoding in ("", "identity"):
         return lambda sent: iter([sent]), lambda: None
     if encoding not in ("gzip", "x-gzip"):
-        raise UnsupportedMedia(f"Content-Encoding {encoding[:80]!r} is not read here; send gzip, or the body as it is.")
+        raise UnsupportedMedia(f"Content-Encoding {encoding[:80]!r} is not supported; send gzip or no encoding.")
     packed = _Gzip()
     return packed.unpack, packed.finish
 
 
 class _Gzip:
-    """Members of gzip, one after the other."""
+    """Unpacks the members of a gzip stream, one after the other."""
 
     def __init__(self) -> None:
         self._member = zlib.decompressobj(WITH_GZIP_HEADER)
 
     def unpack(self, sent: bytes) -> Iterator[bytes]:
-        """Raises zlib.error."""
+        """The unpacked bytes, in pieces. Raises zlib.error."""
         while sent:
             if self._member.eof:
                 self._member = zlib.decompressobj(WITH_GZIP_HEADER)
@@ -81,6 +81,6 @@ class _Gzip:
             sent = self._member.unconsumed_tail or self._member.unused_data
 
     def finish(self) -> None:
-        """Raises BadRequest when the last member is not whole."""
+        """Raise BadRequest when the last member is incomplete."""
         if not self._member.eof:
             raise BadRequest("The gzip body is cut off; send it again.")

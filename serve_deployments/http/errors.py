@@ -1,23 +1,23 @@
-"""What a client can do wrong, and what the server can lack, as JSON.
+"""The errors of the API, as JSON: a client's mistakes, and parts of the server that are busy or missing.
 
     ApiError
     ├── BadRequest        400  the body or the query cannot be read
     ├── Unauthorized      401  the admin's token is missing or wrong
     ├── Forbidden         403  this client may not do that
-    ├── NotFound          404  no such model, version, route, or nothing to show
+    ├── NotFound          404  no such model, version or route, or nothing to show
     ├── MethodNotAllowed  405
     ├── SlowBody          408  the body took too long to arrive
-    ├── Conflict          409  the state of things stands against it
+    ├── Conflict          409  it conflicts with the current state
     ├── TooLarge          413  too many bytes or pixels
-    ├── UnsupportedMedia  415  a content type that is not read
+    ├── UnsupportedMedia  415  an unsupported content type
     ├── Invalid           422  readable, but a value is wrong
     ├── Busy              503  the queue is full; comes with Retry-After
     ├── TimedOut          503  the deadline of a request has passed
     └── Unavailable       503  a part is starting or gone; comes with Retry-After
 
-Every reply is ``{"error": {"code", "message", "detail"?}, "request_id"}``, and under ``PROTOCOL``, as the Open
-Inference Protocol has it, ``{"error": "<sentence>", "request_id"}``. An exception of any
-other type becomes a 500 that carries only the request id; the log has the rest.
+Every reply is ``{"error": {"code", "message", "detail"?}, "request_id"}``; under ``PROTOCOL`` it has the form of the
+Open Inference Protocol, ``{"error": "<sentence>", "request_id"}``. An exception of any other type becomes a 500
+with only the request id; the log has the rest.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 class ApiError(Exception):
-    """Base class; ``message`` says what is wrong and what would be right."""
+    """Base class; ``message`` names what is wrong and what would be right."""
 
     status = 500
     code = "internal"
@@ -89,7 +89,7 @@ class SlowBody(ApiError):
 
 
 class Conflict(ApiError):
-    """The state of things stands against it."""
+    """It conflicts with the current state."""
 
     status, code = 409, "conflict"
 
@@ -101,7 +101,7 @@ class TooLarge(ApiError):
 
 
 class UnsupportedMedia(ApiError):
-    """A content type that is not read."""
+    """An unsupported content type."""
 
     status, code = 415, "unsupported_media_type"
 
@@ -120,7 +120,7 @@ class Busy(ApiError):
 
 
 class TimedOut(ApiError):
-    """The deadline of a request has passed before its answer was there."""
+    """The deadline of a request passed before its answer was ready."""
 
     status, code = 503, "timed_out"
     headers = {"Retry-After": "5"}
@@ -134,7 +134,7 @@ class Unavailable(ApiError):
 
 
 def request_id_of(headers: Mapping[str, str]) -> str:
-    """The X-Request-ID of client or Serve, when it is a plain word of at most 64 characters, else a new id."""
+    """The X-Request-ID of the client or Serve if it is a plain word of at most 64 characters, else a new id."""
     given = headers.get("x-request-id", "")
     return given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
 
@@ -150,9 +150,9 @@ def json_response(body: Any, status: int = 200, headers: Mapping[str, str] | Non
 
 
 def error_response(error: Exception, request_id: str, path: str = "") -> Response:
-    """The JSON reply for an exception; anything but an ApiError is logged and shown as a bare 500.
+    """The JSON reply for an exception; anything but an ApiError is logged and becomes a bare 500.
 
-    What answers for a ``path`` of the Open Inference Protocol has that protocol's form.
+    On a ``path`` of the Open Inference Protocol the reply has that protocol's form.
     """
     if not isinstance(error, ApiError):
         log.error("request %s failed", request_id, exc_info=error)

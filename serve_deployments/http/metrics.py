@@ -1,7 +1,7 @@
 """Figures for Prometheus: requests, errors, latency, batches and queue, by model and version.
 
-Each replica counts for itself; ``/api/metrics`` collects from all of them and names the replica
-beside every figure, as a scrape of the replicas one by one would.
+Each replica counts its own; ``/api/metrics`` collects from all of them and labels every figure with its
+replica, as if Prometheus had scraped each.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class ReplicaMetrics:
-    """What one replica of a model counts."""
+    """The figures of one replica of a model."""
 
     def __init__(self, model: str) -> None:
         self._model = model
@@ -48,7 +48,7 @@ class ReplicaMetrics:
         )
 
     def request(self, version: str, status: int, seconds: float) -> None:
-        """Count a request; ``version`` is empty when none answered."""
+        """Count a request; ``version`` is empty when no version answered it."""
         counters = self._counters.get((version, status))
         if counters is None:
             counters = (
@@ -66,16 +66,16 @@ class ReplicaMetrics:
         self._batch.observe(size)
 
     def queue(self, ongoing: int, waiting: int) -> None:
-        """Set what is going on now."""
+        """Set the requests and inputs in progress."""
         self._ongoing.labels(self._model).set(ongoing)
         self._waiting.labels(self._model).set(waiting)
 
     def text(self) -> str:
-        """The figures in Prometheus' text form."""
+        """The figures in Prometheus' text format."""
         return generate_latest(self._registry).decode()
 
     def totals(self) -> dict[str, Any]:
-        """Over all versions: requests, how many of them were refused, and the latency of half and of 99 in 100."""
+        """Totals over all versions: requests, refused requests, median and 99th percentile of the latency."""
         samples = [sample for family in self._registry.collect() for sample in family.samples]
         counted = [sample for sample in samples if sample.name == "air_requests_total"]
         below: Tally[float] = Tally()
@@ -91,9 +91,9 @@ class ReplicaMetrics:
 
 
 def _quantile(below: Mapping[float, float], share: float) -> float | None:
-    """Milliseconds within which a share of the requests were answered, as straight between two buckets.
+    """The quantile of the latency in milliseconds, interpolated linearly within its bucket.
 
-    ``below`` has the number of requests that took at most so many seconds. None before the first.
+    ``below`` maps seconds to the number of requests that took at most that long. None before the first request.
     """
     wanted = share * max(below.values(), default=0)
     lower, before = 0.0, 0.0
@@ -106,12 +106,12 @@ def _quantile(below: Mapping[float, float], share: float) -> float | None:
 
 
 def merge(replicas: Iterable[tuple[str, str]]) -> bytes:
-    """One text of the texts of many replicas, ``(replica, text)``, each figure with its replica's name."""
+    """One text from those of many replicas, ``(replica, text)``; each figure is labelled with its replica."""
     families: dict[str, Metric] = {}
     for replica, text in replicas:
         for family in text_string_to_metric_families(text):
             if family.name.endswith("_created"):
-                continue  # when each counter began: a family of its own in this form, of use to nobody
+                continue  # the start times of counters, which nobody needs
             merged = families.setdefault(family.name, Metric(family.name, family.documentation, family.type))
             merged.samples += [
                 sample._replace(labels=sample.labels | {"replica": replica}) for sample in family.samples
@@ -122,7 +122,7 @@ def merge(replicas: Iterable[tuple[str, str]]) -> bytes:
 
 
 class _Fixed:
-    """A collector of metrics that are there already."""
+    """A collector of existing metrics."""
 
     def __init__(self, metrics: Iterable[Metric]) -> None:
         self._metrics = list(metrics)

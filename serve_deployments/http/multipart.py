@@ -1,4 +1,4 @@
-"""The files of a multipart body: each part is one, with or without a file's name, and all of them have to arrive."""
+"""The files of a multipart body: each part is a file, with or without a name, and all must arrive completely."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ NO_NAME = b'; filename=""'
 
 
 class _WholeFiles(MultiPartParser):
-    """Starlette's parser, which neither minds a body without its end nor keeps the bytes of a part without a name."""
+    """Starlette's parser, which by itself accepts a truncated body and keeps no bytes of a part without a file name."""
 
     complete = False
 
     def on_headers_finished(self) -> None:
-        """Take a part for a file, whatever it is called."""
+        """Treat every part as a file, whatever its name."""
         disposition = self._current_part.content_disposition
         if disposition is not None and b"filename" not in disposition:
             self._current_part.content_disposition = disposition + NO_NAME
         super().on_headers_finished()
 
     def on_end(self) -> None:
-        """The closing boundary was there."""
+        """The closing boundary has arrived."""
         self.complete = True
 
 
@@ -36,7 +36,7 @@ async def read_multipart(request: Request, body: AsyncGenerator[bytes, None], ma
     async def whole() -> AsyncGenerator[bytes, None]:
         async for chunk in body:
             yield chunk
-        if not parser.complete:  # raised in here, it closes the files that have begun
+        if not parser.complete:  # raised here, so that the parser closes its files
             raise BadRequest("The multipart body is incomplete: it ends before its closing boundary; send it again.")
 
     parser = _WholeFiles(request.headers, whole(), max_files=max_files)

@@ -1,7 +1,7 @@
-"""Paths as they were meant, and where the API stands for those who ask: behind a proxy, under a path of its site.
+"""Paths of requests: trailing slashes, HEAD, and the prefix of a proxy that serves the app under a path.
 
-Not run by itself. Such a proxy takes its prefix away before it passes a request on; links that an
-application writes must have it (``AIR_ROOT_PATH``).
+Such a proxy removes its prefix before it passes a request on, but the links that an application writes
+must have it (``AIR_ROOT_PATH``).
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from typing import Any
 
 
 class PlainPath:
-    """ASGI middleware: a path with slashes at its end is the one without, and HEAD asks for what GET would get."""
+    """ASGI middleware: ignores slashes at the end of a path, and answers HEAD like GET without the body."""
 
     def __init__(self, app: Any) -> None:
         self._app = app
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        """Pass the request on; of what answers HEAD only status and headers go back."""
+        """Pass the request on; a HEAD request gets only status and headers."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -30,14 +30,14 @@ class PlainPath:
 
 
 class RootPath:
-    """ASGI middleware: gives the prefix back to the path, so that everything behind it writes right links."""
+    """ASGI middleware: puts the prefix back before the path, so that everything behind it writes correct links."""
 
     def __init__(self, app: Any, prefix: str) -> None:
         self._app = app
         self._prefix = prefix
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        """Pass the request on as the client's own address has it."""
+        """Pass the request on with the path that the client requested."""
         if self._prefix and "path" in scope:
             root_path = self._prefix + scope.get("root_path", "")
             scope = scope | {"path": self._prefix + scope["path"], "root_path": root_path}

@@ -1,4 +1,4 @@
-"""A request's body has to arrive in time: who sends it by the drop would hold a place for as long as they like."""
+"""A deadline for request bodies: without it, a client that sends drop by drop could hold a slot for ever."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from serve_deployments.http.errors import SlowBody, error_response, path_of, req
 
 
 class BodyDeadline:
-    """ASGI middleware: 408 when a body is not complete after ``seconds``, other than on ``patient`` paths."""
+    """ASGI middleware: 408 when a body is not complete after ``seconds``, except on ``patient`` paths."""
 
     def __init__(self, app: ASGIApp, seconds: float, patient: tuple[str, ...] = ()) -> None:
         self._app = app

@@ -1,1 +1,1 @@
-"""What stands between a browser and the Gradio page."""
+"""The guard between browsers and the Gradio page."""

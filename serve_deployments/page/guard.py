@@ -1,7 +1,7 @@
-"""What the page lets through of Gradio: the routes that it needs, each with what it may cost.
+"""The routes of Gradio that the page needs, each with its limits; ``app.build_page`` puts this in front of the page.
 
-Not run by itself; ``app.build_page`` puts it in front of the page. Gradio brings routes along that read files, fetch
-addresses or keep what they were sent. Here is a list of those that the page needs; everything else is 404.
+Gradio also has routes that read files, fetch addresses or store what clients send. Every route that is not
+listed here is a 404.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ PAGES |= {f"{GRADIO}{name}" for name in ("app_id", "info", "startup-events", "th
 FOLDERS = ("/assets/", "/static/")
 
 MAX_EVENT_BYTES = 1024**2
-MAX_FORM_BYTES = MAX_UPLOAD_BYTES + 1024**2  # the files and what a form says around them
+MAX_FORM_BYTES = MAX_UPLOAD_BYTES + 1024**2  # the files and the form around them
 EVENT_TOO_LARGE = f"An event of the page has at most {MAX_EVENT_BYTES:,} bytes."
 EVENT_S, UPLOAD_S, SWEEP_S = 15, 900, 10
-# Gradio's page is written with scripts and styles within, and makes functions of text.
+# Gradio's page has inline scripts and styles, and compiles functions from text.
 CONTENT = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; media-src 'self' data: blob:; font-src 'self' data:; worker-src 'self' blob:; "
@@ -53,10 +53,10 @@ CONTENT = (
 
 
 class PageGuard:
-    """ASGI middleware: an allow-list, limits by visitor, and headers that tell a browser to be strict."""
+    """ASGI middleware: an allow-list, limits per visitor, and strict security headers."""
 
     def __init__(self, app: ASGIApp, settings: Settings, folder: Path, end: Callable[[str], object]) -> None:
-        """``folder`` is where Gradio puts files that browsers send; ``end`` is called with a session that is over."""
+        """``folder`` is where Gradio stores uploads; ``end`` is called with each session that has ended."""
         self._app = app
         self._settings = settings
         self._end = end
@@ -86,7 +86,7 @@ class PageGuard:
             await send({"type": "websocket.close", "code": 1008})
 
     async def sweep(self) -> None:
-        """End the sessions whose pages are closed, and delete what only they had."""
+        """End the sessions of closed pages, and delete the files that only they had."""
         for session in self.sessions.forget():
             self._end(session)
         await self.uploads.sweep()
@@ -97,7 +97,7 @@ class PageGuard:
             await self.sweep()
 
     async def _answer(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
-        """Answer what is on the list. Raises ApiError before anything was sent."""
+        """Answer a listed route. Raises ApiError before anything is sent."""
         path = scope["path"].removeprefix(scope.get("root_path", "")) or "/"
         check_host(headers, self._settings)
         if self._settings.air_mode == "local" and (path.startswith(GRADIO) or scope["method"] not in SAFE_METHODS):
@@ -123,7 +123,7 @@ class PageGuard:
         return (path in PAGES and b"deep_link" not in scope["query_string"]) or path.startswith(FOLDERS)
 
     async def _event(self, visitor: str, headers: Headers, receive: Receive) -> Receive:
-        """The event again for Gradio, when it is small and names no file but what its own session uploaded."""
+        """The event, replayed for Gradio, if it is small and names only files that its own session uploaded."""
         if (_announced(headers) or 0) > MAX_EVENT_BYTES:
             raise TooLarge(EVENT_TOO_LARGE)
         body = await _body(receive)
@@ -132,21 +132,21 @@ class PageGuard:
             session = event["session_hash"]
             named = list(_paths_in(event))
         except (ValueError, KeyError, TypeError, RecursionError):
-            raise BadRequest("This is no event of the page.") from None
+            raise BadRequest("This is not an event of the page.") from None
         if not isinstance(session, str):
-            raise BadRequest("This is no event of the page.")
+            raise BadRequest("This is not an event of the page.")
         self.sessions.saw(visitor, session)
         for path in named:
             self.uploads.claim(path, session)
         return replayed(body, receive)
 
     async def _upload(self, visitor: str, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
-        """Take files in, when their size is announced and there is room for them."""
+        """Accept files if their size is announced and there is room for them."""
         size = _announced(headers)
         if size is None:
-            raise BadRequest("Say the size of the files with Content-Length.")
+            raise BadRequest("The upload has no Content-Length; send the size of the files with it.")
         if size > MAX_FORM_BYTES:
-            raise TooLarge(f"Together the files may have {MAX_UPLOAD_BYTES // 1024**2} MB.")
+            raise TooLarge(f"The files may have {MAX_UPLOAD_BYTES // 1024**2} MB in total.")
         with self.uploads.arriving(visitor, size):
             reply: list[bytes] = []
 
@@ -161,7 +161,7 @@ class PageGuard:
                 async with asyncio.timeout(UPLOAD_S):
                     await self._app(scope, receive, sent)
             except TimeoutError:
-                raise TimedOut(f"The files were not here within {UPLOAD_S // 60} minutes.") from None
+                raise TimedOut(f"The files did not arrive within {UPLOAD_S // 60} minutes.") from None
 
 
 def _with_headers(send: Send, headers: dict[str, str]) -> Send:
@@ -174,12 +174,12 @@ def _with_headers(send: Send, headers: dict[str, str]) -> Send:
 
 
 def _announced(headers: Headers) -> int | None:
-    """Content-Length. Raises BadRequest when it is no number."""
+    """Content-Length. Raises BadRequest when it is not a number."""
     length = headers.get("content-length")
     if length is None:
         return None
     if not re.fullmatch("[0-9]{1,15}", length):
-        raise BadRequest("Content-Length is no number.")
+        raise BadRequest("Content-Length is not a number.")
     return int(length)
 
 
@@ -202,15 +202,15 @@ async def _body(receive: Receive) -> bytes:
                 if not message.get("more_body"):
                     return bytes(body)
     except TimeoutError:
-        raise TimedOut(f"The event was not here within {EVENT_S} s.") from None
+        raise TimedOut(f"The event did not arrive within {EVENT_S} s.") from None
 
 
 def _paths_in(value: Any) -> Iterator[str]:
-    """Whatever Gradio could take for a file within an event. Raises Forbidden for a path that is no text."""
+    """Everything in an event that Gradio could treat as a file. Raises Forbidden for a path that is not text."""
     if isinstance(value, dict):
         if "path" in value:
             if not isinstance(value["path"], str):
-                raise Forbidden("A file is named by the path that the upload gave it.")
+                raise Forbidden("Name a file by the path that the upload returned.")
             yield value["path"]
         value = list(value.values())
     if isinstance(value, list):
@@ -219,7 +219,7 @@ def _paths_in(value: Any) -> Iterator[str]:
 
 
 def _paths_of(reply: bytes) -> list[str]:
-    """The files that Gradio says it took; none where it refused them."""
+    """The files that Gradio's reply names; none where it refused them."""
     with suppress(ValueError):
         paths = json.loads(reply)
         if isinstance(paths, list):

@@ -1,8 +1,8 @@
-"""Who has the page open, and what they have on it: sessions, open streams, files.
+"""The visitors of the page: their sessions, open streams and files.
 
-Not run by itself; ``page_guard`` asks it. A visitor is a client's address as HAProxy names it in public mode; without
-one (local mode) only what counts for all together is limited. A session is an open page. It ends when none of its
-streams has been open for LEFT_S; what the page knows of it and what it uploaded goes with it.
+A visitor is a client's address, which HAProxy sends in public mode; in local mode there is none, and only the totals
+are limited. A session is an open page. It ends when none of its streams has been open for LEFT_S; its state and
+uploads are deleted then.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ LEFT_S = 60
 MAX_KEPT_BYTES = 4 * MAX_UPLOAD_BYTES
 MAX_KEPT_OF_ONE = MAX_UPLOAD_BYTES + 2 * 1024**2
 MAX_FILES = 4000
-MAX_STREAMS = 800  # how many one client may hold, HAProxy counts
+MAX_STREAMS = 800  # of all clients; HAProxy limits those of each
 SESSIONS_A_MINUTE = 30
 
 
@@ -37,7 +37,7 @@ class Sessions:
 
     @contextmanager
     def stream(self, session: str) -> Iterator[None]:
-        """While a stream of a session is open. Raises Busy when all together hold too many."""
+        """Count a stream of a session while it is open. Raises Busy when too many are open in total."""
         if self._streams.total() >= MAX_STREAMS:
             raise Busy("Too many pages are open; try again later.")
         self._streams[session] += 1
@@ -65,7 +65,7 @@ class Sessions:
         return session in self._streams or self._now() - self._seen.get(session, -LEFT_S) < LEFT_S
 
     def forget(self) -> list[str]:
-        """Forget those that are gone; returns which."""
+        """Forget the sessions that have ended; returns them."""
         gone = [session for session in self._seen if not self.is_alive(session)]
         for session in gone:
             del self._seen[session]
@@ -75,7 +75,7 @@ class Sessions:
 
 @dataclass
 class Kept:
-    """A file that came: how often nobody has named it since, and the sessions that have."""
+    """An uploaded file: uploads of it that no session has claimed yet, and the sessions that own it."""
 
     visitor: str
     size: int
@@ -86,8 +86,8 @@ class Kept:
 class Uploads:
     """Files that browsers sent to the page.
 
-    Gradio names a file by its content, so that who names one has it or has seen its name. The first session that names
-    a file after it came is its owner; whoever sends the same file owns it as well.
+    Gradio names a file by its content, so whoever names one has it or has seen its name. The first session that names
+    a file after its upload owns it; a session that uploads the same file owns it as well.
     """
 
     def __init__(self, folder: Path, sessions: Sessions) -> None:
@@ -98,13 +98,13 @@ class Uploads:
 
     @contextmanager
     def arriving(self, visitor: str, size: int) -> Iterator[None]:
-        """While ``size`` bytes come from a visitor. Raises Unavailable when there is no room for them."""
+        """Reserve ``size`` bytes for an upload in progress. Raises Unavailable when there is no room for them."""
         taken = [(kept.visitor, kept.size) for kept in self._files.values()]
         taken += [(who, announced) for who, announced, _ in self._arriving.values()]
         if len(taken) > MAX_FILES or size + sum(bytes_ for _, bytes_ in taken) > MAX_KEPT_BYTES:
-            raise Unavailable("Too many files are on their way to this server; try again in some minutes.")
+            raise Unavailable("This server is receiving too many files; try again in a few minutes.")
         if visitor and size + sum(bytes_ for who, bytes_ in taken if who == visitor) > MAX_KEPT_OF_ONE:
-            raise Unavailable("Too many files of yours are on their way; close this page's other windows or wait.")
+            raise Unavailable("You have too many files on this server; close this page's other windows, or wait.")
         one = object()
         self._arriving[one] = visitor, size, time.time()
         try:
@@ -113,28 +113,28 @@ class Uploads:
             del self._arriving[one]
 
     def came(self, visitor: str, paths: list[str]) -> None:
-        """Note the files that have come as a whole."""
+        """Record files that have arrived completely."""
         for path in filter(None, map(self._inside, paths)):
             with suppress(OSError):
                 self._files.setdefault(path, Kept(visitor, path.stat().st_size)).unclaimed += 1
 
     def claim(self, path: str, session: str) -> None:
-        """Let a session name a file. Raises Forbidden when it did not upload that."""
+        """Make a session an owner of a file. Raises Forbidden when it did not upload it."""
         kept = self._files.get(self._inside(path) or self._folder)
         if kept is None or (session not in kept.owners and not kept.unclaimed):
-            raise Forbidden("This file is not here any more. Give it again.")
+            raise Forbidden("This file is no longer on the server. Choose it again.")
         if session not in kept.owners:
             kept.unclaimed -= 1
             kept.owners.add(session)
 
     def holds(self, path: str) -> bool:
-        """Whether this is a file that a browser sent."""
+        """Whether this is an uploaded file."""
         return self._inside(path) in self._files
 
     async def sweep(self) -> None:
-        """Delete what nobody has on the page any more: of sessions that ended, or what nobody named for a minute."""
+        """Delete files whose sessions have all ended, and files that no session claimed within a minute."""
         alive = {path for path, kept in self._files.items() if any(map(self._sessions.is_alive, kept.owners))}
-        # What came with an upload that is not yet complete is not named yet.
+        # No session can have named a file of an upload that is still in progress.
         since = min([began for *_, began in self._arriving.values()], default=time.time()) - LEFT_S
         for path in await asyncio.to_thread(_clear, self._folder, alive, since, list(self._files)):
             self._files.pop(path, None)
@@ -147,10 +147,10 @@ class Uploads:
 
 
 def _clear(folder: Path, alive: set[Path], since: float, known: list[Path]) -> list[Path]:
-    """Delete old files of a folder; returns those of the known ones that are not there any more."""
+    """Delete old files of a folder; returns the known ones that no longer exist."""
     for path in folder.rglob("*"):
         with suppress(OSError):
             if path in alive or path.stat().st_mtime >= since:
                 continue
-            path.rmdir() if path.is_dir() else path.unlink()  # a folder with something in it stays
+            path.rmdir() if path.is_dir() else path.unlink()  # fails for a folder that is not empty
     return [path for path in known if not path.exists()]

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Path
 
+from models import specs
 from serve_deployments.predict.table import MAX_EXPLAINED
 from serve_deployments.routes.services import CurrentSettings
 from serve_deployments.schemas.about import About, JobKind, JobState, Limits, Options
 from serve_deployments.versions import replicas
 from settings import MAX_BODY_BYTES, MAX_IMAGES, MAX_PIXELS, MAX_REQUEST_PIXELS, MAX_ROWS, MAX_UPLOAD_BYTES
+from training import families
 from training.batch_predict.pictures import MAX_PICTURES, MAX_UNPACKED_BYTES
 from training.batch_predict.uploads import MAX_FILES
-from training.jobs.store import CANCELLABLE, ENDED, RESUMABLE, SCHEMAS, State
+from training.jobs.store import CANCELLABLE, ENDED, RESUMABLE, State
 from training.jobs.supervisor import MAX_QUEUED
 
 LIMITS = Limits(
@@ -62,7 +64,7 @@ async def about(settings: CurrentSettings) -> About:
 
 
 @router.get("/models/{name}/options")
-async def options(name: str = Path(examples=["breast-cancer"])) -> Options:
+async def options(name: str = Path(examples=[specs.names()[0]])) -> Options:
     """What the `config` of each kind of job takes: titles, descriptions, defaults and bounds, as JSON Schema."""
-    known = replicas.known(name)
-    return Options(name=known, **{kind.kind: SCHEMAS[kind.kind, known].model_json_schema() for kind in KINDS})
+    spec = replicas.spec_of(name)
+    return Options(name=spec.name, **{kind.kind: families.json_schema(kind.kind, spec) for kind in KINDS})

@@ -13,14 +13,15 @@ from starlette.responses import FileResponse
 
 from serve_deployments.http.access import check_reader
 from serve_deployments.http.errors import Busy, Conflict, Invalid, NotFound
-from serve_deployments.routes import json_route
-from serve_deployments.routes.json_route import JsonRoute
+from serve_deployments.routes import json_bodies
+from serve_deployments.routes.json_bodies import JsonRoute
 from serve_deployments.routes.models import resolve
 from serve_deployments.routes.recent import Recent
 from serve_deployments.routes.services import CurrentSettings, Jobs, Registry
 from serve_deployments.schemas.base import ErrorReply
 from serve_deployments.schemas.jobs import JobLog, JobRequest, JobRows
 from serve_deployments.schemas.jobs import Jobs as JobList
+from serve_deployments.versions import replicas
 from settings import Settings
 from training.batch_predict import results as batch_results
 from training.batch_predict.results import PARQUET, Show
@@ -37,9 +38,9 @@ MAX_ROWS = 200
 # Object storage alone, and as it is: a query may name another server, and fsspec chains file systems by "::".
 ADDRESS = re.compile(r"(s3|gs|abfss?)://(?!.*::)[^\s?#]+")
 # What is read of object storage, by how its name ends; a folder of pictures has no ending.
-ENDINGS = {"breast-cancer": {"csv", "tsv", "txt", "parquet"}, "cifar10": {"parquet", *SUFFIXES}}
+ENDINGS = {"table": {"csv", "tsv", "txt", "parquet"}, "image": {"parquet", *SUFFIXES}}
 ENDING = re.compile(r".*/[^/]*\.([a-z][a-z0-9]{1,6})")
-READS = {"breast-cancer": "CSV and Parquet files", "cifar10": "folders of pictures, pictures and Parquet files"}
+READS = {"table": "CSV and Parquet files", "image": "folders of pictures, pictures and Parquet files"}
 NOT_AN_ADDRESS = (
     "over HTTP it must be an address such as s3://bucket/file, of s3, gs, abfs or abfss and without a query; or send "
     "the file to /uploads"
@@ -60,7 +61,7 @@ async def _listed(request: Request) -> Recent[list[Job]]:
 Listed = Annotated[Recent[list[Job]], Depends(_listed)]
 
 
-@router.post("", status_code=202, responses=json_route.ERRORS)
+@router.post("", status_code=202, responses=json_bodies.ERRORS)
 async def submit(wanted: JobRequest, queue: Jobs, listed: Listed, registry: Registry, settings: CurrentSettings) -> Job:
     """Queue a job; one runs at a time. Every option has a default, so `config` may be left out."""
     try:
@@ -93,9 +94,9 @@ async def _check_batch(model: str, config: dict[str, Any], registry: Registry, s
             wrong = f"{upload.id} was sent for {upload.model}, not for {model}"
             raise _refused(OptionError(["upload"], wrong))
     key = (config["data"] or "").partition("://")[2].lower()
-    ending = ENDING.fullmatch(key)
-    if ending and ending[1] not in ENDINGS[model]:
-        raise _refused(OptionError(["data"], f"files that end in '.{ending[1]}' are not read; {READS[model]} are"))
+    ending, family = ENDING.fullmatch(key), replicas.spec_of(model).family
+    if ending and ending[1] not in ENDINGS[family]:
+        raise _refused(OptionError(["data"], f"files that end in '.{ending[1]}' are not read; {READS[family]} are"))
 
 
 @router.get("")

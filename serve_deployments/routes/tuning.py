@@ -10,6 +10,7 @@ from typing import Any
 from fastapi import APIRouter, Path
 from starlette.responses import Response
 
+from models import specs
 from serve_deployments.http.errors import NotFound
 from serve_deployments.predict.calculations import Calculations
 from serve_deployments.routes.services import Aside, CurrentSettings, InAside, InTurn
@@ -24,8 +25,9 @@ from serve_deployments.schemas.tuning import (
     StudySummary,
 )
 from serve_deployments.versions import replicas
+from training import families
 from training.tuning import importance
-from training.tuning.config import TUNE_SCHEMAS
+from training.tuning.config import search_of
 from training.tuning.studies import SHIPPED, Store, Study, Summary, UnknownStudy
 
 STUDY = Path(max_length=64, description="the study's id; that of its job")
@@ -63,18 +65,19 @@ async def trials_csv(settings: CurrentSettings, study: str = STUDY) -> Response:
 
 
 @router.get("/models/{name}/searches")
-async def searches(name: str = Path(examples=["breast-cancer"])) -> Searches:
+async def searches(name: str = Path(examples=[specs.names()[0]])) -> Searches:
     """Ready-made searches of a model, and what may be tried at all."""
-    schema = TUNE_SCHEMAS[replicas.known(name)]
+    spec = replicas.spec_of(name)
+    found = {preset: search_of(spec, preset) for preset in spec.searches}
     offered = [
         SearchPreset(
             preset=preset,
             space={key: dimension.model_dump() for key, dimension in search.space.items()},
             **search.model_dump(include={"metric", "mode", "step", "num_samples", "minutes"}),
         )
-        for preset, search in schema.SEARCHES.items()
+        for preset, search in found.items()
     ]
-    return Searches(name=name, searches=offered, tunable=schema.TUNABLE.widest())
+    return Searches(name=name, searches=offered, tunable=families.TUNE[spec.family].TUNABLE.widest())
 
 
 def _read(store: Store, study: str) -> Study:
@@ -102,8 +105,9 @@ async def _importance(
 
 
 def _calculate(found: Study) -> tuple[dict[str, float] | None, str | None]:
-    config = TUNE_SCHEMAS[found.model].model_validate(found.config)
-    return importance.importance(found, config.search.space)
+    spec = specs.get(found.model)
+    config = families.TUNE[spec.family].model_validate(found.config)
+    return importance.importance(found, config.search(spec).space)
 
 
 def _csv(found: Study) -> str:

@@ -115,7 +115,8 @@ class Feature(Reply):
     """A column of the table model with the range of its training rows."""
 
     name: str
-    group: str = Field(description="mean, error or worst")
+    group: str = Field(description="a key, such as mean")
+    group_title: str = Field(description="what a form calls the group; empty without one in the spec")
     unit: str
     min: float
     max: float

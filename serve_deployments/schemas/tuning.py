@@ -64,7 +64,7 @@ class SearchPreset(Reply):
     mode: str
     step: str
     num_samples: int
-    minutes: float = Field(description="on 2 cores with nothing else to do")
+    minutes: float | None = Field(description="on 2 cores with nothing else to do; null: not measured yet")
     space: dict[str, dict[str, Any]]
 
 

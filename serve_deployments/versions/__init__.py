@@ -1,1 +1,1 @@
-"""Promotion and rollback, in the registry and in every replica together."""
+"""Promotion and rollback, in the registry and in every replica at once."""

@@ -1,6 +1,6 @@
-"""The one process of a running app that opens the registry; replicas and routes ask it by name.
+"""The one process of a running app that opens the registry; replicas and routes call it by name.
 
-MLflow takes seconds and some 150 MB to import, and has one writer: this.
+Importing MLflow takes seconds and about 150 MB, and its store allows one writer: this actor.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ NAME = "registry"
 
 
 class RegistryService:
-    """``models.registry.Registry`` for many who ask at once, and the moves of what is served."""
+    """``models.registry.Registry`` for concurrent callers, with promotion and rollback."""
 
     def __init__(self, registry: Registry, replicas: Replicas) -> None:
         self._registry = registry
@@ -31,7 +31,7 @@ class RegistryService:
         return await asyncio.to_thread(self._registry.versions, model)
 
     async def resolve(self, model: str, version: str) -> RegisteredVersion:
-        """The version of a number or an alias. Raises UnknownVersion."""
+        """The version with a number or an alias. Raises UnknownVersion."""
         return await asyncio.to_thread(self._registry.resolve, model, version)
 
     async def history(self, model: str) -> list[Move]:
@@ -56,7 +56,7 @@ class RegistryActor(RegistryService):
     """The one RegistryService of a running app."""
 
     async def __init__(self) -> None:
-        # A route waits for the answer: seconds, where MLflow would ask a server that is gone for minutes.
+        # A route waits for the answer; by default MLflow retries a server that is gone for minutes.
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
         super().__init__(Registry(get_settings()), Replicas())
         if ray.get_runtime_context().was_current_actor_reconstructed:
@@ -64,6 +64,6 @@ class RegistryActor(RegistryService):
 
 
 def registry_actor() -> ray.actor.ActorHandle:
-    """The app's registry, started if it is not there yet."""
+    """The app's registry actor, started if it is not running yet."""
     options = {"name": NAME, "namespace": NAMESPACE, "get_if_exists": True, "lifetime": "detached"}
     return RegistryActor.options(**options, resources=ON_HEAD).remote()

@@ -1,4 +1,4 @@
-"""Asking the replicas of a model, all of them at once, and what Serve knows about them."""
+"""Calls to the replicas of a model, one or all of them, and their state in Serve."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Any
 
 from ray import serve
 
+from models import specs
+from models.specs import ModelSpec
 from serve_deployments.http.errors import NotFound
 from serve_deployments.routes.remote import as_raised
-from settings import MODEL_NAMES
 
 log = logging.getLogger("ray.serve")
 ASK_S = 3.0
@@ -18,16 +19,22 @@ ASK_S = 3.0
 
 def known(model: str) -> str:
     """The name of a model, as it is. Raises NotFound for one that there is not."""
-    if model not in MODEL_NAMES:
-        raise NotFound(f"There is no model {model[:80]!r}; there are {' and '.join(MODEL_NAMES)}.")
-    return model
+    return spec_of(model).name
+
+
+def spec_of(model: str) -> ModelSpec:
+    """The spec of a model. Raises NotFound for one that there is not."""
+    try:
+        return specs.get(model)
+    except specs.UnknownModel as error:
+        raise NotFound(str(error)) from None
 
 
 class Replicas:
     """The replicas of every model, as Serve runs them."""
 
     async def ask_all(self, model: str, method: str, *arguments: Any, seconds: float = ASK_S) -> list[Any]:
-        """What every running replica of a model's root returns from ``method``.
+        """The results of ``method`` from every running replica of a model's root deployment.
 
         Raises one of ``remote.GONE`` when a replica is gone or the model is not deployed.
         """
@@ -35,12 +42,12 @@ class Replicas:
         return await asyncio.wait_for(response.results_async(), seconds)
 
     async def ask_one(self, model: str, method: str, *arguments: Any) -> Any:
-        """What one of them returns from ``method``. Raises what that raises; Unavailable when none answers."""
+        """The result of ``method`` from one replica. Raises what that raises, or Unavailable when none answers."""
         handle = getattr(serve.get_app_handle(model), method)
-        return await as_raised(handle.remote(*arguments), f"{model} does not answer now; try again.")
+        return await as_raised(handle.remote(*arguments), f"{model} is not responding; try again.")
 
     def counts(self, model: str) -> dict[str, int]:
-        """How many replicas of a model's root are in which state; empty when it is not deployed."""
+        """The number of replicas of a model's root deployment in each state; empty when it is not deployed."""
         application = serve.status().applications.get(model)
         deployment = application.deployments.get(model) if application else None
         if deployment is None:
@@ -50,7 +57,7 @@ class Replicas:
         }
 
     async def state(self, model: str) -> str:
-        """``ready``, or in words what a model is doing."""
+        """``ready``, or the state of a model in words."""
         try:
             if await self.ask_all(model, "serving"):
                 return "ready"

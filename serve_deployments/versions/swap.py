@@ -1,11 +1,11 @@
-"""Putting another version into service without a dropped request.
+"""Put another version into service without a dropped request.
 
     every replica loads the version and checks its golden answers    (any problem: nothing changes)
     → the registry's alias moves                                     (from here it is the champion)
-    → every replica switches, in memory, and lets its last requests of the old version end
+    → every replica switches, in memory, after its last requests to the old version have ended
 
-Killed before the alias moved, the old version is champion and served; killed after it, replicas
-that start again ask the registry and come up with the new one.
+If this is killed before the alias moves, the old version stays champion and in service; if killed after it,
+restarting replicas load the new one, which the registry names.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from contextlib import suppress
 from typing import Literal
 
-from models import gate
+from models import gate, specs
 from models.artifact import storage
 from models.artifact.checkpoint import CheckpointError
 from models.artifact.storage import ForeignSource, StorageError
@@ -23,7 +24,6 @@ from models.registry import CHAMPION, PREVIOUS, InUse, RegisteredVersion, Regist
 from serve_deployments.http.errors import Conflict, NotFound, Unavailable
 from serve_deployments.routes.remote import GONE
 from serve_deployments.versions.replicas import Replicas
-from settings import MODEL_NAMES
 
 log = logging.getLogger("ray.serve")
 PREPARE_S = 60.0
@@ -37,25 +37,25 @@ class Swap:
     def __init__(self, registry: Registry, replicas: Replicas) -> None:
         self._registry = registry
         self._replicas = replicas
-        self._moving = {name: asyncio.Lock() for name in MODEL_NAMES}
+        self._moving = {name: asyncio.Lock() for name in specs.names()}
 
     async def promote(self, model: str, version: str, reason: str, force: bool) -> None:
-        """Put ``version`` (a number or an alias) into service; replicas that serve it already are left alone.
+        """Put ``version`` (a number or an alias) into service; replicas that already serve it do not change.
 
-        Raises NotFound, Conflict (the gate says no and ``force`` is false, another move is under way, or
-        a replica found something wrong with the version), Unavailable (the replicas do not answer).
+        Raises NotFound, Conflict (the gate refuses it and ``force`` is false, another move is under way, or
+        a replica finds a problem with the version), Unavailable (the replicas do not answer).
         """
         await self._move(model, version, "promotion", reason, force)
 
     async def rollback(self, model: str, reason: str) -> None:
-        """Put the version that was champion before into service again, whatever the gate says.
+        """Put the previous champion into service again, without asking the gate.
 
-        Raises as ``promote`` does.
+        Raises the same errors as ``promote``.
         """
         try:
             previous = await self._resolve(model, PREVIOUS)
         except NotFound:
-            raise Conflict(f"{model} has had no other champion yet, so there is nothing to roll back to.") from None
+            raise Conflict(f"{model} has no previous champion yet, so there is nothing to roll back to.") from None
         await self._move(model, previous.version, "rollback", reason, force=True)
 
     async def discard(self, model: str, version: str) -> None:
@@ -70,7 +70,7 @@ class Swap:
                 raise Conflict(str(error)) from None
             except StorageError as error:
                 raise Unavailable(
-                    f"Version {version} is gone from the registry, but its files are not: {error}"
+                    f"Version {version} was removed from the registry, but its files were not deleted: {error}"
                 ) from None
 
     def _refuse_when_moving(self, model: str) -> None:
@@ -84,7 +84,7 @@ class Swap:
         async with self._moving[model]:
             target = await self._resolve(model, version)
             if CHAMPION in target.aliases:
-                # Another app of the same registry may have moved it, and the replicas here not know.
+                # Another app of the same registry may have moved the alias without the replicas here noticing.
                 await self._switch(target)
                 return
             champion = await self._resolve(model, CHAMPION)
@@ -96,10 +96,11 @@ class Swap:
 
     async def follow_registry(self) -> None:
         """Make running replicas serve the champion: whoever moved the alias may have died before they switched."""
-        for model in MODEL_NAMES:
+        for model in specs.names():
             if await asyncio.to_thread(self._replicas.counts, model):
                 async with self._moving[model]:
-                    await self._switch(await self._resolve(model, CHAMPION))
+                    with suppress(NotFound):  # a model without a version has nothing to serve
+                        await self._switch(await self._resolve(model, CHAMPION))
 
     async def _resolve(self, model: str, version: str) -> RegisteredVersion:
         try:
@@ -116,7 +117,7 @@ class Swap:
                 )
                 break
             except GONE as error:
-                # A replica that died while it was asked is replaced by one that can be asked.
+                # A replica that died during the call is being replaced by one that can answer.
                 if time.monotonic() > deadline:
                     raise Unavailable(f"The replicas of {target.model} do not answer; nothing was changed.") from error
                 await asyncio.sleep(RETRY_S)
@@ -125,13 +126,13 @@ class Swap:
             await self._replicas.ask_all(target.model, "forget_prepared")
             found = "; ".join(f"replica {report['replica']} found: {report['problem']}" for report in problems)
             raise Conflict(
-                f"Version {target.version} of {target.model} was not put into service, version {champion.version} "
-                f"keeps answering: {found}",
+                f"Version {target.version} of {target.model} was not put into service; version {champion.version} "
+                f"stays in service: {found}",
                 {"replicas": problems},
             )
 
     async def _switch(self, target: RegisteredVersion) -> None:
-        """Return when every replica answers with ``target``, those included that were starting meanwhile."""
+        """Return when every replica answers with ``target``, including those that started meanwhile."""
         deadline = time.monotonic() + SWITCH_S
         while time.monotonic() < deadline:
             try:
@@ -146,12 +147,12 @@ class Swap:
             except GONE:
                 log.info("a replica of %s did not answer while switching", target.model, exc_info=True)
             await asyncio.sleep(RETRY_S)
-        # The alias has moved; a replica that could not be reached takes the champion when it starts again.
+        # The alias has moved; a replica that could not be reached loads the champion when it restarts.
         log.error("not every replica of %s confirmed version %s", target.model, target.version)
 
 
 def _pass_gate(champion: RegisteredVersion, target: RegisteredVersion) -> None:
-    """Raise Conflict with the gate's sentence when it does not let ``target`` pass."""
+    """Raise Conflict with the gate's sentence when ``target`` fails it."""
     try:
         verdict = gate.verdict(*(storage.read_metadata(item.source) for item in (champion, target)))
     except CheckpointError as error:

@@ -10,8 +10,8 @@ import psutil
 import pytest
 import requests
 
-from tests.helpers import versions
-from tests.helpers.running_app import RunningApp, first_page, wait_until_gone
+from benchmarks.harness.running_app import RunningApp, first_page, wait_until_gone
+from tests.helpers.samples import versions
 
 
 @pytest.fixture(scope="session")

@@ -14,13 +14,13 @@ import pytest
 import requests
 from playwright.sync_api import Page, expect
 
+from benchmarks.harness.running_app import RunningApp, wait_until_gone
 from settings import ROOT
-from tests.helpers.load import Answer, Load
-from tests.helpers.running_app import RunningApp, wait_until_gone
-from tests.helpers.screens import DONE_MS, button, give_picture, to_retrain, train
-from training.datasets.tables import read_shipped
+from tests.helpers import models
+from tests.helpers.clients.load import Answer, Load
+from tests.helpers.clients.screens import DONE_MS, IMAGES, TABLE, button, give_picture, to_retrain, train
+from training.datasets.tables import read
 
-IMAGES, TABLE = "Images: what a picture shows", "Table: malignant or benign"
 EXAMPLE = ROOT / "docs" / "example.png"
 PICTURE = EXAMPLE.read_bytes()
 PNG = {"Content-Type": "image/png"}
@@ -134,7 +134,7 @@ def test_two_browsers_watch_one_training_until_it_is_stopped(
 def test_from_a_csv_with_two_bad_lines_to_the_downloaded_file(
     open_page: Callable[..., Page], app: RunningApp, api: str, jobs: str, tmp_path: Path
 ) -> None:
-    table = read_shipped()
+    table = read(models.ROWS)
     rows = [dict(zip(table.features, row, strict=True)) for row in table.part("validation")[0][:8].tolist()]
     given = [dict(row) for row in rows]
     given[2]["mean radius"], given[5]["worst area"] = "wide", ""

@@ -1,4 +1,4 @@
-"""``make doctor`` beside an app that runs."""
+"""``make doctor`` beside a running app."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+from benchmarks.harness.running_app import RunningApp
 from settings import ROOT
-from tests.helpers.running_app import RunningApp
 
 
-def test_an_app_that_runs_already_is_no_stranger(app: RunningApp, tmp_path: Path) -> None:
+def test_an_app_that_is_already_running_is_recognised(app: RunningApp, tmp_path: Path) -> None:
     own = {name: value for name, value in os.environ.items() if not name.startswith(("AIR_", "CIFAR10_"))}
     asked = subprocess.run(
         [sys.executable, "-I", "cluster/doctor.py"],
@@ -21,5 +21,5 @@ def test_an_app_that_runs_already_is_no_stranger(app: RunningApp, tmp_path: Path
         text=True,
         timeout=60,
     )
-    assert f"AIR Studio runs already: http://localhost:{app.port}" in asked.stdout
+    assert f"AIR Studio is already running: http://localhost:{app.port}" in asked.stdout
     assert asked.returncode == 0, asked.stdout

@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 import requests
 
+from benchmarks.harness.running_app import RunningApp
 from settings import ROOT
-from tests.helpers import pictures
-from tests.helpers.jobs import Jobs
-from tests.helpers.load import Load
-from tests.helpers.running_app import RunningApp
+from tests.helpers.clients.jobs import Jobs
+from tests.helpers.clients.load import Load
+from tests.helpers.samples import pictures
 
 PICTURES = 12
 PICTURE = (ROOT / "docs" / "example.png").read_bytes()

@@ -10,9 +10,9 @@ import sys
 import psutil
 import requests
 
+from benchmarks.harness.running_app import RunningApp
 from models.registry import Registry
 from settings import ROOT, Settings
-from tests.helpers.running_app import RunningApp
 
 PICTURE = (ROOT / "docs" / "example.png").read_bytes()
 

@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
+from benchmarks.harness.running_app import RunningApp
 from settings import ROOT
-from tests.helpers.documents import blocks
-from tests.helpers.running_app import RunningApp
+from tests.helpers.repository.documents import blocks
 
 
 @pytest.mark.parametrize(("name", "code"), blocks("python"))

@@ -11,7 +11,7 @@ import requests
 from models import catalog
 from models.pictures.decode import decode
 from settings import ROOT
-from tests.helpers.load import Load
+from tests.helpers.clients.load import Load
 
 MOVES = 6
 PICTURE = (ROOT / "docs" / "example.png").read_bytes()

@@ -13,9 +13,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.helpers import versions
-from tests.helpers.screens import ADMIN_TOKEN
-from tests.helpers.studio import Studio
+from tests.helpers.clients.screens import ADMIN_TOKEN
+from tests.helpers.in_process.studio import Studio
+from tests.helpers.samples import versions
 
 
 @pytest.fixture(scope="session")

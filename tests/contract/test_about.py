@@ -7,9 +7,10 @@ from typing import Any, get_args
 import httpx
 import pytest
 
-from models.gate import RULES
-from settings import MAX_IMAGES, MAX_UPLOAD_BYTES, MODEL_NAMES
-from training.jobs.store import ENDED, SCHEMAS, Kind, State
+from models import specs
+from settings import MAX_IMAGES, MAX_UPLOAD_BYTES
+from training import families
+from training.jobs.store import ENDED, Kind, State
 
 
 def test_limits_kinds_and_states_are_those_of_the_server(api: httpx.Client, anyone: httpx.Client) -> None:
@@ -23,12 +24,12 @@ def test_limits_kinds_and_states_are_those_of_the_server(api: httpx.Client, anyo
     assert not any(state["can_cancel"] and state["can_resume"] for state in states.values())
 
 
-@pytest.mark.parametrize("name", MODEL_NAMES)
+@pytest.mark.parametrize("name", specs.names())
 def test_options_have_words_and_bounds_for_each_kind_of_job(api: httpx.Client, name: str) -> None:
     found = api.get(f"/models/{name}/options").json()
     assert found.pop("name") == name
     for kind, schema in found.items():
-        assert set(schema["properties"]) == set(SCHEMAS[kind, name].model_fields)
+        assert set(schema["properties"]) == set(families.options(kind, specs.get(name).family).model_fields)
     seed = found["train"]["properties"]["seed"]
     assert (seed["title"], seed["minimum"], seed["exclusiveMaximum"]) == ("Seed", 0, 2**31)
     assert seed["description"]
@@ -38,16 +39,16 @@ def test_options_of_an_unknown_model_are_not_found(api: httpx.Client) -> None:
     assert api.get("/models/mnist/options").status_code == 404
 
 
-@pytest.mark.parametrize("name", MODEL_NAMES)
+@pytest.mark.parametrize("name", specs.names())
 def test_tunable_parameters_have_words(api: httpx.Client, name: str) -> None:
     tunable = api.get(f"/models/{name}/searches").json()["tunable"]
     assert all(parameter["title"] and parameter["description"] for parameter in tunable.values())
 
 
-@pytest.mark.parametrize("name", MODEL_NAMES)
+@pytest.mark.parametrize("name", specs.names())
 def test_model_is_described_with_its_gate_and_the_figures_that_its_evaluation_has(api: httpx.Client, name: str) -> None:
     about = api.get(f"/models/{name}").json()["about"]
-    assert about["gate"] == RULES[name].model_dump()
+    assert about["gate"] == specs.get(name).gate.model_dump()
     figures = api.get(f"/models/{name}/versions/champion/evaluation").json()["validation"]
     for figure in about["figures"]:
         value: Any = figures

@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from tests.helpers.screens import ADMIN_TOKEN
+from tests.helpers.clients.screens import ADMIN_TOKEN
 
 CHANGES = ["/models/cifar10/promote", "/models/breast-cancer/rollback"]
 

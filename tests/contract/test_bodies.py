@@ -12,8 +12,8 @@ import pytest
 import tritonclient.http as triton
 from tritonclient.utils import InferenceServerException
 
-from tests.helpers import pictures
-from tests.helpers.studio import Studio
+from tests.helpers.in_process.studio import Studio
+from tests.helpers.samples import pictures
 
 JSON = {"Content-Type": "application/json"}
 GZIP = {"Content-Encoding": "gzip"}
@@ -43,7 +43,7 @@ TEXT = base64.b64encode(PICTURE).decode()
         ("/jobs", b'{"kind":"train","model":"cifar10","config":[]}', JSON, 422, "'config' must be a JSON object"),
         ("/corrections", b'{"image":"","label":[]}', JSON, 422, "Field 'label' must be text"),
         (PROMOTE, b"x", JSON | {"Content-Encoding": "br"}, 415, "Content-Encoding 'br'"),
-        (PROMOTE, b"no gzip", JSON | GZIP, 400, "not packed with gzip"),
+        (PROMOTE, b"no gzip", JSON | GZIP, 400, "not valid gzip"),
         (PROMOTE, gzip.compress(b"{}")[:-3], JSON | GZIP, 400, "cut off"),
     ],
 )  # fmt: skip

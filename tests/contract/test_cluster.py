@@ -13,8 +13,8 @@ import pytest
 from serve_deployments.cluster_view.ray_state import Placement, Process
 from serve_deployments.routes import cluster as cluster_routes
 from settings import ROOT
-from tests.helpers.played import Played
-from tests.helpers.studio import HERE, Studio
+from tests.helpers.in_process.played import Played
+from tests.helpers.in_process.studio import HERE, Studio
 
 PICTURE = (ROOT / "docs" / "example.png").read_bytes()
 IMAGES = "ServeReplica:cifar10:cifar10"
@@ -64,9 +64,9 @@ def test_cluster_shows_its_node_its_replicas_and_what_each_process_does(anyone: 
     assert len(seen["replicas"]) == 3
     assert {one["pid"] for one in seen["replicas"]} == {os.getpid()}
     roles = {one["pid"]: (one["workload"], one["does"]) for one in seen["processes"]}
-    assert roles[11] == ("serving", "replica of the image model: answers predictions")
+    assert roles[11] == ("serving", "replica of cifar10: answers predictions")
     assert roles[14] == ("serving", "answers about models and jobs")
-    assert roles[15] == ("own", "keeps the versions")
+    assert roles[15] == ("own", "manages the versions")
     assert seen["actors"] == {"alive": 5}
 
 

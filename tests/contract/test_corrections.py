@@ -8,7 +8,7 @@ import io
 import httpx
 from PIL import Image
 
-from tests.helpers import pictures
+from tests.helpers.samples import pictures
 
 
 def test_correction_by_http_is_listed_with_its_picture_and_can_be_removed(

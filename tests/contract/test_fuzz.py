@@ -12,8 +12,8 @@ import httpx
 import psutil
 import pytest
 
-from tests.helpers import fuzz
-from tests.helpers.studio import Studio
+from tests.helpers.clients import fuzz
+from tests.helpers.in_process.studio import Studio
 
 CASES_PER_ROUTE = 20
 MIN_CASES = 2_000

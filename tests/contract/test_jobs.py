@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from settings import get_settings
-from tests.helpers.played import Played
-from tests.helpers.studio import Studio
+from tests.helpers.in_process.played import Played
+from tests.helpers.in_process.studio import Studio
 from training.jobs import store as terminal
 
 
@@ -123,7 +123,7 @@ def test_queue_takes_twenty_jobs_beside_the_one_that_runs(
         _start(admin)
     refused = admin.post("/jobs", json={"kind": "train", "model": "breast-cancer"})
     assert (refused.status_code, refused.json()["error"]["code"]) == (503, "busy")
-    assert "21 jobs run or wait already" in refused.json()["error"]["message"]
+    assert "21 jobs are already running or waiting" in refused.json()["error"]["message"]
 
 
 def test_job_shows_its_stage_figures_and_result(public: Studio, anyone: httpx.Client, admin: httpx.Client) -> None:
@@ -234,7 +234,7 @@ def test_log_is_the_admins_to_read_in_public_mode(
     Played(public, job_id)
     refused = anyone.get(f"/jobs/{job_id}/logs")
     assert (refused.status_code, refused.headers["WWW-Authenticate"]) == (401, "Bearer")
-    assert refused.json()["error"]["message"].startswith("This is the admin's to read: send the admin's token")
+    assert refused.json()["error"]["message"].startswith("Only the admin may read this: send the admin's token")
     assert anyone.get(f"/jobs/{job_id}/logs", headers={"Authorization": "Bearer wrong"}).status_code == 401
     assert anyone.get("/jobs/nothing/logs").status_code == 401
     assert admin.get(f"/jobs/{job_id}/logs").status_code == 200

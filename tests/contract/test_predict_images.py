@@ -15,7 +15,7 @@ from PIL import Image
 from models import catalog
 from models.pictures.decode import decode
 from settings import ROOT
-from tests.helpers import pictures
+from tests.helpers.samples import pictures
 
 URL = "/cifar10/predict"
 PNG = {"Content-Type": "image/png"}

@@ -12,8 +12,8 @@ import pytest
 from models.artifact import checkpoint
 from models.registry import Registry
 from settings import ROOT, Settings
-from tests.helpers import versions
-from tests.helpers.studio import Studio
+from tests.helpers.in_process.studio import Studio
+from tests.helpers.samples import versions
 
 MODEL = "/models/cifar10"
 PICTURE = (ROOT / "docs" / "example.png").read_bytes()

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.helpers import versions
-from tests.helpers.running_app import RunningApp
-from tests.helpers.screens import ADMIN_TOKEN
+from benchmarks.harness.running_app import RunningApp
+from tests.helpers.clients.screens import ADMIN_TOKEN
+from tests.helpers.samples import versions
 
 HERE = Path(__file__).parent
 

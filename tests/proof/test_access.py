@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import requests
 
-from tests.helpers.running_app import RunningApp
-from tests.helpers.screens import ADMIN_TOKEN
+from benchmarks.harness.running_app import RunningApp
+from tests.helpers.clients.screens import ADMIN_TOKEN
 
 PREDICTIONS_PER_MINUTE = 300
 

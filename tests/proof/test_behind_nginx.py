@@ -16,11 +16,11 @@ import requests
 from PIL import Image
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
+from benchmarks.harness.running_app import RunningApp, free_port
 from settings import ROOT
-from tests.helpers.certificates import AUTHORITY, make_certificate
-from tests.helpers.install_nginx import nginx
-from tests.helpers.running_app import RunningApp, free_port
-from tests.helpers.screens import ADMIN_TOKEN
+from tests.helpers.clients.screens import ADMIN_TOKEN
+from tests.helpers.install.nginx import nginx
+from tests.helpers.servers.certificates import AUTHORITY, make_certificate
 
 MAIN = """
 {user}
@@ -65,7 +65,7 @@ class Site:
 def run_nginx() -> Iterator[Callable[[Path, str], None]]:
     """Runs nginx in a folder with the text of a site."""
     binary = nginx()
-    assert binary, "no nginx; python -m tests.helpers.install_nginx installs one"
+    assert binary, "no nginx; python -m tests.helpers.install.nginx installs one"
     started = []
 
     def run(folder: Path, text: str) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.harness.running_app import free_port
 from settings import ROOT
-from tests.helpers.running_app import free_port
 
 DOCTOR = f"{sys.executable} -I cluster/doctor.py"
 
@@ -53,7 +53,7 @@ def test_little_shared_memory_is_named_with_the_option_of_a_container(tmp_path: 
 
 def test_a_home_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     line = _wrong(_run(f"ro none {tmp_path}", DOCTOR, AIR_HOME=str(tmp_path / "home")))
-    assert f"AIR_HOME ({tmp_path}/home) cannot be written: Read-only file system" in line
+    assert f"AIR_HOME ({tmp_path}/home) is not writable: Read-only file system" in line
 
 
 def test_a_full_disk_is_named(tmp_path: Path) -> None:

@@ -12,9 +12,9 @@ import psutil
 import pytest
 import requests
 
+from benchmarks.harness.running_app import RunningApp
 from settings import ROOT
-from tests.helpers.load import Load
-from tests.helpers.running_app import RunningApp
+from tests.helpers.clients.load import Load
 
 PICTURE = (ROOT / "docs" / "example.png").read_bytes()
 PNG = {"Content-Type": "image/png"}

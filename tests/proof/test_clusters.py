@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from settings import ROOT
-from tests.helpers import cluster_files
-from tests.helpers.aws_server import KEYS, aws_server
-from tests.helpers.fake_cloud import Asked, azure, fake_cloud, google
+from tests.helpers.repository import cluster_files
+from tests.helpers.servers.aws import KEYS, aws_server
+from tests.helpers.servers.clouds import Asked, azure, fake_cloud, google
 
 
 def test_workers_import_what_the_driver_does(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ import httpx
 import psutil
 import pytest
 
-from tests.helpers import fuzz
-from tests.helpers.running_app import RunningApp
+from benchmarks.harness.running_app import RunningApp
+from tests.helpers.clients import fuzz
 
 CASES_PER_ROUTE = 10
 PICTURE_CASES = 200

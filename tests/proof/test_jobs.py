@@ -9,9 +9,9 @@ import psutil
 import pytest
 import requests
 
+from benchmarks.harness.running_app import RunningApp
 from settings import ROOT
-from tests.helpers.jobs import LONG, QUICK, Jobs
-from tests.helpers.running_app import RunningApp
+from tests.helpers.clients.jobs import LONG, QUICK, Jobs
 
 STOPPED_WITHIN_S = 10
 

@@ -21,7 +21,7 @@ def _can_unshare() -> bool:
 
 @pytest.mark.skipif(not _can_unshare(), reason="needs root and unshare: three nodes get in the way of other Rays")
 def test_blocks_lost_with_their_node_are_made_again_from_lineage() -> None:
-    program = f"ip link set lo up && {sys.executable} -m tests.helpers.lost_node; exit $?"
+    program = f"ip link set lo up && {sys.executable} -m tests.helpers.training.lost_node; exit $?"
     ended = subprocess.run(
         ["unshare", "-n", "-p", "-f", "--mount-proc", "--kill-child", "sh", "-c", program],
         cwd=ROOT,

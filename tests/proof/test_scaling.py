@@ -8,9 +8,9 @@ from pathlib import Path
 
 import requests
 
+from benchmarks.harness.running_app import RunningApp
 from settings import ROOT
-from tests.helpers.load import Load
-from tests.helpers.running_app import RunningApp
+from tests.helpers.clients.load import Load
 
 PICTURES_A_REQUEST = 16
 SCALE_S = 240

@@ -12,8 +12,8 @@ import psutil
 import pytest
 import requests
 
-from tests.helpers import sockets
-from tests.helpers.running_app import RunningApp
+from benchmarks.harness.running_app import RunningApp
+from tests.helpers.clients import sockets
 
 DONE_S = 400
 FIRST_HTTP_PORT = 30_000

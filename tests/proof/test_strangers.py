@@ -21,8 +21,8 @@ import pytest
 import requests
 from PIL import Image
 
+from benchmarks.harness.running_app import RunningApp
 from settings import ROOT
-from tests.helpers.running_app import RunningApp
 
 PICTURE = (ROOT / "docs" / "example.png").read_bytes()
 PREDICT, ROWS = "/api/cifar10/predict", "/api/breast-cancer/predict"

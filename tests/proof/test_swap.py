@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import requests
 
+from benchmarks.harness.running_app import RunningApp
 from models.registry import Registry
 from settings import Settings
-from tests.helpers.running_app import RunningApp
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ import requests
 import torch
 
 from settings import Settings, available_cpus, get_settings
-from tests.helpers.aws_server import aws_server
-from tests.helpers.own_ray import own_ray
+from tests.helpers.servers.aws import aws_server
+from tests.helpers.training.own_ray import own_ray
 
 STORE_MB = 128
 LOGICAL_CPUS = 8

@@ -18,10 +18,10 @@ from playwright.sync_api import Browser, Page
 
 from serve_deployments.routes import jobs as job_routes
 from settings import get_settings
-from tests.helpers import versions
-from tests.helpers.processes import at_rest
-from tests.helpers.screens import ADMIN_TOKEN, DESKTOP, REFRESH_S, WAIT_MS, Complaints
-from tests.helpers.studio import Studio
+from tests.helpers.clients.screens import ADMIN_TOKEN, DESKTOP, REFRESH_S, WAIT_MS, Complaints
+from tests.helpers.in_process.processes import at_rest
+from tests.helpers.in_process.studio import Studio
+from tests.helpers.samples import versions
 from training.jobs.store import ENDED
 
 NOWHERE = "about:blank"

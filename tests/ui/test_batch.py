@@ -1,6 +1,6 @@
 """The Batch screen in real Chromium: give files, see what is wrong with them, predict, search the result, keep it.
 
-No job runs: the test answers the rows and pictures with the studio's own model (``tests.helpers.played_batches``).
+No job runs: the test answers with the studio's own model (``tests.helpers.in_process.played_batches``).
 """
 
 from __future__ import annotations
@@ -21,13 +21,23 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.helpers.played import Played, wait_for
-from tests.helpers.played_batches import predict
-from tests.helpers.screens import PHONE, assert_accessible, assert_fits, button, copied_code, later, sign_in, to_batch
-from tests.helpers.studio import Studio
-from training.datasets.tables import read_shipped
-
-IMAGES, TABLE = "Images: What does a picture show?", "Table: Is this sample malignant or benign?"
+from tests.helpers import models
+from tests.helpers.clients.screens import (
+    IMAGES,
+    PHONE,
+    TABLE,
+    assert_accessible,
+    assert_fits,
+    button,
+    copied_code,
+    later,
+    sign_in,
+    to_batch,
+)
+from tests.helpers.in_process.played import Played, wait_for
+from tests.helpers.in_process.played_batches import predict
+from tests.helpers.in_process.studio import Studio
+from training.datasets.tables import read
 
 
 @pytest.fixture
@@ -39,7 +49,7 @@ def open_screen(open_page: Callable[..., Page]) -> Callable[..., Page]:
 @pytest.fixture
 def two_bad_lines(tmp_path: Path) -> Path:
     """A CSV file of eight real rows, two of which cannot be read."""
-    table = read_shipped()
+    table = read(models.ROWS)
     rows = [dict(zip(table.features, row, strict=True)) for row in table.part("validation")[0][:8].tolist()]
     rows[2]["mean radius"] = "<b id='injected'>"
     rows[5]["worst area"] = ""

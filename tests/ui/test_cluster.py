@@ -14,10 +14,10 @@ from playwright.sync_api import Page, Request, expect
 
 from serve_deployments.cluster_view.ray_state import Placement, Process
 from serve_deployments.routes import cluster as cluster_routes
-from tests.helpers.played import Played, wait_for
-from tests.helpers.processes import actor, at_rest, replica_process
-from tests.helpers.screens import PHONE, assert_accessible, assert_fits, button, later, sign_in, to_cluster
-from tests.helpers.studio import HERE, Studio
+from tests.helpers.clients.screens import PHONE, assert_accessible, assert_fits, button, later, sign_in, to_cluster
+from tests.helpers.in_process.played import Played, wait_for
+from tests.helpers.in_process.processes import actor, at_rest, replica_process
+from tests.helpers.in_process.studio import HERE, Studio
 
 SIGN_IN_FIRST = "Sign in first: only those with the admin's token may change things here."
 TRAINING = "02"

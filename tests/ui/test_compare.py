@@ -17,8 +17,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from settings import ROOT
-from tests.helpers import versions
-from tests.helpers.screens import (
+from tests.helpers.clients.screens import (
     PHONE,
     assert_accessible,
     assert_fits,
@@ -28,7 +27,8 @@ from tests.helpers.screens import (
     sign_in,
     to_retrain,
 )
-from tests.helpers.studio import Studio
+from tests.helpers.in_process.studio import Studio
+from tests.helpers.samples import versions
 from ui.kit.words import percent
 
 SHIP = ROOT / "docs" / "example.png"

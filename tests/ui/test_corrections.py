@@ -15,8 +15,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from settings import ROOT
-from tests.helpers import pictures
-from tests.helpers.screens import (
+from tests.helpers.clients.screens import (
     IMAGE_ANSWER,
     PHONE,
     assert_accessible,
@@ -26,7 +25,8 @@ from tests.helpers.screens import (
     sign_in,
     to_retrain,
 )
-from tests.helpers.studio import Studio
+from tests.helpers.in_process.studio import Studio
+from tests.helpers.samples import pictures
 
 SHIP = ROOT / "docs" / "example.png"
 ANSWER = f"{IMAGE_ANSWER} .air-verdict strong"

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.helpers.screens import IMAGE_ANSWER
-from tests.helpers.studio import Studio
+from tests.helpers.clients.screens import IMAGE_ANSWER
+from tests.helpers.in_process.studio import Studio
 
 
 def _framed(page: Page, site: str, url: str) -> None:

@@ -14,7 +14,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from settings import ROOT
-from tests.helpers.screens import IMAGE_ANSWER, ask, copied_code, give_picture, run
+from tests.helpers.clients.screens import IMAGE_ANSWER, ask, copied_code, give_picture, run
 from ui.kit.words import percent
 
 SHIP = ROOT / "docs" / "example.png"

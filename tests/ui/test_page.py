@@ -19,7 +19,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from settings import ROOT
-from tests.helpers.screens import (
+from tests.helpers.clients.screens import (
     DESKTOP,
     IMAGE_ANSWER,
     PHONE,

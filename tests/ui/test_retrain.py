@@ -1,6 +1,6 @@
 """The Retrain screen in real Chromium: train, watch, compare, promote, roll back; and who may not.
 
-No job runs: the test writes what a training would write (``tests.helpers.played``).
+No job runs: the test writes what a training would write (``tests.helpers.in_process.played``).
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from settings import ROOT
-from tests.helpers import versions
-from tests.helpers.played import Played
-from tests.helpers.screens import (
+from tests.helpers.clients.screens import (
     ADMIN_TOKEN,
+    IMAGES,
     PHONE,
+    TABLE,
     ask_row,
     assert_accessible,
     assert_fits,
@@ -31,11 +31,12 @@ from tests.helpers.screens import (
     train,
     unfold,
 )
-from tests.helpers.studio import Studio
+from tests.helpers.in_process.played import Played
+from tests.helpers.in_process.studio import Studio
+from tests.helpers.samples import versions
 
 SHIP = ROOT / "docs" / "example.png"
 SIGN_IN_FIRST = "Sign in first: only those with the admin's token may change things here."
-IMAGES, TABLE = "Images: What does a picture show?", "Table: Is this sample malignant or benign?"
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from gradio.routes import App
 
-from tests.helpers.studio import Studio
+from tests.helpers.in_process.studio import Studio
 
 SECRET = "only this server knows"
 NEEDED = {

@@ -1,6 +1,6 @@
 """The Tuning screen in real Chromium: look at studies, search, choose a trial, train with what was found.
 
-No study runs: the test makes up the trials (``tests.helpers.played_studies``).
+No study runs: the test makes up the trials (``tests.helpers.in_process.played_studies``).
 """
 
 from __future__ import annotations
@@ -15,12 +15,21 @@ import httpx
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.helpers.played import wait_for
-from tests.helpers.played_studies import PlayedStudy
-from tests.helpers.screens import PHONE, assert_accessible, assert_fits, button, later, sign_in, to_tuning, unfold
-from tests.helpers.studio import Studio
+from tests.helpers.clients.screens import (
+    PHONE,
+    TABLE,
+    assert_accessible,
+    assert_fits,
+    button,
+    later,
+    sign_in,
+    to_tuning,
+    unfold,
+)
+from tests.helpers.in_process.played import wait_for
+from tests.helpers.in_process.played_studies import PlayedStudy
+from tests.helpers.in_process.studio import Studio
 
-TABLE = "Table: Is this sample malignant or benign?"
 LEARNT = "it did all its 100 rounds"
 BEHIND = "it was behind the others after 20 rounds"
 

@@ -14,7 +14,7 @@ import requests
 from models import registry
 from models.artifact import storage
 from settings import Settings, get_settings
-from tests.helpers.aws_server import KEYS, aws_server
+from tests.helpers.servers.aws import KEYS, aws_server
 
 BUCKET = "studio"
 

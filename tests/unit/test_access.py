@@ -12,7 +12,7 @@ from serve_deployments.http import access
 from serve_deployments.http.access import changes_allowed, check_change, check_host
 from serve_deployments.http.errors import ApiError, BadRequest, Forbidden, Unauthorized
 from settings import FORWARDED, Settings
-from tests.helpers.screens import ADMIN_TOKEN
+from tests.helpers.clients.screens import ADMIN_TOKEN
 from ui.kit.visitor import PASSED_ON
 
 LOCAL = Settings(air_mode="local")

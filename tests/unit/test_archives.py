@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from settings import Settings
-from tests.helpers import pictures
+from tests.helpers.samples import pictures
 from training.batch_predict.uploads import Store, Upload
 from training.datasets import archives
 from training.runs.errors import DataError
@@ -79,7 +79,7 @@ def test_name_that_stands_beside_that_of_a_code_page_is_taken() -> None:
 @pytest.mark.parametrize(
     ("method", "flags", "sentence"),
     [
-        (9, 0, "packed with Deflate64, which is not read here; make the archive with Deflate"),
+        (9, 0, "compressed with Deflate64, which is not supported; make the archive with Deflate"),
         (93, 0, "packed with Zstandard"),
         (95, 0, "packed with XZ"),
         (6, 0, "packed with Implode"),
@@ -117,7 +117,7 @@ def _tar() -> bytes:
     [
         (_zip(b"a.png")[:-30], "The ZIP archive is cut off"),
         (_zip(b"a.png")[:100], "The ZIP archive is cut off"),
-        (b"Rar!\x1a\x07\x01\0" + b"x" * 99, "a RAR archive, and only ZIP"),
+        (b"Rar!\x1a\x07\x01\0" + b"x" * 99, "a RAR archive, but only ZIP"),
         (_tar(), "a TAR archive"),
         (_tar()[:700], "a TAR archive"),
         (b"7z\xbc\xaf\x27\x1c" + b"x" * 99, "a 7z archive"),

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from settings import ROOT
-from tests.helpers import cluster_files
+from tests.helpers.repository import cluster_files
 
 NO_LONGER_TAKEN = {"initial_workers", "autoscaling_mode", "target_utilization_fraction"}
 

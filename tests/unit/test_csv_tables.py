@@ -82,7 +82,7 @@ def test_first_lines_are_read_by_what_later_ones_say(tmp_path: Path) -> None:
         ("a;b;c\n1;2;12.34.567\n", ("line 2", "c"), "'12.34.567' is no number"),
         ("a;b;c\n1;2;1'234.567'8\n", ("line 2", "c"), "is no number"),
         ("a;b;c\n1;2;²\n", ("line 2", "c"), "'²' is no number"),
-        ("a;b;c\n1;2;1e999\n", ("line 2", "c"), "no finite number"),
+        ("a;b;c\n1;2;1e999\n", ("line 2", "c"), "not a finite number"),
     ],
 )
 def test_number_that_stays_open_is_refused_with_both_readings(
@@ -97,7 +97,7 @@ def test_one_number_written_otherwise_is_refused_and_the_others_are_read(tmp_pat
     table = Table("\n".join(["a;b;c", *["1,001;2,5;3,5"] * 10, "1,5;2.5;1"]), tmp_path)
     assert (table.check.good, table.problems) == (10, [("line 12", "b")])
     assert table.numbers[0] == [1.001, 2.5, 3.5]
-    assert "'2.5' is no number of this file, which has decimal commas" in table.check.problems[0].problem
+    assert "'2.5' is not a number in this file, which has decimal commas" in table.check.problems[0].problem
 
 
 HEADER = "a,b,c,note\n"

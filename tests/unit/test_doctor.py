@@ -1,4 +1,4 @@
-"""``make doctor`` names what is in the way, and the way out."""
+"""``make doctor`` names what would keep AIR Studio from running, and how to fix it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
+from benchmarks.harness.running_app import free_port
 from settings import ROOT
-from tests.helpers import cluster_files
-from tests.helpers.running_app import free_port
+from tests.helpers.repository import cluster_files
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def port() -> int:
 
 @pytest.fixture
 def environment(tmp_path: Path, port: int, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """The variables of this process: an AIR_HOME and a port that are in order, and no other setting."""
+    """The environment of this process: a valid AIR_HOME and port, and no other setting."""
     for name in list(os.environ):
         if name.startswith(("AIR_", "CIFAR10_")):
             monkeypatch.delenv(name)
@@ -38,7 +38,7 @@ def environment(tmp_path: Path, port: int, monkeypatch: pytest.MonkeyPatch) -> p
 
 @pytest.fixture
 def doctor(environment: pytest.MonkeyPatch) -> Any:
-    """The program as a module, content with whatever memory and room for packages there is."""
+    """The program as a module, with no demands on memory and disk space for packages."""
     module = cluster_files.program("doctor")
     module.MIN_MEMORY = module.PACKAGES = 0
     environment.setenv("AIR_OBJECT_STORE_MB", "1")
@@ -46,8 +46,8 @@ def doctor(environment: pytest.MonkeyPatch) -> Any:
 
 
 @pytest.fixture
-def told(doctor: Any, capsys: pytest.CaptureFixture[str]) -> Callable[[int], list[str]]:
-    """Runs the program, which returns this status; what it prints."""
+def lines(doctor: Any, capsys: pytest.CaptureFixture[str]) -> Callable[[int], list[str]]:
+    """Runs the program, which must return this status; gives what it prints."""
 
     def run(status: int) -> list[str]:
         assert doctor.main() == status
@@ -57,11 +57,11 @@ def told(doctor: Any, capsys: pytest.CaptureFixture[str]) -> Callable[[int], lis
 
 
 @pytest.fixture
-def wrong(told: Callable[[int], list[str]]) -> Callable[[], str]:
-    """Runs the program; the one line that says what is wrong."""
+def wrong(lines: Callable[[int], list[str]]) -> Callable[[], str]:
+    """Runs the program; gives the one line about what is wrong."""
 
     def run() -> str:
-        [line] = [line for line in told(1) if line.startswith("WRONG")]
+        [line] = [line for line in lines(1) if line.startswith("WRONG")]
         return line
 
     return run
@@ -79,7 +79,7 @@ def test_nothing_is_wrong_with_this_machine(tmp_path: Path, small_cifar10: Path)
         timeout=60,
     )
     assert asked.returncode == 0, asked.stdout + asked.stderr
-    assert "Nothing is in the way" in asked.stdout
+    assert "No problem found" in asked.stdout
     assert not list(tmp_path.iterdir())
 
 
@@ -101,7 +101,7 @@ def test_a_taken_port_is_named_with_another_to_take(
     assert f"AIR_PORT={port + 100} make run" in line
 
 
-def test_a_port_that_speaks_something_else_is_taken(wrong: Callable[[], str], port: int) -> None:
+def test_a_port_of_another_protocol_is_taken(wrong: Callable[[], str], port: int) -> None:
     with socket.create_server(("127.0.0.1", port)) as other:
         other.settimeout(30)
 
@@ -122,10 +122,8 @@ def test_a_port_that_is_no_number_is_named(
     assert f"{name} is 'web'; a number from 1024 to 60000 is needed" in wrong()
 
 
-def test_pictures_that_are_none_are_named(
-    wrong: Callable[[], str], environment: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    for folder, complaint in ((tmp_path / "gone", "is no folder"), (tmp_path, "holds no CIFAR-10")):
+def test_a_missing_cifar10_is_named(wrong: Callable[[], str], environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for folder, complaint in ((tmp_path / "gone", "is not a folder"), (tmp_path, "does not hold CIFAR-10")):
         environment.setenv("CIFAR10_DIR", str(folder))
         line = wrong()
         assert f"CIFAR10_DIR ({folder}) {complaint}" in line
@@ -138,7 +136,7 @@ def test_little_shared_memory_is_named_with_the_option_of_a_container(
 ) -> None:
     environment.setenv("AIR_OBJECT_STORE_MB", "1000000000")  # no machine has that
     line = wrong()
-    assert re.search(r"/dev/shm has \d+ MB free, Ray's objects need 1000000000 and would go to disk", line)
+    assert re.search(r"/dev/shm has \d+ MB free; Ray's objects need 1000000000 MB and would go to disk", line)
     assert "--shm-size=1000000512m" in line
 
 
@@ -147,19 +145,19 @@ def test_a_home_that_cannot_be_written_is_named(
 ) -> None:
     (tmp_path / "file").touch()
     environment.setenv("AIR_HOME", str(tmp_path / "file" / "home"))
-    assert f"AIR_HOME ({tmp_path}/file/home) cannot be written: Not a directory" in wrong()
+    assert f"AIR_HOME ({tmp_path}/file/home) is not writable: Not a directory" in wrong()
 
 
 def test_a_full_disk_is_named(doctor: Any, wrong: Callable[[], str], tmp_path: Path) -> None:
     doctor.MIN_DISK = 2**80  # no disk has that
-    said = rf"the disk of AIR_HOME \({tmp_path}/home\) has \d+ MB free, {2**60} MB are needed"
-    assert re.search(said, wrong())
+    sentence = rf"the disk of AIR_HOME \({tmp_path}/home\) has \d+ MB free, {2**60} MB are needed"
+    assert re.search(sentence, wrong())
 
 
 @pytest.mark.parametrize(
     ("name", "value"), [("AIR_PORT", "http"), ("AIR_PORT", "80"), ("AIR_OBJECT_STORE_MB", "1GB"), ("AIR_CPUS", "0")]
 )
-def test_a_setting_that_is_none_is_named(
+def test_an_invalid_setting_is_named(
     wrong: Callable[[], str], environment: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     environment.setenv(name, value)
@@ -175,7 +173,7 @@ def one_core() -> Iterator[None]:
     os.sched_setaffinity(0, cores)
 
 
-@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system takes no cores away")
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system cannot restrict cores")
 @pytest.mark.usefixtures("one_core")
-def test_a_single_core_is_noted_and_is_no_obstacle(told: Callable[[int], list[str]]) -> None:
-    assert any(line.startswith("note   1 core:") for line in told(0))
+def test_a_single_core_is_noted_and_is_no_obstacle(lines: Callable[[int], list[str]]) -> None:
+    assert any(line.startswith("note   1 core:") for line in lines(0))

@@ -9,7 +9,7 @@ import pytest
 from ray.train import WorkerGroupError
 
 from training.runs import fitting, lone_worker
-from training.runs.errors import DivergedError, TrainingError, telling_of_a_full_disk
+from training.runs.errors import DivergedError, TrainingError, full_disk_as_data_error
 
 
 def test_state_that_cannot_be_written_leaves_the_one_before(tmp_path: Path) -> None:
@@ -29,7 +29,7 @@ def test_state_that_cannot_be_written_leaves_the_one_before(tmp_path: Path) -> N
 
 
 def test_full_database_counts_as_a_full_disk() -> None:
-    @telling_of_a_full_disk()
+    @full_disk_as_data_error()
     def write() -> None:
         raise RuntimeError("(sqlite3.OperationalError) database or disk is full")
 
@@ -54,7 +54,7 @@ def test_dead_worker_is_replaced_as_often_as_allowed(capsys: pytest.CaptureFixtu
     dead = RuntimeError("it is gone")
     attempts = Attempts(dead, dead)
     assert fitting.fit(attempts, restarts=2) == "trained"
-    assert capsys.readouterr().out == "A worker died (RuntimeError: it is gone); going on from the last epoch.\n" * 2
+    assert capsys.readouterr().out == "A worker died (RuntimeError: it is gone); continuing from the last epoch.\n" * 2
     attempts = Attempts(dead, dead, dead)
     with pytest.raises(TrainingError, match=r"^Training stopped: RuntimeError: it is gone$"):
         fitting.fit(attempts, restarts=2)

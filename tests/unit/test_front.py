@@ -1,4 +1,4 @@
-"""HAProxy with Ray's configuration and the changes of ``front``: where it listens, what one client may ask for."""
+"""HAProxy with Ray's configuration and the changes of ``front``: where it listens, what one client may do."""
 
 from __future__ import annotations
 
@@ -18,25 +18,28 @@ import psutil
 import pytest
 import requests
 
+from benchmarks.harness.running_app import free_port
 from serve_deployments import front
 from settings import Settings
-from tests.helpers.running_app import free_port
 
 CLIENT, OTHER = "192.0.2.9", "192.0.2.10"
 
 
-class _Told(BaseHTTPRequestHandler):
-    """Tells a client what HAProxy handed on; a heartbeat says something every ``pause_s`` of the server, for ever."""
+class _Echo(BaseHTTPRequestHandler):
+    """Returns what HAProxy passed on; a heartbeat sends a line every ``pause_s`` of the server, without end."""
 
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
+        if self.path.endswith("/gone"):
+            self.close_connection = True
+            return
         if self.path == "/reads":
             self.rfile.read(int(self.headers["content-length"]))
         self.send_response(200)
-        self.send_header("told-path", self.path)
+        self.send_header("seen-path", self.path)
         for name in ("via", front.VISITOR):
-            self.send_header(f"told-{name}", self.headers.get(name, "nothing"))
+            self.send_header(f"seen-{name}", self.headers.get(name, "nothing"))
         streamed = "/heartbeat/" in self.path
         self.send_header(*(("Connection", "close") if streamed else ("Content-Length", "0")))
         self.end_headers()
@@ -57,19 +60,19 @@ class _Server(ThreadingHTTPServer):
     pause_s = 0.05
 
     def handle_error(self, *_: object) -> None:
-        """A client that has gone is none."""
+        """A client that has gone is no error."""
 
 
 class Front:
     """A real HAProxy with Ray's configuration and ours, in front of a server that answers at every path."""
 
-    def __init__(self, settings: Settings, told: _Server) -> None:
+    def __init__(self, settings: Settings, server: _Server) -> None:
         self.port = settings.air_port
         self.url = f"http://127.0.0.1:{self.port}"
-        self.told = told
+        self.server = server
 
     def ask(self, path: str, client: str | None = None, **options: Any) -> requests.Response:
-        """What a client gets; its address is what a trusted proxy says."""
+        """The reply to a client whose address a trusted proxy names."""
         headers = {"X-Forwarded-For": client} if client else {}
         return requests.get(self.url + path, headers=headers, timeout=10, **options)
 
@@ -80,7 +83,7 @@ class Front:
 
 @pytest.fixture
 def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Front]]:
-    """Starts HAProxy with these settings."""
+    """Starts HAProxy with the given settings."""
     from ray.serve._private import haproxy
     from ray.serve.config import HTTPOptions
 
@@ -90,9 +93,9 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
         def start(**given: Any) -> Front:
             settings = Settings(air_tmp=tmp_path, air_port=free_port(), **{"air_mode": "public", **given})
             front.prepare(settings)
-            told = running.enter_context(_Server(("127.0.0.1", settings.air_port + 5), _Told))
-            threading.Thread(target=told.serve_forever, args=(0.05,), daemon=True).start()
-            running.callback(told.shutdown)
+            echo = running.enter_context(_Server(("127.0.0.1", settings.air_port + 5), _Echo))
+            threading.Thread(target=echo.serve_forever, args=(0.05,), daemon=True).start()
+            running.callback(echo.shutdown)
             server = haproxy.ServerConfig(name="SERVE_REPLICA_ui", host="127.0.0.1", port=settings.air_port + 5)
             config = haproxy.HAProxyConfig(
                 http_options=HTTPOptions(host="127.0.0.1", port=settings.air_port),
@@ -116,7 +119,7 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
                 assert process.poll() is None, path.read_text()
                 assert time.monotonic() < deadline
                 time.sleep(0.02)
-            return Front(settings, told)
+            return Front(settings, echo)
 
         yield start
 
@@ -130,11 +133,15 @@ def _addresses(port: int) -> set[str]:
 def test_public_port_alone_listens_at_air_host(start: Callable[..., Front], host: str) -> None:
     front_ = start(air_host=host, air_requests_per_minute=1)
     assert _addresses(front_.port) == {host}
-    assert [front_.ask("/api/jobs").status_code for _ in range(3)] == [200] * 3, "this machine itself is not counted"
+    assert [front_.ask("/api/jobs").status_code for _ in range(3)] == [200] * 3, (
+        "requests from this machine itself are not counted"
+    )
     assert _addresses(front_.port + 2) == _addresses(front_.port + 3) == {"127.0.0.1"}
 
 
-def test_one_client_may_predict_so_often_and_another_goes_on(start: Callable[..., Front]) -> None:
+def test_predictions_of_one_client_are_limited_and_those_of_another_are_not_affected(
+    start: Callable[..., Front],
+) -> None:
     front_ = start(air_predictions_per_minute=5)
     assert front_.statuses("/api/cifar10/predict", CLIENT, 6) == [200] * 5 + [429]
     of_protocol = front_.ask("/api/v2/models/cifar10/infe%72", CLIENT)
@@ -145,17 +152,17 @@ def test_one_client_may_predict_so_often_and_another_goes_on(start: Callable[...
     assert refused.headers["Retry-After"] == "30"
     assert refused.json()["error"] == {
         "code": "too_many_requests",
-        "message": "More than 5 predictions were asked for from your address within a minute; wait half a minute.",
+        "message": "More than 5 predictions came from your address within a minute; wait half a minute.",
     }
 
 
-def test_one_client_may_ask_so_often_for_anything_but_the_pages_own_files(start: Callable[..., Front]) -> None:
+def test_requests_of_one_client_are_limited_but_not_those_for_the_pages_own_files(start: Callable[..., Front]) -> None:
     front_ = start(air_requests_per_minute=10)
     assert front_.statuses("/assets/index.js", CLIENT, 12) == [200] * 12
     assert front_.statuses("/api/jobs", CLIENT, 6) == [200] * 6
     assert front_.statuses("/gradio_api/queue/join", CLIENT, 5) == [200] * 4 + [429]
     assert front_.ask("/api/jobs", OTHER).status_code == 200
-    assert front_.ask("/api/jobs").status_code == 200, "who sits at the machine itself is not counted"
+    assert front_.ask("/api/jobs").status_code == 200, "requests from this machine itself are not counted"
 
 
 def test_a_network_of_ipv6_is_one_client_and_an_address_of_ipv4_is(start: Callable[..., Front]) -> None:
@@ -167,14 +174,16 @@ def test_a_network_of_ipv6_is_one_client_and_an_address_of_ipv4_is(start: Callab
     assert [front_.ask("/api/jobs", one).status_code for one in mapped] == [200] * 4
 
 
-def test_page_is_told_the_whole_address_of_its_visitor_and_not_what_that_says(start: Callable[..., Front]) -> None:
+def test_page_gets_the_visitors_whole_address_from_the_proxy_and_not_from_the_visitor(
+    start: Callable[..., Front],
+) -> None:
     front_ = start()
     headers = {"X-Forwarded-For": "192.0.2.1, 2001:db8::1:2", front.VISITOR: "192.0.2.77"}
-    told = requests.get(front_.url, headers=headers, timeout=10)
-    assert told.headers[f"told-{front.VISITOR}"] == "2001:db8::1:2"
+    reply = requests.get(front_.url, headers=headers, timeout=10)
+    assert reply.headers[f"seen-{front.VISITOR}"] == "2001:db8::1:2"
 
 
-def test_one_client_may_hold_so_many_streams_open_and_another_gets_one(start: Callable[..., Front]) -> None:
+def test_open_streams_of_one_client_are_limited_and_another_client_still_gets_one(start: Callable[..., Front]) -> None:
     front_ = start(air_open_requests=10)
     with ExitStack() as streams:
         statuses = []
@@ -208,13 +217,13 @@ def test_slow_bodies_of_one_client_are_counted_as_open(start: Callable[..., Fron
 def test_client_that_waits_for_an_answer_outlives_the_limit_of_those_that_send_nothing(
     start: Callable[..., Front],
 ) -> None:
-    """They are cut off after 2 s here, and the stream says something every 3."""
+    """Silent clients are cut off after 2 s here; the stream sends a line every 3 s."""
     front_ = start()
-    front_.told.pause_s = 3
+    front_.server.pause_s = 3
     with front_.ask("/gradio_api/heartbeat/x", CLIENT, stream=True) as reply:
         lines = reply.iter_lines(1)
-        said = [line for line in (next(lines) for _ in range(4)) if line]
-    assert said == [b"data: ALIVE"] * 2
+        sent = [line for line in (next(lines) for _ in range(4)) if line]
+    assert sent == [b"data: ALIVE"] * 2
 
 
 def test_client_that_stops_in_the_middle_of_its_body_is_cut_off(start: Callable[..., Front]) -> None:
@@ -238,17 +247,17 @@ def test_connections_of_one_client_that_comes_without_a_proxy_are_bounded(start:
         client.settimeout(5)
         with suppress(ConnectionResetError):
             assert client.recv(1) == b"", "it is held"
-        assert front_.ask("/").status_code == 200, "who comes from elsewhere gets a connection"
+        assert front_.ask("/").status_code == 200, "a client from another address gets a connection"
 
 
 @pytest.mark.parametrize("mode", ["local", "public"])
-def test_request_of_http_1_0_is_told_as_one_that_came_through_a_proxy(start: Callable[..., Front], mode: str) -> None:
+def test_request_of_http_1_0_is_marked_as_one_that_came_through_a_proxy(start: Callable[..., Front], mode: str) -> None:
     front_ = start(air_mode=mode)
-    assert front_.ask("/").headers["told-via"] == "nothing"
+    assert front_.ask("/").headers["seen-via"] == "nothing"
     with socket.create_connection(("127.0.0.1", front_.port), timeout=5) as client:
         client.sendall(b"GET / HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")
         reply = client.makefile("rb").read()
-    assert b"told-via: 1.0" in reply
+    assert b"seen-via: 1.0" in reply
 
 
 @pytest.mark.parametrize(
@@ -258,7 +267,7 @@ def test_request_of_http_1_0_is_told_as_one_that_came_through_a_proxy(start: Cal
         (b"GET /api/healthz HTTP/1.1\r\nConnection: close\r\n\r\n", 400, "no Host header"),
     ],
 )
-def test_what_haproxy_refuses_by_itself_is_said_as_the_api_says_it(
+def test_what_haproxy_refuses_by_itself_has_the_form_of_an_error_of_the_api(
     start: Callable[..., Front], request_: bytes, status: int, sentence: str
 ) -> None:
     front_ = start(air_mode="local")
@@ -267,21 +276,33 @@ def test_what_haproxy_refuses_by_itself_is_said_as_the_api_says_it(
         head, _, body = client.makefile("rb").read().partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 %d" % status)
     assert b"content-type: application/json" in head.lower()
-    told = json.loads(body)
-    assert (sentence in told["error"]["message"], set(told)) == (True, {"error", "request_id"})
+    reply = json.loads(body)
+    assert (sentence in reply["error"]["message"], set(reply)) == (True, {"error", "request_id"})
+
+
+@pytest.mark.parametrize("mode", ["local", "public"])
+def test_answer_of_who_has_gone_has_the_form_of_what_was_asked(start: Callable[..., Front], mode: str) -> None:
+    front_ = start(air_mode=mode)
+    ordinary, of_protocol = front_.ask("/api/models/gone"), front_.ask("/api/v%32/models/gone")
+    assert [ordinary.status_code, of_protocol.status_code] == [502, 502]
+    assert ordinary.headers["Retry-After"] == of_protocol.headers["Retry-After"] == "2"
+    sentence = "The server process behind this route stopped and is restarting; try again."
+    assert ordinary.json()["error"] == {"code": "unavailable", "message": sentence}
+    assert of_protocol.json()["error"] == sentence
+    assert set(ordinary.json()) == set(of_protocol.json()) == {"error", "request_id"}
 
 
 def test_letters_that_are_written_as_percent_are_letters(start: Callable[..., Front]) -> None:
     front_ = start(air_mode="local")
-    assert front_.ask("/api/breast%2Dcancer/pre%64ict").headers["told-path"] == "/api/breast-cancer/predict"
-    assert front_.ask("/api/models/a%2Fb%3F").headers["told-path"] == "/api/models/a%2Fb%3F"
+    assert front_.ask("/api/breast%2Dcancer/pre%64ict").headers["seen-path"] == "/api/breast-cancer/predict"
+    assert front_.ask("/api/models/a%2Fb%3F").headers["seen-path"] == "/api/models/a%2Fb%3F"
 
 
-def test_local_mode_counts_nobody(start: Callable[..., Front]) -> None:
+def test_local_mode_has_no_limits(start: Callable[..., Front]) -> None:
     front_ = start(air_mode="local", air_predictions_per_minute=1, air_requests_per_minute=1, air_open_requests=1)
     assert front_.statuses("/api/cifar10/predict", CLIENT, 3) == [200] * 3
 
 
-def test_no_limit_is_none(start: Callable[..., Front]) -> None:
+def test_a_limit_of_0_is_no_limit(start: Callable[..., Front]) -> None:
     front_ = start(air_predictions_per_minute=0, air_requests_per_minute=0, air_open_requests=0)
     assert front_.statuses("/api/cifar10/predict", CLIENT, 5) == [200] * 5

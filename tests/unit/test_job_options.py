@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from training.runs.config import TrainBreastCancer, TrainCifar10
-from training.tuning.config import TuneBreastCancer
+from training.runs.config import TrainImages, TrainTable
+from training.tuning.config import TuneTable
 from ui.jobs import options
 from ui.kit.client import ApiError
 
@@ -15,10 +15,10 @@ from ui.kit.client import ApiError
 @pytest.mark.parametrize(
     ("schema", "name", "bounds"),
     [
-        (TrainCifar10, "epochs", "1 to 500."),
-        (TrainBreastCancer, "learning_rate", "Above 0, at most 1."),
-        (TrainBreastCancer, "seed", "At least 0, below 2,147,483,648."),
-        (TrainBreastCancer, "data", ""),
+        (TrainImages, "epochs", "1 to 500."),
+        (TrainTable, "learning_rate", "Above 0, at most 1."),
+        (TrainTable, "seed", "At least 0, below 2,147,483,648."),
+        (TrainTable, "data", ""),
     ],
 )
 def test_bounds_are_read_from_the_schema(schema: Any, name: str, bounds: str) -> None:
@@ -28,7 +28,7 @@ def test_bounds_are_read_from_the_schema(schema: Any, name: str, bounds: str) ->
 
 
 def test_time_limit_is_asked_for_in_minutes() -> None:
-    option = options.in_minutes(TuneBreastCancer.model_json_schema()["properties"]["time_budget_s"])
+    option = options.in_minutes(TuneTable.model_json_schema()["properties"]["time_budget_s"])
     assert (option["title"], options.bounds(option)) == ("Time limit (minutes)", "Above 0, at most 10,080.")
 
 

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from settings import ROOT, Settings
-from tests.helpers import cluster_files
+from tests.helpers.repository import cluster_files
 
 FILE = ROOT / "cluster" / "kuberay.yaml"
 SCHEMA = "rayservice-v1.schema.json"

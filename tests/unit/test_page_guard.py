@@ -256,7 +256,7 @@ def test_files_go_a_minute_after_the_page_that_has_them(folder: Path, monkeypatc
         asyncio.run(uploads.sweep())
     assert not uploads.holds(mine)
     assert list(folder.rglob("*")) == []
-    with pytest.raises(Forbidden, match="not here any more"):
+    with pytest.raises(Forbidden, match="no longer on the server"):
         uploads.claim(mine, "mine")
 
 
@@ -275,12 +275,12 @@ def test_room_for_files_is_limited_for_each_and_for_all(folder: Path) -> None:
     uploads = Uploads(folder, Sessions())
     a_quarter = MAX_KEPT_BYTES // 4
     with uploads.arriving("one", a_quarter):
-        with pytest.raises(Unavailable, match="of yours"), uploads.arriving("one", a_quarter):
+        with pytest.raises(Unavailable, match="You have too many files"), uploads.arriving("one", a_quarter):
             pass
         with ExitStack() as others:
             for who in ("two", "three", "four"):
                 others.enter_context(uploads.arriving(who, a_quarter))
-            with pytest.raises(Unavailable, match="Too many files are on their way"), uploads.arriving("five", 1):
+            with pytest.raises(Unavailable, match="receiving too many files"), uploads.arriving("five", 1):
                 pass
     with uploads.arriving("", MAX_KEPT_BYTES):
         pass  # who sits at the machine is counted with all others only

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 import app
+from benchmarks.harness.running_app import free_port
 from serve_deployments import front
 from settings import ROOT, Settings, get_settings
-from tests.helpers.running_app import free_port
 from tests.unit.conftest import BUCKET
 
 
@@ -142,7 +142,7 @@ def test_storage_server_that_cannot_be_reached_is_named(
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     said = _refusal(Settings(air_home=tmp_path, air_port=port, air_storage=f"s3://{BUCKET}/air"))
-    assert said.startswith("AIR_STORAGE: http://127.0.0.1:9 cannot be reached; look at")
+    assert said.startswith("AIR_STORAGE: http://127.0.0.1:9 cannot be reached; check")
 
 
 @pytest.mark.parametrize(("address", "loopback"), [("", "0"), ("auto", None)])

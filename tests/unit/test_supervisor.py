@@ -153,7 +153,7 @@ def test_jobs_of_a_ray_that_has_ended_are_interrupted_and_their_processes_killed
     after = started(settings, session="another")
     assert before.processes[0].wait() == -signal.SIGKILL
     assert after.store.read(job_id).state == "interrupted"
-    assert after.store.read(job_id).error == "AIR Studio ended while the job ran; it can be resumed."
+    assert after.store.read(job_id).error == "AIR Studio stopped during the job; it can be resumed."
     after.supervisor.look()
     assert after.store.read(waiting).state == "running"
 
@@ -170,7 +170,7 @@ def test_supervisor_that_starts_again_in_the_same_ray_keeps_its_jobs(
     before.processes[0].kill()
     before.processes[0].wait()
     ended = after.look_until(job_id, _ended)
-    assert ended.error == "The job ended, and nobody saw why; it can be resumed."
+    assert ended.error == "The job ended for an unknown reason; it can be resumed."
 
 
 def test_one_job_runs_at_a_time_the_oldest_first(settings: Settings, started: Callable[..., Jobs]) -> None:

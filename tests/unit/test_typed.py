@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ui.jobs import options
-from ui.kit import typed
+from ui.jobs import options, typed
 from ui.kit.client import ApiError
 
 

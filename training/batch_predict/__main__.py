@@ -1,4 +1,4 @@
-"""Predict many at once: python -m training.batch_predict cifar10; ``training.batch_predict.run`` says more."""
+"""Predict many at once: python -m training.batch_predict cifar10; see ``training.batch_predict.run``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was found in data that people give: how much is good, and where the rest goes wrong."""
+"""The check of uploaded data: how much of it is good, and the problems of the rest."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ MAX_LISTED = 50
 
 
 class Problem(BaseModel):
-    """One thing that is wrong: the line or the file, the column of a table, and a sentence."""
+    """One problem: the line or the file, the column of a table, and a sentence."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -22,7 +22,7 @@ class Problem(BaseModel):
 
 
 class Check(BaseModel):
-    """How many rows or pictures there are, how many of them are good, and the first problems."""
+    """The number of rows or pictures, the number of good ones, and the first problems."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -31,7 +31,7 @@ class Check(BaseModel):
     problems: list[Problem] = []
 
     def count(self, problems: list[Problem]) -> None:
-        """Count one row or picture with what is wrong with it, nothing when it is good."""
+        """Count one row or picture with its problems, none when it is good."""
         self.rows += 1
         self.good += not problems
         self.problems.extend(problems[: max(0, MAX_LISTED - len(self.problems))])

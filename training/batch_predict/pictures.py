@@ -1,8 +1,8 @@
-"""Pictures that people give for a batch prediction: files or a ZIP archive, checked one by one, as Parquet.
+"""Uploaded pictures for a batch prediction: files or a ZIP archive, checked one by one, saved as Parquet.
 
-The Parquet file has ``name``, ``bytes`` (as they were given) and ``error`` (a sentence for what
-is no picture, else null; then ``bytes`` is null). Nothing is ever unpacked to disk by its own
-name, and an archive that tries tricks is refused as a whole.
+The Parquet file has ``name``, ``bytes`` (unchanged) and ``error`` (null, or a sentence for a file that
+is not a picture; then ``bytes`` is null). Nothing is ever unpacked to disk under its own name, and an
+archive that could do harm is refused as a whole.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from training.datasets import archives
 from training.runs.errors import DataError
 
 MAX_PICTURES = 200_000
-# Archives of macOS have an entry of its own beside each file.
+# Archives of macOS have an extra entry for each file.
 MAX_ENTRIES = 2 * MAX_PICTURES
 MAX_DIRECTORY_BYTES = 64 * 1024**2
 MAX_UNPACKED_BYTES = 2 * 1024**3
@@ -49,16 +49,16 @@ DAMAGED = (
 
 OFFICE = b"\xd0\xcf\x11\xe0"
 
-# A picture's name, and what reads its bytes.
+# A picture's name, and a function that reads its bytes.
 Named = tuple[str, Callable[[], bytes]]
 
 
 class ArchiveTooLarge(DataError):
-    """The archive holds more than is unpacked here."""
+    """The archive has more content than is allowed."""
 
 
 def check_pictures(pictures: Iterable[Named], destination: Path) -> Check:
-    """Write pictures as Parquet, and say which are none. Raises DataError when there are none at all."""
+    """Write pictures as Parquet; returns the check of all. Raises DataError when there is not a single picture."""
     check, group, size = Check(), [], 0
     with pq.ParquetWriter(destination, SCHEMA, compression="none") as writer:
         for name, read in pictures:
@@ -72,12 +72,12 @@ def check_pictures(pictures: Iterable[Named], destination: Path) -> Check:
         writer.write_table(pa.Table.from_pylist(group, schema=SCHEMA))
     if not check.good:
         first = f" {check.problems[0].where}: {check.problems[0].problem}" if check.problems else ""
-        raise DataError(f"There is no picture in it; {READ} files are read.{first}")
+        raise DataError(f"It contains no picture; supported are {READ} files.{first}")
     return check
 
 
 def _checked(read: Callable[[], bytes]) -> tuple[bytes | None, str | None]:
-    """The bytes of a picture, or what is wrong with it."""
+    """The bytes of a picture, or its problem."""
     try:
         data = read()
         open_header(data)
@@ -87,14 +87,14 @@ def _checked(read: Callable[[], bytes]) -> tuple[bytes | None, str | None]:
 
 
 def pictures_of_files(files: Iterable[tuple[str, Path]]) -> Iterator[Named]:
-    """Pictures that were given one by one, under the names that they were given."""
+    """Pictures that were uploaded one by one, under their own names."""
     for name, path in files:
         if not archives.is_debris(name):
             yield archives.shortened(name), lambda path=path: _picture_of(path.open("rb"))
 
 
 def pictures_of_zip(path: Path) -> Iterator[Named]:
-    """The pictures of a ZIP archive. Raises DataError when it is none, or is refused."""
+    """The pictures of a ZIP archive. Raises DataError when it is not an archive, or is refused."""
     with _CountedFile(path) as file, _opened(file) as archive:
         entries = [(archives.name_of(entry), entry) for entry in archive.infolist()]
         entries = [
@@ -107,7 +107,7 @@ def pictures_of_zip(path: Path) -> Iterator[Named]:
 
 
 def _is_folder(name: str, entry: zipfile.ZipInfo) -> bool:
-    """Whether an entry has no content by its name; one of no name at all stands for the archive's own folder."""
+    """Whether an entry is a folder by its name; an entry without a name is the archive's own folder."""
     return name.endswith("/") or (not name.strip("./ ") and entry.file_size == 0)
 
 
@@ -119,24 +119,24 @@ def _opened(file: IO[bytes]) -> zipfile.ZipFile:
 
 
 class _CountedFile(io.FileIO):
-    """An archive whose table of contents is counted before ``zipfile``, which reads it at once, takes it apart."""
+    """An archive whose entries are counted before ``zipfile``, which reads all of them at once, parses them."""
 
     def read(self, size: int | None = -1) -> bytes:
-        """As of any file. Raises ArchiveTooLarge for a table of contents that is too long."""
+        """Read like any file. Raises ArchiveTooLarge for a table of contents that is too long."""
         if size is not None and size > MAX_DIRECTORY_BYTES:
             raise ArchiveTooLarge(
-                f"The archive has too long a table of contents; at most {MAX_PICTURES:,} pictures are read."
+                f"The archive has too long a table of contents; at most {MAX_PICTURES:,} pictures are allowed."
             )
         data = super().read(size)
         if _has_too_many_entries(data):
             raise ArchiveTooLarge(
-                f"The archive has more than {MAX_ENTRIES:,} entries; at most {MAX_PICTURES:,} pictures are read."
+                f"The archive has more than {MAX_ENTRIES:,} entries; at most {MAX_PICTURES:,} pictures are allowed."
             )
         return data
 
 
 def _has_too_many_entries(directory: bytes) -> bool:
-    """Whether there are more entries in a table of contents, or in what is none, than an archive may have."""
+    """Whether these bytes contain more entries of a table of contents than an archive may have."""
     count = at = 0
     while count <= MAX_ENTRIES and directory.startswith(b"PK\x01\x02", at) and at + 46 <= len(directory):
         at += 46 + sum(struct.unpack_from("<3H", directory, at + 28))
@@ -150,28 +150,28 @@ def is_zip(path: Path) -> bool:
 
 
 def refuse_other_archives(path: Path) -> None:
-    """Raise DataError for a file that is an archive, though no whole ZIP: it is named as what it is."""
+    """Raise DataError, which names the kind, for an archive that is not a complete ZIP."""
     with path.open("rb") as file:
         start = file.read(512)
     kind = archives.kind_of(start)
     if start.startswith(OFFICE):
         raise DataError("It is an old document of Microsoft Office (.xls, .doc); save a table as CSV.")
     if kind == "ZIP":
-        raise DataError("The ZIP archive is cut off: its table of contents, at the end, is not there. Send it again.")
+        raise DataError("The ZIP archive is cut off: its table of contents, at the end, is missing. Send it again.")
     if kind:
-        raise DataError(f"It is a {kind} archive, and only ZIP archives are read; make a ZIP of the files.")
+        raise DataError(f"It is a {kind} archive, but only ZIP archives are supported; make a ZIP of the files.")
 
 
 def _refuse_tricks(entries: list[tuple[str, zipfile.ZipInfo]]) -> None:
-    """Raise DataError for an archive that would be dangerous to unpack, by what its table of contents says."""
+    """Raise DataError for an archive that would be dangerous to unpack, according to its table of contents."""
     if len(entries) > MAX_PICTURES:
-        raise ArchiveTooLarge(f"The archive has {len(entries):,} files; at most {MAX_PICTURES:,} are read.")
+        raise ArchiveTooLarge(f"The archive has {len(entries):,} files; at most {MAX_PICTURES:,} are allowed.")
     unpacked = sum(entry.file_size for _, entry in entries)
     packed = sum(entry.compress_size for _, entry in entries)
     if unpacked > MAX_UNPACKED_BYTES or unpacked > MAX_RATIO * max(packed, 1024**2):
         raise ArchiveTooLarge(
             f"The archive would unpack to {unpacked / 1024**2:,.0f} MB; at most "
-            f"{MAX_UNPACKED_BYTES // 1024**2:,} MB are read, and no more than {MAX_RATIO} times its own size."
+            f"{MAX_UNPACKED_BYTES // 1024**2:,} MB are allowed, and at most {MAX_RATIO} times its own size."
         )
     for given, entry in entries:
         name = repr(archives.shortened(given, 80))
@@ -197,7 +197,7 @@ def _picture_of(file: IO[bytes]) -> bytes:
     data = _bounded(file)
     kind = archives.kind_of(data[:512])
     if kind:
-        raise DataError(f"It is another archive ({kind}), and those are not looked into.")
+        raise DataError(f"It is another archive ({kind}), and archives inside archives are not opened.")
     return data
 
 

@@ -1,4 +1,4 @@
-"""What a batch prediction wrote, read again in parts."""
+"""The results of a batch prediction, read in parts."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ Show = Literal["all", "errors", "unsure", "wrong"]
 def rows(
     path: Path, offset: int, limit: int, show: Show, label: str | None
 ) -> tuple[int, list[str], list[dict[str, Any]]]:
-    """How many rows match, the columns, and ``limit`` rows from ``offset`` on, in their order.
+    """The number of matching rows, the columns, and ``limit`` rows from ``offset`` on, in order.
 
-    Raises ValueError when the file has nothing to ``show`` that by.
+    Raises ValueError when the file lacks the column that ``show`` needs.
     """
     data = ds.dataset(path)
     wanted = _filter(data.schema, show, label)
@@ -41,10 +41,10 @@ def _filter(schema: pa.Schema, show: Show, label: str | None) -> pc.Expression |
         conditions.append(ds.field("error").is_valid())
     elif show == "unsure":
         if "unsure" not in schema.names:
-            raise ValueError("this model does not say when it is unsure; ask for all or errors.")
+            raise ValueError("this model does not mark unsure answers; choose all or errors.")
         conditions.append(ds.field("unsure"))
     elif show == "wrong":
         if "truth" not in schema.names:
-            raise ValueError("the truth of these rows is not known; ask for all or errors.")
+            raise ValueError("the truth of these rows is not known; choose all or errors.")
         conditions.append(ds.field("label") != ds.field("truth"))
     return reduce(and_, conditions) if conditions else None

@@ -1,8 +1,8 @@
-"""Rows that people give for a batch prediction: a CSV file, checked line by line, as Parquet.
+"""Uploaded rows for a batch prediction: a CSV file, checked line by line, saved as Parquet.
 
 The Parquet file has ``line`` (int64, as an editor counts), a float64 column for each feature,
 ``error`` (a sentence for a line that cannot be read, else null) and the columns that the model does
-not know, as text. It is written as the lines come, so a large file takes no more memory.
+not use, as text. It is written in parts, so a large file takes no more memory.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ MAX_FURTHER_COLUMNS = 50
 
 
 def check_rows(source: IO[bytes], features: list[str], destination: Path) -> Check:
-    """Write the rows of a seekable CSV file as Parquet, and say which are wrong.
+    """Write the rows of a seekable CSV file as Parquet; returns the check of all.
 
     A line that cannot be read is kept with its error. The delimiter is a comma, a semicolon or a tab; the numbers
-    may have decimal commas. Raises DataError when it is no CSV with the features.
+    may have decimal commas. Raises DataError when the file is not CSV with the features.
     """
     sheet = Sheet(source)
-    # What predictions.csv marks for a spreadsheet's sake is read as it was before.
+    # In a predictions.csv, remove the marks that protect spreadsheets.
     marked = is_result(sheet.names)
     names = unmark(sheet.names) if marked else sheet.names
     _refuse_header(names, features)
@@ -66,14 +66,14 @@ def _refuse_header(names: list[str], features: list[str]) -> None:
         raise DataError(f"The first line must be a header with the columns {features[0]!r}, {features[1]!r} and so on.")
     missing = [feature for feature in features if feature not in names]
     if missing:
-        told = ", ".join(map(repr, missing[:5])) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
-        raise DataError(f"The header lacks {told}; it must have all {len(features)} features.")
+        lacking = ", ".join(map(repr, missing[:5])) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
+        raise DataError(f"The header lacks {lacking}; it must have all {len(features)} features.")
     if len(names) > len(features) + MAX_FURTHER_COLUMNS:
         raise DataError(f"The header has {len(names)} columns; besides the features at most {MAX_FURTHER_COLUMNS}.")
 
 
 def _sentence(problems: list[Problem]) -> str | None:
-    """All that is wrong with a row, as one text."""
+    """The problems of a row as one text."""
     if not problems:
         return None
     first = problems[0]

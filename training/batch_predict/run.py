@@ -1,12 +1,12 @@
-"""Predict many rows or pictures at once: Ray Data reads, a pool of actors that hold the model answers.
+"""Predict many rows or pictures at once: Ray Data reads, a pool of actors with the model predicts.
 
     python -m training.batch_predict cifar10                                   the test set
     python -m training.batch_predict cifar10 --data holiday.zip --output answers
     python -m training.batch_predict breast-cancer --data s3://bucket/rows.csv --num-workers 4
 
-It was ``BatchPredictor`` in Ray 2.2. What it writes: ``predictions.csv`` and ``predictions.parquet``,
-one row for each input, in its order. What cannot be read becomes a row with an error. Data streams
-through, so the memory it takes does not depend on how much there is.
+It was ``BatchPredictor`` in Ray 2.2. Writes ``predictions.csv`` and ``predictions.parquet`` with one
+row per input, in order. An input that cannot be read becomes a row with an error. Data is streamed, so
+memory does not depend on its size.
 """
 
 from __future__ import annotations
@@ -24,10 +24,12 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from models import specs
 from models.artifact import checkpoint, storage
 from models.artifact.checkpoint import CheckpointError
 from models.registry import RegisteredVersion, UnknownVersion
-from settings import MODEL_NAMES, Settings, SettingsError, get_settings
+from models.specs import Family, ModelSpec
+from settings import Settings, SettingsError, get_settings
 from training.batch_predict.results import CSV, PARQUET
 from training.batch_predict.sources import Source, open_source
 from training.batch_predict.worker import BEGAN, PicturePredictor, Predictor, RowPredictor
@@ -39,35 +41,35 @@ from training.runs.errors import ConfigError, TrainingError, innermost
 from training.runs.progress import Listener
 
 PICTURES_AT_ONCE, ROWS_AT_ONCE = 256, 4_096
-# Of the logical CPUs: a pool of 16 must fit on a laptop beside what serves.
+# In logical CPUs: a pool of 16 must fit on a laptop beside the replicas that serve.
 ACTOR_CPUS = 0.25
-# Excel takes a file without it for one in the code page of its country.
+# Without it, Excel reads the file in the code page of its country.
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 def predict(
-    model: str, config: BatchPredict, settings: Settings, output: Path, listener: Listener | None = None
+    spec: ModelSpec, config: BatchPredict, settings: Settings, output: Path, listener: Listener | None = None
 ) -> dict[str, Any]:
     """Write the predictions into the folder ``output``; returns counts, seconds and file names.
 
-    ``listener`` is told where it is. Raises TrainingError; then nothing half-written is left.
+    Reports progress to ``listener``. Raises TrainingError; then nothing half-written is left.
     """
     listener = listener or Listener()
-    listener.stage("looking at the data")
+    listener.stage("reading the data")
     ray_session.connect(settings)
     _in_small_blocks_in_order(settings)
-    version = _version(model, config.version, settings)
-    features = storage.read_metadata(version.source).config.get("features", [])
-    with open_source(model, config, features, settings) as source:
+    version = _version(spec.name, config.version, settings)
+    metadata = storage.read_metadata(version.source)
+    with open_source(spec, config, metadata, settings) as source:
         listener.stage("starting the workers")
-        batches = _answers(source, version.source, features, config.num_workers)
+        batches = _answers(source, version.source, spec.family, config.num_workers)
         return {"version": version.version, **keep(source, batches, output, listener)}
 
 
 def keep(source: Source, batches: Iterator[pa.Table], output: Path, listener: Listener) -> dict[str, Any]:
     """Write the answers to a source into the folder ``output`` as they come; returns counts, seconds and file names.
 
-    Raises TrainingError; then nothing half-written is left.
+    Raises TrainingError, and then leaves no incomplete file.
     """
     tally = _Tally(source, time.time(), listener)
     _write(output, (tally.count(batch) for batch in batches))
@@ -85,7 +87,7 @@ def _version(model: str, wanted: str, settings: Settings) -> RegisteredVersion:
 
 
 def _in_small_blocks_in_order(settings: Settings) -> None:
-    """A data set keeps the context that it was made in, so this comes before the first."""
+    """Configure Ray Data; a data set keeps the context that it was made in, so call this before the first one."""
     import ray
 
     context = ray.data.DataContext.get_current()
@@ -93,18 +95,18 @@ def _in_small_blocks_in_order(settings: Settings) -> None:
     context.target_max_block_size = settings.air_block_mb * 1024**2
 
 
-def predictor_of(source: Source, model: str, features: list[str]) -> tuple[type[Predictor], tuple[Any, ...], int]:
+def predictor_of(source: Source, model: str, family: Family) -> tuple[type[Predictor], tuple[Any, ...], int]:
     """What answers the inputs of a source: a class, what it is made with, and how many inputs it takes at once."""
-    if features:
+    if family == "table":
         return RowPredictor, (model,), ROWS_AT_ONCE
     return PicturePredictor, (model, source.raw, source.root), PICTURES_AT_ONCE
 
 
-def _answers(source: Source, model: str, features: list[str], workers: int) -> Iterator[pa.Table]:
+def _answers(source: Source, model: str, family: Family, workers: int) -> Iterator[pa.Table]:
     """The answers to all inputs, in their order. Raises TrainingError."""
     import ray
 
-    predictor, arguments, at_once = predictor_of(source, model, features)
+    predictor, arguments, at_once = predictor_of(source, model, family)
     answers = source.data.map_batches(
         predictor,
         fn_constructor_args=arguments,
@@ -117,12 +119,12 @@ def _answers(source: Source, model: str, features: list[str], workers: int) -> I
     try:
         yield from answers.iter_batches(batch_size=None, batch_format="pyarrow")
     except Exception as error:
-        # What an actor raised comes wrapped in types of Ray's own.
+        # Ray wraps an actor's error in its own types.
         raise TrainingError(f"The prediction stopped: {innermost(error)}") from error
 
 
 class _Tally:
-    """Counts the answers as they come, and tells how far it is."""
+    """Counts the answers as they come, and reports progress."""
 
     def __init__(self, source: Source, began: float, listener: Listener) -> None:
         self._source, self._began, self._listener = source, began, listener
@@ -131,7 +133,7 @@ class _Tally:
         self.rows = self.errors = self.unsure = self.right = 0
 
     def count(self, batch: pa.Table) -> pa.Table:
-        """The batch as it is written."""
+        """Count a batch; returns it without internal columns."""
         first = pc.min(batch[BEGAN]).as_py()
         if self._first is None:
             self._listener.stage("predicting")
@@ -149,7 +151,7 @@ class _Tally:
         return batch.drop_columns([BEGAN])
 
     def result(self) -> dict[str, Any]:
-        """What there is to say when all have come. Raises TrainingError when there was nothing."""
+        """The counts and seconds of all batches. Raises TrainingError when there were none."""
         if self._first is None:
             raise TrainingError(f"There is nothing to predict in {self._source.name}.")
         counted = {"rows": self.rows, "errors": self.errors, "labels": dict(self._labels.most_common())}
@@ -162,7 +164,7 @@ class _Tally:
 
 
 def _write(output: Path, batches: Iterator[pa.Table]) -> None:
-    """Both files, as the batches come; they get their names when they are whole."""
+    """Write both files as the batches come; they get their names when they are complete."""
     output.mkdir(parents=True, exist_ok=True)
     halves = {name: output / f".{name}.half" for name in (CSV, PARQUET)}
     try:
@@ -188,7 +190,7 @@ def _write(output: Path, batches: Iterator[pa.Table]) -> None:
 
 
 def _without_formulas(batch: pa.Table) -> pa.Table:
-    """The batch as a spreadsheet can be given it: texts and names of columns that it would run are marked."""
+    """The batch, safe for a spreadsheet: texts and column names that it would run as formulas are marked."""
     for i, field in enumerate(batch.schema):
         if _is_text(field.type):
             batch = batch.set_column(i, field.name, formulas.mark(batch.column(i)))
@@ -203,12 +205,14 @@ def _is_text(kind: pa.DataType) -> bool:
 
 def main(arguments: list[str]) -> int:
     """Command line; returns the exit status."""
-    if not arguments or arguments[0] not in MODEL_NAMES:
-        print(f"usage: python -m training.batch_predict {'|'.join(MODEL_NAMES)} [options]; see --help", file=sys.stderr)
+    if not arguments or arguments[0] not in specs.names():
+        names = "|".join(specs.names())
+        print(f"usage: python -m training.batch_predict {names} [options]; see --help", file=sys.stderr)
         return 2
     try:
-        config = from_command_line(BatchPredictCommand, arguments[1:])
-        result = predict(arguments[0], config, get_settings(), config.output, _Printed())
+        spec = specs.get(arguments[0])
+        config = from_command_line(BatchPredictCommand, spec, arguments[1:])
+        result = predict(spec, config, get_settings(), config.output, _Printed())
     except (TrainingError, SettingsError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -223,8 +227,8 @@ def main(arguments: list[str]) -> int:
 
 
 class _Printed(Listener):
-    """Says on the terminal where it is."""
+    """Prints the stages on the terminal."""
 
     def stage(self, name: str) -> None:
-        """What it is doing, in words."""
+        """Print the stage's name."""
         print(name, flush=True)

@@ -1,11 +1,11 @@
-"""Files that were sent for a batch prediction: checked, kept as Parquet until they were used.
+"""Uploaded files for a batch prediction: checked, then kept as Parquet until they are used.
 
     AIR_HOME/uploads/<id>/
-      upload.json      names, size and what was found in them; written last, so if it exists the rest is whole
+      upload.json      names, sizes and the check's result; written last, so if it exists the rest is complete
       items.parquet    the rows or pictures
 
-The files themselves are gone once they are checked; the folder goes when its job has ended, or
-when nobody has used it for an hour.
+The files themselves are deleted after the check; the folder is deleted when its job has ended, or
+after an hour without use.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ KEPT_UNUSED_S = 3600.0
 MAX_FILES = 1_000
 ONE_CSV = "Send one CSV file with a header and the features as columns."
 
-# A file's name and where it lies.
+# A file's name and path.
 Given = tuple[str, Path]
 
 
 class UnknownUpload(DataError):
-    """There is no such upload, or no more; str() says so."""
+    """There is no such upload any longer; str() is a sentence."""
 
 
 class Upload(BaseModel):
@@ -68,16 +68,16 @@ class Store:
         self._root = settings.air_home / "uploads"
 
     def arrive(self) -> Path:
-        """A new, empty folder for files that are on their way; ``accept`` or ``shutil.rmtree`` ends it."""
+        """A new, empty folder for an upload in progress; ``accept`` or ``shutil.rmtree`` ends it."""
         folder = self._root / f".{secrets.token_hex(6)}"
         folder.mkdir(parents=True)
         return folder
 
     def accept(self, model: str, features: list[str], arrived: Path, names: list[str]) -> Upload:
-        """Check what lies in a folder of ``arrive`` as files 0, 1, …, and keep it as an upload.
+        """Check the files 0, 1, … in a folder from ``arrive``, and keep them as an upload.
 
-        ``features`` are the columns of a table model, none for one that takes pictures. Raises DataError
-        with what is wrong; the files are gone in any case.
+        ``features`` are the columns of a table model, empty for an image model. Raises DataError with the
+        problem; the files are deleted in any case.
         """
         try:
             given = [(name, arrived / str(i)) for i, name in enumerate(names)]
@@ -101,7 +101,7 @@ class Store:
         return upload
 
     def read(self, upload_id: str) -> Upload:
-        """What was found in an upload. Raises UnknownUpload."""
+        """The names and the check of an upload. Raises UnknownUpload."""
         try:
             if not ID.fullmatch(upload_id):
                 raise FileNotFoundError
@@ -116,12 +116,12 @@ class Store:
         return self._root / upload_id / ITEMS
 
     def delete(self, upload_id: str) -> None:
-        """Forget an upload; nothing happens when it is gone. Raises UnknownUpload for what cannot be one."""
+        """Delete an upload; does nothing when it is gone."""
         with suppress(UnknownUpload):
             shutil.rmtree(self._root / self.read(upload_id).id, ignore_errors=True)
 
     def sweep(self, in_use: Iterable[str]) -> None:
-        """Delete what has been there for KEPT_UNUSED_S and is not in use."""
+        """Delete uploads that are older than KEPT_UNUSED_S and not in use."""
         for folder in self._root.glob("*") if self._root.is_dir() else ():
             with suppress(OSError):
                 if folder.name not in in_use and time.time() - folder.stat().st_mtime > KEPT_UNUSED_S:

@@ -1,1 +1,1 @@
-"""Where rows and images come from, and how they are split."""
+"""Data sets: sources of rows and images, and their splits."""

@@ -1,4 +1,4 @@
-"""What archives are, and what is in a ZIP archive: names as they were meant, and why an entry cannot be read."""
+"""Archives: their kind, the names of a ZIP archive's entries, and why an entry cannot be read."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import struct
 import zipfile
 from pathlib import PurePosixPath
 
-# What a file is that is no ZIP archive, by its first bytes.
+# The kind of an archive by its first bytes.
 STARTS = {
     b"PK\x03\x04": "ZIP",
     b"PK\x05\x06": "ZIP",
@@ -40,28 +40,28 @@ METHODS = {
 READ_METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA}
 AES = 99
 UTF8_FLAG = 0x800
-# What operating systems put into archives and folders by themselves, in lower case.
+# Files that operating systems add to archives and folders, in lower case.
 DEBRIS = {".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini", ".directory", ".localized", "icon\r"}
 DRIVE = re.compile(r"[A-Za-z]:")
 
 
 def kind_of(start: bytes) -> str | None:
-    """Which kind of archive begins with these bytes (262 and more), or None."""
+    """The kind of archive that begins with these bytes (262 or more), or None."""
     if start[TAR_MARK] == b"ustar":
         return "TAR"
     return next((kind for mark, kind in STARTS.items() if start.startswith(mark)), None)
 
 
 def name_of(entry: zipfile.ZipInfo) -> str:
-    """An entry's name as it was meant: without the flag for UTF-8 it may be UTF-8 all the same, or a code page.
+    """An entry's name, decoded: without the flag for UTF-8 it may still be UTF-8, or a code page.
 
-    macOS writes UTF-8 and does not say so; Windows writes the code page of its language, and zipfile reads cp437.
+    macOS writes UTF-8 without the flag; Windows writes the code page of its language; zipfile reads cp437.
     """
     if entry.flag_bits & UTF8_FLAG:
         return entry.filename
-    told = _unicode_path(entry.extra)
-    if told:
-        return told
+    unicode_name = _unicode_path(entry.extra)
+    if unicode_name:
+        return unicode_name
     try:
         raw = entry.filename.encode("cp437")
     except UnicodeEncodeError:
@@ -74,12 +74,12 @@ def name_of(entry: zipfile.ZipInfo) -> str:
         western = raw.decode("cp1252")
     except UnicodeDecodeError:
         return entry.filename
-    # The letters of the one page are signs and frames in the other.
+    # The letters of one code page are signs and box lines in the other.
     return western if _letters(western) > _letters(entry.filename) else entry.filename
 
 
 def _unicode_path(extra: bytes) -> str | None:
-    """The name in UTF-8 that some programs write beside the one in a code page (0x7075)."""
+    """The name in UTF-8 that some programs write in addition to the one in a code page (0x7075)."""
     while len(extra) >= 4:
         kind, size = struct.unpack_from("<2H", extra)
         if kind == 0x7075 and 5 < size <= len(extra) - 4:
@@ -89,33 +89,33 @@ def _unicode_path(extra: bytes) -> str | None:
 
 
 def _letters(name: str) -> int:
-    """How many of a name's characters beyond ASCII are letters of western languages."""
+    """The number of western letters among a name's characters beyond ASCII."""
     return sum("À" <= character <= "ſ" and character not in "×÷" for character in name)
 
 
 def is_debris(name: str) -> bool:
-    """Whether a system put a file of this name beside those that people put there."""
+    """Whether a file of this name was added by an operating system, not by a person."""
     parts = [part.lower() for part in PurePosixPath(name.replace("\\", "/")).parts]
     return "__macosx" in parts or (bool(parts) and (parts[-1] in DEBRIS or parts[-1].startswith("._")))
 
 
 def leads_outside(name: str) -> bool:
-    """Whether a name would be another place than one within the archive, on any system."""
+    """Whether a name leads to a place outside the archive, on any system."""
     path = PurePosixPath(name.replace("\\", "/"))
     return path.is_absolute() or ".." in path.parts or (DRIVE.match(name) is not None and name[2:3] in ("\\", "/"))
 
 
 def why_not_read(entry: zipfile.ZipInfo) -> str | None:
-    """A sentence for an entry that is packed or locked in a way that is not read here, else None."""
+    """A sentence for an entry that is encrypted or compressed in an unsupported way, else None."""
     if entry.compress_type == AES or entry.flag_bits & 1:
         how = "AES" if entry.compress_type == AES else "a password"
         return f"It is encrypted with {how}; make the archive without a password."
     if entry.compress_type not in READ_METHODS:
         method = METHODS.get(entry.compress_type, f"method {entry.compress_type}")
-        return f"It is packed with {method}, which is not read here; make the archive with Deflate, the usual method."
+        return f"It is compressed with {method}, which is not supported; make the archive with Deflate."
     return None
 
 
 def shortened(name: str, most: int = 200) -> str:
-    """A name of at most ``most`` characters; one that is cut says so and keeps its end."""
+    """A name of at most ``most`` characters; a longer one is shortened with … and keeps its end."""
     return name if len(name) <= most else f"{name[: most - 41]}…{name[-40:]}"

@@ -1,7 +1,7 @@
 """Lossless copies of training pictures, for a data set that holds JPEGs.
 
-A file ``original_pixels*.npz`` in CIFAR10_DIR: ``x`` uint8 (n, 32, 32, 3) and ``y`` labels (n,). Each goes where
-its stored twin goes, the picture of its class that it is nearest to: a copy of a validation picture never trains.
+A file ``original_pixels*.npz`` in the folder of the pictures: ``x`` uint8 (n, size, size, 3) and ``y`` labels (n,).
+Each goes where its stored twin goes, the nearest picture of its class: a copy of a validation picture never trains.
 """
 
 from __future__ import annotations
@@ -13,31 +13,30 @@ from pathlib import Path
 
 import numpy as np
 
-from settings import Settings
 from training.runs.errors import DataError
 
 FILES = "original_pixels*.npz"
-# A JPEG of such a size differs from its original by some 100; two different pictures by thousands.
+# A JPEG of this size differs from its original by about 100; two different pictures differ by thousands.
 LARGEST_MEAN_SQUARE = 500.0
-# uint8 (n, 32, 32, 3) and labels int64 (n,).
+# uint8 (n, size, size, 3) and labels int64 (n,).
 Labelled = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
 class Originals:
-    """Copies of training pictures; copies of validation pictures, and where in the validation set their twins are."""
+    """Copies of training pictures, copies of validation pictures, and their twins' places in the validation set."""
 
     train: Labelled
     validation: Labelled
     twins: np.ndarray
 
 
-def find(settings: Settings, train: Labelled, validation: Labelled, classes: int) -> Originals | None:
+def find(folder: Path | None, train: Labelled, validation: Labelled, classes: int) -> Originals | None:
     """The originals of these pictures; None where the data source has none.
 
-    One without a twin among them is left out: it may be of the test images. Raises DataError for a damaged file.
+    Omits originals without a twin here, which may be of test images. Raises DataError for a damaged file.
     """
-    files = sorted(settings.cifar10_dir.glob(FILES)) if settings.cifar10_dir else []
+    files = sorted(folder.glob(FILES)) if folder else []
     if not files:
         return None
     read = [_read(file, train[0].shape[1:], classes) for file in files]
@@ -56,7 +55,7 @@ def _read(file: Path, shape: tuple[int, ...], classes: int) -> Labelled:
     try:
         with file.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
             pixels, labels = arrays["x"], arrays["y"].astype(np.int64)
-    # TypeError: a lone array, which is no archive.
+    # TypeError: a single array instead of an archive.
     except (OSError, KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{file} cannot be read: {wanted}.") from error
     if pixels.dtype != np.uint8 or pixels.shape[1:] != shape or labels.shape != pixels.shape[:1]:
@@ -67,7 +66,7 @@ def _read(file: Path, shape: tuple[int, ...], classes: int) -> Labelled:
 
 
 def _twins(pixels: np.ndarray, labels: np.ndarray, stored: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """For each original the stored picture of its class that is nearest, -1 where none is near."""
+    """For each original, the nearest stored picture of its class, or -1 where none is near enough."""
     twins = np.full(len(pixels), -1)
     for label in np.unique(labels):
         mine, members = np.flatnonzero(labels == label), np.flatnonzero(known == label)

@@ -1,6 +1,6 @@
-"""Where data may lie: paths of this machine, and s3:// with or without credentials.
+"""Sources of data: paths of this machine, and s3:// with or without credentials.
 
-An S3 server other than Amazon's is named by AWS_ENDPOINT_URL.
+AWS_ENDPOINT_URL names an S3 server other than Amazon's.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ ANONYMOUS = "s3://anonymous@"
 
 
 def is_remote(source: str) -> bool:
-    """Whether a source is no path of this machine."""
+    """Whether a source is not a path of this machine."""
     return "://" in source
 
 
@@ -43,5 +43,5 @@ def open_stream(source: str) -> IO[bytes]:
             filesystem, path = FileSystem.from_uri(source)
         return filesystem.open_input_stream(path)
     except Exception as error:
-        # Arrow tells a missing key, a refused login and an unknown scheme by types of their own.
+        # Arrow has separate error types for a missing key, a refused login and an unknown scheme.
         raise DataError(f"{source} cannot be read: {innermost(error)}") from error

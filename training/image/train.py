@@ -1,10 +1,6 @@
-"""Train the image model: Ray Data decodes, Ray Train's TorchTrainer trains, MLflow remembers.
+"""Train a model of the image family: Ray Data decodes, Ray Train's TorchTrainer trains, MLflow remembers.
 
-    python -m training.cifar10 --preset quick
-    python -m training.cifar10 --loader stream                                   more images than memory holds
-    python -m training.cifar10 --net lenet --loader torch --epochs 10 --num-workers 2      the chapter's way
-
-Stages: load (cifar10_data) → fit (cifar10_worker, cifar10_learner) → evaluate (cifar10_evaluation) → publish a version.
+Stages: load (data) → fit (worker, learner) → evaluate (evaluation) → publish a version.
 """
 
 from __future__ import annotations
@@ -17,40 +13,44 @@ from typing import Any
 import torch
 
 from models.artifact import checkpoint
-from models.image import model as model_module
-from models.image.model import Cifar10Model
+from models.image.model import ImageModel
 from models.image.networks import build
+from models.specs import ModelSpec
 from settings import Settings, available_cpus
 from training.datasets.pictures_ray import TRAIN, from_torch, streamed
-from training.image.data import Loaded, config_of_network, load
+from training.image.data import Loaded, load
 from training.image.evaluation import Evaluated, golden_answers
 from training.image.worker import state_from, state_of, train_loop
 from training.results import publishing, tracking
 from training.runs import fitting, lone_worker, progress, ray_session
-from training.runs.config import TrainCifar10
-from training.runs.errors import ConfigError, UnreadablePictureError, telling_of_a_full_disk
+from training.runs.config import TrainImages
+from training.runs.errors import ConfigError, UnreadablePictureError, full_disk_as_data_error
 from training.runs.progress import REGISTERING, Epoch, Listener
 
 WORKER_RESTARTS = 2
 
 
-@telling_of_a_full_disk()
+@full_disk_as_data_error()
 def train(
-    config: TrainCifar10, settings: Settings, listener: Listener | None = None, run_name: str | None = None
+    spec: ModelSpec,
+    config: TrainImages,
+    settings: Settings,
+    listener: Listener | None = None,
+    run_name: str | None = None,
 ) -> tuple[str, Path, dict[str, float]]:
     """Run all stages; returns the new version, its folder and its metrics. Raises TrainingError.
 
-    ``listener`` is told where it is. A run of the same ``run_name`` that was cut off is gone on with.
+    Reports progress to ``listener``. Resumes an interrupted run of the same ``run_name``.
     """
     started = time.time()
     listener, run_name = listener or Listener(), run_name or fitting.new_run_name()
     listener.stage("reading the images")
     registry = publishing.open_registry(settings)
     ray_session.connect(settings)
-    config = config.placed(gpu=ray_session.gpus() > 0)
-    loaded = load(settings, config)
-    network_config = config_of_network(config, len(loaded.splits.labels))
-    with tracking.run(registry.client, model_module.NAME, f"train {config.preset} {config.net}") as run:
+    config = config.placed(spec, gpu=ray_session.gpus() > 0)
+    loaded = load(spec, settings, config)
+    network_config = loaded.network(config)
+    with tracking.run(registry.client, spec.name, f"train {config.preset} {config.net}") as run:
         run.params(config.model_dump() | {"network": network_config})
         run.tags(
             {
@@ -69,16 +69,16 @@ def train(
         evaluated.log(run)
         meta = _metadata(config, loaded, network_config, evaluated, started)
         listener.stage(REGISTERING)
-        model = Cifar10Model(network, meta)
+        model = ImageModel(network, meta)
         version, folder = publishing.publish(
             settings, registry, run.run_id, meta, evaluated.figures, model.save, golden_answers(model)
         )
-        fitting.forget(settings, model_module.NAME, run_name)
+        fitting.forget(settings, spec.name, run_name)
     return version, folder, meta.metrics
 
 
 def fit(
-    config: TrainCifar10,
+    config: TrainImages,
     settings: Settings,
     loaded: Loaded,
     run: tracking.Run | None = None,
@@ -95,13 +95,13 @@ def fit(
             run.metrics(figures, step=number)
 
     gpus = ray_session.gpus()
-    config, workers = config.placed(gpu=gpus > 0), config.num_workers or gpus or 1
+    config, workers = config.placed(loaded.spec, gpu=gpus > 0), config.num_workers or gpus or 1
     if workers > loaded.train_count:
         raise ConfigError(f"num_workers: {workers} workers cannot share {loaded.train_count} images; take fewer.")
     scaling = fitting.scaling_config(settings, workers, gpu=gpus > 0)
-    run_config = fitting.run_config(settings, model_module.NAME, run_name or fitting.new_run_name())
+    run_config = fitting.run_config(settings, loaded.spec.name, run_name or fitting.new_run_name())
     setup = loaded.setup(config) | {"threads": max(1, available_cpus() // workers)}
-    title = f"{config.net}, {config.chosen.epochs} epochs"
+    title = f"{config.net}, {config.chosen(loaded.spec).epochs} epochs"
     with progress.shown(title, on_epoch, listener or Listener()) as board:
         setup, datasets = setup | {"board": board}, _datasets(config, loaded)
         try:
@@ -137,7 +137,7 @@ def _alone(
     return state_from(fitting.fit(attempt, WORKER_RESTARTS))
 
 
-def _datasets(config: TrainCifar10, loaded: Loaded) -> dict[str, Any] | None:
+def _datasets(config: TrainImages, loaded: Loaded) -> dict[str, Any] | None:
     """What Ray Train shares out among its workers; nothing where each takes slices of the images in memory."""
     if config.loader == "memory":
         return None
@@ -145,11 +145,11 @@ def _datasets(config: TrainCifar10, loaded: Loaded) -> dict[str, Any] | None:
 
 
 def _metadata(
-    config: TrainCifar10, loaded: Loaded, network_config: dict[str, Any], evaluated: Evaluated, started: float
+    config: TrainImages, loaded: Loaded, network_config: dict[str, Any], evaluated: Evaluated, started: float
 ) -> checkpoint.Metadata:
     splits, copies = loaded.splits, loaded.originals
     return publishing.metadata(
-        model=model_module.NAME,
+        spec=loaded.spec,
         labels=splits.labels,
         config=network_config,
         preprocessor=loaded.preprocessor,

@@ -1,1 +1,1 @@
-"""Jobs: the queue on disk, who runs it, and the process of one job."""
+"""Jobs: the queue on disk, its supervisor, and the process of one job."""

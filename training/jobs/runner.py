@@ -1,8 +1,8 @@
-"""The process of one job: runs its stage and writes down where it is. ``training.jobs.supervisor`` starts it.
+"""The process of one job: runs it and records its progress. ``training.jobs.supervisor`` starts it.
 
     python -m training.jobs.runner AIR_HOME/jobs/<id>
 
-It joins the Ray that RAY_ADDRESS names, so what it starts there ends with it. SIGTERM stops it.
+It joins the Ray at RAY_ADDRESS, so everything that it starts there ends with it. SIGTERM stops it.
 """
 
 from __future__ import annotations
@@ -13,57 +13,58 @@ import signal
 import sys
 import time
 import traceback
-from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
+from models import specs
+from models.specs import ModelSpec
 from settings import Settings, get_settings
+from training import families
 from training.jobs import store as jobs
 from training.runs import ray_session
-from training.runs.config import TRAINERS
 from training.runs.errors import TrainingError
 from training.runs.progress import REGISTERING
 from training.runs.records import read_lines, write_json
 
 
 class Files:
-    """Writes what a stage tells into the job's folder; a ``training.runs.progress.Listener``."""
+    """Writes progress into the job's folder; a ``training.runs.progress.Listener``."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._told: dict[str, Any] = {"stage": "starting", "share": 0.0, "note": {}, "eta_s": None}
+        self._progress: dict[str, Any] = {"stage": "starting", "share": 0.0, "note": {}, "eta_s": None}
         self._first: tuple[float, int] | None = None
-        self._told_epochs = {line["step"] for line in read_lines(folder / jobs.METRICS)}
+        self._written_epochs = {line["step"] for line in read_lines(folder / jobs.METRICS)}
         self._write()
 
     def stage(self, name: str) -> None:
-        """What it is doing, in words."""
+        """Record the current stage, in words."""
         if name == REGISTERING:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        self._told |= {"stage": name}
+        self._progress |= {"stage": name}
         self._write()
 
     def step(self, done: int, total: int, note: dict[str, str]) -> None:
-        """Where the training is; the time left is told from the second look on."""
+        """Record the position of a training; from the second call on, with an estimate of the time left."""
         now = time.monotonic()
         if self._first is None and done:
             self._first = (now, done)
         if self._first is not None and done > self._first[1]:
             seconds_a_step = (now - self._first[0]) / (done - self._first[1])
-            self._told["eta_s"] = round(seconds_a_step * (total - done), 1)
-        self._told |= {"share": done / total, "note": note}
+            self._progress["eta_s"] = round(seconds_a_step * (total - done), 1)
+        self._progress |= {"share": done / total, "note": note}
         self._write()
 
     def epoch(self, number: int, figures: dict[str, float]) -> None:
-        """The figures of an epoch or a boosting round; a job that goes on tells again what was told before."""
-        if number in self._told_epochs:
+        """Record the figures of an epoch or a boosting round; a resumed job reports earlier ones again."""
+        if number in self._written_epochs:
             return
-        self._told_epochs.add(number)
+        self._written_epochs.add(number)
         with (self._folder / jobs.METRICS).open("a") as file:
             file.write(json.dumps({"step": number, **figures}) + "\n")
 
     def _write(self) -> None:
-        write_json(self._folder / jobs.PROGRESS, self._told)
+        write_json(self._folder / jobs.PROGRESS, self._progress)
 
 
 def run(folder: Path) -> int:
@@ -71,32 +72,35 @@ def run(folder: Path) -> int:
     ray_session.give_way()
     settings = get_settings()
     job = jobs.Job.model_validate_json((folder / jobs.JOB).read_bytes())
-    config = jobs.SCHEMAS[job.kind, job.model].model_validate(job.config)
+    spec = specs.get(job.model)
+    config = families.options(job.kind, spec.family).model_validate(job.config)
     try:
         files = Files(folder)
-        # Workers of this Ray have the app's environment already; sending it again would cost seconds.
+        # Workers of this Ray already have the app's environment; sending it again would cost seconds.
         ray_session.connect(settings, runtime_env=None)
         stop_on_sigterm()  # Ray puts a handler of its own in place, which prints a stack
-        result = _run_stages(job, config, settings, files, folder)
+        result = _run_stages(job, spec, config, settings, files, folder)
     except TrainingError as error:
         return _end(folder, {"error": str(error)})
     except Exception as error:
         traceback.print_exc()
-        return _end(folder, {"error": f"The job failed ({type(error).__name__}); its log says where."})
+        return _end(folder, {"error": f"The job failed ({type(error).__name__}); see its log."})
     return _end(folder, {"result": result})
 
 
-def _run_stages(job: jobs.Job, config: Any, settings: Settings, files: Files, folder: Path) -> dict[str, Any]:
+def _run_stages(
+    job: jobs.Job, spec: ModelSpec, config: Any, settings: Settings, files: Files, folder: Path
+) -> dict[str, Any]:
     """What the job made, for its ``result``. Raises TrainingError."""
     if job.kind == "batch_predict":
         from training.batch_predict import run as batch_predict
 
-        return batch_predict.predict(job.model, config, settings, folder / jobs.FILES, files)
+        return batch_predict.predict(spec, config, settings, folder / jobs.FILES, files)
     if job.kind == "tune":
         from training.tuning import study as tuning
 
-        return tuning.tune(config, settings, listener=files, run_name=job.id)
-    version, _, metrics = import_module(TRAINERS[job.model]).train(config, settings, listener=files, run_name=job.id)
+        return tuning.tune(spec, config, settings, listener=files, run_name=job.id)
+    version, _, metrics = families.train(spec, config, settings, listener=files, run_name=job.id)
     return {"version": version, "metrics": metrics}
 
 
@@ -115,7 +119,7 @@ def stop_on_sigterm() -> None:
 
 
 def leave(status: int) -> NoReturn:
-    """End this process now: what it held in Ray goes with it, and taking all libraries apart would cost seconds."""
+    """End this process at once: Ray frees what it held, and an orderly exit of all libraries would take seconds."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)

@@ -1,20 +1,20 @@
-"""Jobs: what was asked for, where it is, what came of it; kept in AIR_HOME, so history survives a restart.
+"""Jobs: their configuration, progress and outcome, kept in AIR_HOME so that history survives a restart.
 
     python -m training.jobs list
     python -m training.jobs show JOB
     python -m training.jobs cancel JOB
 
     AIR_HOME/jobs/<id>/
-      job.json        what was asked for, and the state       (written by training.jobs.supervisor)
-      progress.json   where it is                             (written by the job's process)
+      job.json        configuration and state                 (written by training.jobs.supervisor)
+      progress.json   stage and position                      (written by the job's process)
       metrics.jsonl   figures by step                         (the same)
       outcome.json    the result, or the error in one sentence (the same, when it ends by itself)
-      log.txt         what the process printed
-      files/          what it made for people to download
-      cancel          somebody wants it stopped
+      log.txt         the process's output
+      files/          files to download
+      cancel          a request to stop it
 
-A job runs in a process of its own (``training.jobs.runner``): it can be stopped at any time, and
-what it holds in Ray goes with it.
+A job runs in its own process (``training.jobs.runner``): it can be stopped at any time, and
+Ray then frees everything that it held.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from models import specs
 from models.artifact.storage import without_secrets
-from settings import MODEL_NAMES, Settings, SettingsError, get_settings
+from settings import Settings, SettingsError, get_settings
+from training import families
 from training.runs import sentences
-from training.runs.config import BatchPredict, JobConfig, TrainBreastCancer, TrainCifar10
 from training.runs.errors import ConfigError, OptionError
 from training.runs.records import ID, new_id, read_json, read_lines, write_json
-from training.tuning.config import TUNE_SCHEMAS
 from training.tuning.space import SpaceError
 
 Kind = Literal["train", "tune", "batch_predict"]
@@ -41,13 +41,6 @@ State = Literal["queued", "running", "stopping", "stopped", "succeeded", "failed
 RESUMABLE: set[State] = {"stopped", "failed", "interrupted"}
 ENDED: set[State] = {*RESUMABLE, "succeeded"}
 CANCELLABLE: set[State] = {"queued", "running"}
-SCHEMAS: dict[tuple[str, str], type[JobConfig]] = {
-    ("train", "cifar10"): TrainCifar10,
-    ("train", "breast-cancer"): TrainBreastCancer,
-    **{("tune", name): schema for name, schema in TUNE_SCHEMAS.items()},
-    ("batch_predict", "cifar10"): BatchPredict,
-    ("batch_predict", "breast-cancer"): BatchPredict,
-}
 JOB, PROGRESS, METRICS, OUTCOME, LOG, CANCEL, FILES = (
     "job.json",
     "progress.json",
@@ -61,7 +54,7 @@ TAIL_BYTES = 8_192
 
 
 class Progress(BaseModel):
-    """Where a running job is: ``share`` 0..1 of its steps, the stage in words, and figures beside it."""
+    """The progress of a running job: ``share`` 0..1 of its steps, the stage in words, and current figures."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -92,26 +85,35 @@ class Job(BaseModel):
 
 
 def shown(job: Job) -> Job:
-    """The job as anybody may read it: no address in it has a login or a signature."""
+    """The job as anybody may read it: without logins and signatures in its addresses."""
     return Job.model_validate(without_secrets(job.model_dump()))
 
 
 class UnknownJob(Exception):
-    """There is no such job; str() says so."""
+    """There is no such job; str() is a sentence."""
 
 
 def validated(kind: str, model: str, config: dict[str, Any]) -> dict[str, Any]:
     """``config`` with every default filled in. Raises ConfigError; OptionError where an option is wrong."""
-    if model not in MODEL_NAMES:
-        raise ConfigError(f"model: there is no model {model[:80]!r}; there are {' and '.join(MODEL_NAMES)}.")
     try:
-        return SCHEMAS[kind, model].model_validate(config).model_dump()
+        spec = specs.get(model)
+    except specs.UnknownModel as error:
+        raise ConfigError(f"model: {_lower(error)}") from error
+    try:
+        return families.options(kind, spec.family).model_validate(config).completed(spec).model_dump()
+    except OptionError as error:
+        raise OptionError(error.field, error.problem) from error
     except ValidationError as error:
         first = error.errors()[0]
         cause = first.get("ctx", {}).get("error")
         field = [*map(str, first["loc"]), *(cause.path if isinstance(cause, SpaceError) else ())]
         said = cause.problem if isinstance(cause, SpaceError) else sentences.said_of(first)
         raise OptionError(field, f"{said}{sentences.got(first)}") from error
+
+
+def _lower(error: Exception) -> str:
+    sentence = str(error)
+    return sentence[:1].lower() + sentence[1:]
 
 
 class Store:
@@ -128,7 +130,7 @@ class Store:
         return folder
 
     def create(self, kind: Kind, model: str, config: dict[str, Any]) -> Job:
-        """Write down a new job, queued, with a validated configuration."""
+        """Record a new job, queued, with a validated configuration."""
         now = datetime.now().astimezone()
         job = Job(
             id=new_id(now),
@@ -147,16 +149,17 @@ class Store:
         write_json(self._root / job.id / JOB, kept)
 
     def read(self, job_id: str, all_metrics: bool = True) -> Job:
-        """A job with what its process has written; of the figures only the last without ``all_metrics``.
+        """A job with what its process has written; without ``all_metrics``, only the last figures.
 
         Raises UnknownJob.
         """
         folder = self.folder(job_id)
         job = Job.model_validate_json((folder / JOB).read_bytes())
-        told = read_json(folder / PROGRESS)
+        written = read_json(folder / PROGRESS)
         job.metrics = list(read_lines(folder / METRICS)) if all_metrics else _last_line(folder / METRICS)
-        job.eta_s = told.pop("eta_s", None) if job.state == "running" else None
-        job.progress = Progress(**{key: value for key, value in told.items() if key != "eta_s"})
+        eta_s = written.pop("eta_s", None)
+        job.eta_s = eta_s if job.state == "running" else None
+        job.progress = Progress(**written)
         return job
 
     def jobs(self) -> list[Job]:
@@ -165,11 +168,11 @@ class Store:
         return sorted(found, key=lambda job: job.created, reverse=True)
 
     def outcome(self, job_id: str) -> dict[str, Any]:
-        """What the job's process left when it ended by itself; empty when it did not."""
+        """The outcome that the job's process wrote when it ended by itself; empty when it did not."""
         return read_json(self.folder(job_id) / OUTCOME)
 
     def log_tail(self, job_id: str, lines: int) -> str:
-        """The last lines that the job printed; a progress bar's redrawings count as one line."""
+        """The last lines of the job's output; a progress bar counts as one line, however often it was redrawn."""
         try:
             # As bytes: read as text, each redrawing would be a line.
             text = (self.folder(job_id) / LOG).read_bytes().decode(errors="replace")
@@ -179,12 +182,12 @@ class Store:
         return without_secrets("\n".join(list(drawn)[-lines:]))
 
     def ask_to_stop(self, job_id: str) -> None:
-        """Leave the mark at which the supervisor stops the job. Raises UnknownJob."""
+        """Leave the request at which the supervisor stops the job. Raises UnknownJob."""
         (self.folder(job_id) / CANCEL).touch()
 
 
 def _last_line(path: Path) -> list[dict[str, float]]:
-    """The last whole line of a file that may be growing, without reading all of it."""
+    """The last complete line of a file that may be growing, without reading all of it."""
     try:
         with path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - TAIL_BYTES))
@@ -209,7 +212,7 @@ def main(arguments: list[str]) -> int:
                 print(store.log_tail(job_id, 20))
             case ["cancel", job_id]:
                 store.ask_to_stop(job_id)
-                print(f"{job_id} is asked to stop")
+                print(f"{job_id} is being stopped")
             case _:
                 print("usage: python -m training.jobs list | show JOB | cancel JOB", file=sys.stderr)
                 return 2

@@ -1,8 +1,8 @@
-"""Who runs the jobs: one at a time, each in a process of its own, from a queue that survives a restart.
+"""The supervisor of jobs: runs one at a time, each in its own process, from a queue that survives a restart.
 
-An actor that costs no CPU, outside Serve and outside the page. It starts ``training.jobs.runner``
-processes and looks after them. Ray's own job submission was not taken: it needs the dashboard, a
-fixed port on each host, and some 4 s before the first line of a log.
+An actor that reserves no CPU, outside Serve and outside the page. It starts and watches
+``training.jobs.runner`` processes. Ray's own job submission was not used: it needs the dashboard, a
+fixed port on each host, and about 4 s before the first line of a log.
 """
 
 from __future__ import annotations
@@ -37,26 +37,26 @@ MAX_QUEUED = 20
 LOOK_S = 0.2
 SWEEP_S = 60.0
 STOP_GRACE_S, REGISTER_GRACE_S = 4.0, 8.0
-# A job that was killed may be the first to go of an app that is being killed: then it was interrupted.
+# When a whole app is killed, its job may die first; such a job was interrupted, it did not fail.
 DOUBT_S = 4.0
 TIMEOUT_S = 4 * 3600.0
 PROCESS = "process.json"
-# As when the whole app is stopped: by the signal itself, or by what the process makes of it.
+# Exit statuses when the whole app is stopped: the signal itself, or what the process turns it into.
 STOPPED_FROM_OUTSIDE = (-signal.SIGTERM, 128 + signal.SIGTERM, 130)
 
 
 class QueueFull(Exception):
-    """As many jobs wait as may; str() says so."""
+    """The queue of jobs is full; str() is a sentence."""
 
 
 class NotPossible(Exception):
-    """The job is not in a state for that; str() says in which it is."""
+    """The job's state does not allow this; str() names the state."""
 
 
 class Supervisor:
     """Queue, processes and history of all jobs.
 
-    ``session`` names the Ray that jobs run in: those of another one have ended with it. ``launch`` starts
+    ``session`` names the Ray that jobs run in; jobs of an earlier session have ended with it. ``launch`` starts
     the process that runs the job of a folder.
     """
 
@@ -71,7 +71,7 @@ class Supervisor:
         self._open: list[str] = []  # jobs that have not ended, the oldest first
         for job in reversed(self._store.jobs()):
             if job.state in ("running", "stopping") and self._lost(job.id):
-                self._ended(job, "interrupted", error="AIR Studio ended while the job ran; it can be resumed.")
+                self._ended(job, "interrupted", error="AIR Studio stopped during the job; it can be resumed.")
             elif job.state not in ENDED:
                 self._open.append(job.id)
 
@@ -101,18 +101,18 @@ class Supervisor:
         return self._store.log_tail(job_id, lines)
 
     async def cancel(self, job_id: str) -> Job:
-        """Stop a job; one that has ended stays as it is. Raises UnknownJob."""
+        """Stop a job; does nothing to one that has ended. Raises UnknownJob."""
         if self._store.read(job_id).state not in ENDED:
             self._store.ask_to_stop(job_id)
             self.look()
         return await self.job(job_id)
 
     async def is_needed(self, upload_id: str) -> bool:
-        """Whether a job that runs or waits has yet to read an upload."""
+        """Whether a running or waiting job still has to read an upload."""
         return upload_id in self._uploads_in_use()
 
     async def resume(self, job_id: str) -> Job:
-        """Queue a job again that did not succeed; it goes on where Ray Train's last checkpoint is.
+        """Queue a job that did not succeed again; it continues from Ray Train's last checkpoint.
 
         Raises UnknownJob, NotPossible, QueueFull.
         """
@@ -133,31 +133,31 @@ class Supervisor:
 
     def _refuse_when_full(self) -> None:
         if len(self._open) > MAX_QUEUED:
-            raise QueueFull(f"{len(self._open)} jobs run or wait already; cancel one or come back later.")
+            raise QueueFull(f"{len(self._open)} jobs are already running or waiting; cancel one or try again later.")
 
     def _refuse_without_upload(self, config: dict[str, Any]) -> None:
         if config.get("upload") is not None:
             self._uploads.read(config["upload"])
 
     def _position(self, job: Job) -> int | None:
-        """1 for the job that is next, and so on; None for one that does not wait."""
+        """The job's place in the queue, from 1; None for one that is not waiting."""
         if job.state != "queued":
             return None
         ahead = self._open[: self._open.index(job.id)]
         return 1 + sum(self._store.read(other, all_metrics=False).state == "queued" for other in ahead)
 
     async def look_after(self) -> None:
-        """Start, stop and write down the end of jobs, for ever."""
+        """Start jobs, stop jobs and record their ends, for ever."""
         while True:
             try:
                 self.look()
             except Exception:
-                # A full disk, say: what cannot be written now is tried again.
-                log.exception("the jobs could not be looked after")
+                # For example a full disk: the next round tries again.
+                log.exception("the jobs could not be supervised")
             await asyncio.sleep(LOOK_S)
 
     def look(self) -> None:
-        """Start what is next, stop what shall stop, write down what has ended."""
+        """Start the next job, stop those that are to stop, record those that have ended."""
         listed = [self._store.read(job_id, all_metrics=False) for job_id in self._open]
         for job in listed:
             wanted = (self._store.folder(job.id) / jobs.CANCEL).exists()
@@ -200,7 +200,7 @@ class Supervisor:
                 _signal(process, signal.SIGKILL)
 
     def _lost(self, job_id: str) -> bool:
-        """Whether a job's process has ended, or belongs to a Ray that has; what is left of that is killed."""
+        """Whether a job's process has ended or belongs to an earlier Ray; in that case, kills what is left of it."""
         process = _process_of(self._store, job_id)
         if process is None:
             return True
@@ -233,14 +233,14 @@ class Supervisor:
             self._write_down_death(job, outcome)
 
     def _write_down_death(self, job: Job, outcome: dict[str, Any]) -> None:
-        """Of a job whose process has ended without a result, and not because somebody asked for that."""
+        """Record the end of a job whose process ended without a result and without a request to stop."""
         child = self._children.get(job.id)
         status = child.poll() if child is not None else None
         if "error" in outcome:
             self._ended(job, "failed", error=outcome["error"])
         elif child is None:
-            # This supervisor came after the job: the one before is gone, and the whole app may be going with it.
-            self._ended(job, "interrupted", error="The job ended, and nobody saw why; it can be resumed.")
+            # An earlier supervisor started the job and is gone; the whole app may be stopping.
+            self._ended(job, "interrupted", error="The job ended for an unknown reason; it can be resumed.")
         elif status in STOPPED_FROM_OUTSIDE:
             self._ended(job, "interrupted", error="The job was stopped from outside; it can be resumed.")
         elif self._gone_for(job.id) > DOUBT_S:
@@ -259,7 +259,7 @@ class Supervisor:
         self._gone_since.pop(job.id, None)
         (self._store.folder(job.id) / jobs.CANCEL).unlink(missing_ok=True)
         self._store.write(job)
-        # One that did not come to its end by itself may be resumed for as long as unused uploads are kept.
+        # Keep the upload of a job that may be resumed, for as long as unused uploads are kept.
         used = job.config.get("upload")
         if used and state in ("succeeded", "stopped") and used not in self._uploads_in_use():
             self._uploads.delete(used)
@@ -267,10 +267,10 @@ class Supervisor:
 
 def _process_of(store: Store, job_id: str) -> psutil.Process | None:
     """The process that runs a job, unless it has ended."""
-    told = read_json(store.folder(job_id) / PROCESS)
+    written = read_json(store.folder(job_id) / PROCESS)
     try:
-        process = psutil.Process(told["pid"])
-        alive = process.create_time() == told["born"] and process.status() != psutil.STATUS_ZOMBIE
+        process = psutil.Process(written["pid"])
+        alive = process.create_time() == written["born"] and process.status() != psutil.STATUS_ZOMBIE
     except (psutil.Error, KeyError):
         return None
     return process if alive else None
@@ -291,11 +291,11 @@ class JobSupervisor(Supervisor):
 
 
 def _launch(folder: Path) -> subprocess.Popen:
-    """Start the process that runs a job in this Ray; what it prints goes to its log."""
+    """Start the process that runs a job in this Ray; its output goes to the job's log."""
     environment = {**os.environ, "RAY_ADDRESS": ray.get_runtime_context().gcs_address, "PYTHONUNBUFFERED": "1"}
     with (folder / jobs.LOG).open("a") as log:
-        # In a group of its own, so that all of it can be stopped; in the app's session, whose
-        # processes the scheduler weighs against each other by their priority.
+        # In its own process group, so that all of it can be stopped; but in the app's session, within
+        # which the scheduler compares the priorities of processes.
         return subprocess.Popen(
             [sys.executable, "-m", "training.jobs.runner", str(folder)],
             cwd=ROOT,
@@ -307,6 +307,6 @@ def _launch(folder: Path) -> subprocess.Popen:
 
 
 def supervisor() -> ray.actor.ActorHandle:
-    """The app's supervisor, started if it is not there yet."""
+    """The app's supervisor actor, started if it is not running yet."""
     options = {"name": NAME, "namespace": NAMESPACE, "get_if_exists": True, "lifetime": "detached"}
     return JobSupervisor.options(**options, resources=ON_HEAD).remote()

@@ -1,1 +1,1 @@
-"""What a run leaves: figures, answers to the held-out set, runs in MLflow, a version."""
+"""The results of a run: figures, answers to the held-out set, MLflow runs, a version."""

@@ -1,8 +1,8 @@
 """Figures about a model's answers: accuracy, log loss, AUC, confusion, thresholds, calibration.
 
-Pure functions of probabilities and true labels. Choices are made on validation answers; the
-test figures are computed once for a version and decide nothing. scikit-learn and SciPy are imported
-late: a training worker, which needs neither, would start a second later.
+Pure functions of probabilities and true labels. Choices use validation answers; the test figures
+are computed once per version, for information only. scikit-learn and SciPy are imported late: with
+them a training worker, which needs neither, would start a second later.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def mean_log_loss(probabilities: np.ndarray, labels: np.ndarray) -> float:
 
 
 def calibration(confidence: np.ndarray, correct: np.ndarray) -> dict[str, Any]:
-    """How often answers of a given confidence (n,) are right (bool (n,)), in equal bins of 0..1."""
+    """The share of right answers (bool (n,)) by confidence (n,), in equal bins of 0..1."""
     bins = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
     rows, error = [], 0.0
     for i in range(CALIBRATION_BINS):
@@ -70,7 +70,7 @@ def calibration(confidence: np.ndarray, correct: np.ndarray) -> dict[str, Any]:
 
 
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
-    """The temperature that makes validation probabilities most likely.
+    """The temperature that minimises the validation log loss.
 
     Guo et al., "On Calibration of Modern Neural Networks", arXiv:1706.04599.
     """
@@ -87,7 +87,7 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
 
 
 def unsure_below(probabilities: np.ndarray) -> float:
-    """The best-class probability under which UNSURE_SHARE of these validation answers fall."""
+    """The best-class probability below which UNSURE_SHARE of these validation answers are."""
     return float(np.quantile(probabilities.max(1), UNSURE_SHARE))
 
 

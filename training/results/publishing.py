@@ -17,6 +17,7 @@ import numpy as np
 from models.artifact import checkpoint, storage
 from models.artifact.checkpoint import CheckpointError
 from models.registry import Registry, RegistryError
+from models.specs import ModelSpec
 from settings import Settings, available_cpus
 from training.runs.config import JobConfig
 from training.runs.errors import ConfigError
@@ -26,7 +27,7 @@ GOLDEN_ROWS = 16
 
 def metadata(
     *,
-    model: str,
+    spec: ModelSpec,
     labels: list[str],
     config: dict[str, Any],
     preprocessor: dict[str, Any],
@@ -38,9 +39,10 @@ def metadata(
     started: float,
     packages: tuple[str, ...],
 ) -> checkpoint.Metadata:
-    """Metadata of a model trained by this process, which began at ``started`` (time.time())."""
+    """Metadata of a model that this process trained since ``started`` (time.time())."""
     return checkpoint.Metadata(
-        model=model,
+        model=spec.name,
+        family=spec.family,
         labels=labels,
         config=config,
         preprocessor=preprocessor,
@@ -58,7 +60,7 @@ def metadata(
 
 
 def command_line() -> str:
-    """The command of this process as a person would type it, without what a login or a signature would say."""
+    """The command of this process as a person would type it, without logins and signatures."""
     main = sys.modules["__main__"]
     spec = getattr(main, "__spec__", None)
     program = (
@@ -76,7 +78,7 @@ def _processor() -> str:
 
 
 def open_registry(settings: Settings) -> Registry:
-    """The registry, before anything is calculated that could not be published. Raises ConfigError."""
+    """The registry, opened before any work whose result could not be published. Raises ConfigError."""
     try:
         storage.check(settings)
         return Registry(settings)
@@ -93,7 +95,7 @@ def publish(
     save: Callable[[Path], None],
     golden: tuple[np.ndarray, np.ndarray],
 ) -> tuple[str, Path]:
-    """Write the folder, register it; returns the new version and the folder as this machine has it."""
+    """Write the folder and register it; returns the new version and its folder on this machine."""
     source = storage.source_of(settings, meta.model, run_id)
     with storage.writing(source, settings) as folder:
         save(folder)

@@ -18,7 +18,7 @@ MAX_PARAM_LENGTH = 500
 
 
 class Run:
-    """An open MLflow run; every call goes to the store at once."""
+    """An open MLflow run; every call writes to the store at once."""
 
     def __init__(self, client: MlflowClient, run_id: str) -> None:
         self._client = client
@@ -35,7 +35,7 @@ class Run:
         self._client.log_batch(self.run_id, metrics=[Metric(k, float(v), now, step) for k, v in values.items()])
 
     def tags(self, values: dict[str, str]) -> None:
-        """Attach words to the run, such as the data fingerprint."""
+        """Attach tags to the run, such as the data fingerprint."""
         self._client.log_batch(self.run_id, tags=[RunTag(key, value) for key, value in values.items()])
 
     def figure(self, figure: go.Figure, name: str) -> None:
@@ -49,9 +49,9 @@ class Run:
 
 @contextmanager
 def run(client: MlflowClient, model: str, name: str, run_id: str | None = None) -> Iterator[Run]:
-    """Open a run in the model's experiment; it ends FINISHED, FAILED or KILLED as the block does.
+    """Open a run in the model's experiment; it ends FINISHED, FAILED or KILLED, like the block.
 
-    With ``run_id`` the run that was there before is gone on with.
+    With ``run_id``, continues that run.
     """
     if run_id is None:
         experiment = client.get_experiment_by_name(model)
@@ -90,7 +90,7 @@ def curves_figure(history: dict[int, dict[str, float]], title: str) -> go.Figure
 
 
 def bars_figure(shares: dict[str, float], title: str) -> go.Figure:
-    """One bar for each name, 0..1."""
+    """A bar chart of shares, 0..1."""
     figure = go.Figure(go.Bar(x=list(shares), y=list(shares.values()), texttemplate="%{y:.1%}"))
     return figure.update_layout(title=title, yaxis_range=[0, 1])
 

@@ -1,1 +1,1 @@
-"""What every training, study and batch prediction needs around its work: options, Ray, progress, errors."""
+"""Shared by trainings, studies and batch predictions: options, Ray, progress, errors."""

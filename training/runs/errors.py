@@ -1,7 +1,7 @@
-"""What can go wrong before or during training, as one sentence with a way out.
+"""Errors before and during training, each one sentence that names a remedy.
 
 TrainingError
-├── DataError        no data source, or one that is damaged
+├── DataError        the data source is missing or damaged
 │   └── UnreadablePictureError
 ├── ConfigError      an option is unknown or out of range
 │   └── OptionError
@@ -14,20 +14,20 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# As the kernel says it, and as SQLite does.
+# The words of the kernel, and those of SQLite.
 DISK_FULL = ("No space left on device", "disk is full")
 
 
 class TrainingError(Exception):
-    """Base class; str() is one sentence for a person."""
+    """Base class; str() is one sentence for people."""
 
 
 class DataError(TrainingError):
-    """The data source is missing, damaged or not what its name says."""
+    """The data source is missing, damaged or of another kind than its name suggests."""
 
 
 class UnreadablePictureError(DataError):
-    """A picture cannot be decoded; ``index`` is its place among those of its split."""
+    """A picture cannot be decoded; ``index`` is its place in its split."""
 
     def __init__(self, index: int) -> None:
         super().__init__(index)
@@ -42,10 +42,11 @@ class ConfigError(TrainingError):
 
 
 class OptionError(ConfigError):
-    """An option of a job; ``field`` is the path to it in ``config``, ``problem`` what must be true of it."""
+    """An option of a job; ``field`` is the path to it ``within`` a body, ``problem`` what must be true of it."""
 
-    def __init__(self, field: list[str], problem: str) -> None:
-        super().__init__(f"{'.'.join(['config', *field])}: {problem}.")
+    def __init__(self, field: list[str], problem: str, within: str | None = "config") -> None:
+        path = [within, *field] if within else field
+        super().__init__(f"{'.'.join(path)}: {problem}.")
         self.field = field
         self.problem = problem
 
@@ -55,21 +56,21 @@ class DivergedError(TrainingError):
 
 
 def root_cause(error: BaseException) -> BaseException:
-    """The error that all others around it came of; Ray keeps it as ``cause``."""
+    """The first error in a chain of causes; Ray keeps a cause as ``cause``."""
     while (inner := getattr(error, "cause", None) or error.__cause__) is not None:
         error = inner
     return error
 
 
 def innermost(error: BaseException) -> str:
-    """The innermost cause in one line: Ray and Arrow put whole tracebacks and advice around it."""
+    """The root cause in one line, without the tracebacks and advice that Ray and Arrow add."""
     error = root_cause(error)
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0][:300] if lines else type(error).__name__
 
 
 def disk_full(error: BaseException) -> DataError | None:
-    """The error to tell when this one came of a full disk."""
+    """The error to report if a full disk caused this one."""
     cause = innermost(error)
     if (isinstance(error, OSError) and error.errno == errno.ENOSPC) or any(words in cause for words in DISK_FULL):
         return DataError(f"The disk is full ({cause}). Free some space, or set AIR_HOME and TMPDIR elsewhere.")
@@ -77,14 +78,14 @@ def disk_full(error: BaseException) -> DataError | None:
 
 
 @contextmanager
-def telling_of_a_full_disk() -> Iterator[None]:
-    """Raise DataError where the block, or the function it decorates, ends because a disk is full."""
+def full_disk_as_data_error() -> Iterator[None]:
+    """Raise DataError when the block, or the decorated function, fails because a disk is full."""
     try:
         yield
     except TrainingError:
         raise
     except Exception as error:
-        told = disk_full(error)
-        if told is None:
+        full = disk_full(error)
+        if full is None:
             raise
-        raise told from error
+        raise full from error

@@ -1,7 +1,4 @@
-"""Running a Ray Train trainer: what its workers ask for, where a run keeps its state, what is tried again.
-
-Also what is said when it fails.
-"""
+"""Run a Ray Train trainer: its workers' resources, the storage of a run's state, retries, and errors."""
 
 from __future__ import annotations
 
@@ -18,12 +15,12 @@ from training.runs.errors import ConfigError, TrainingError, disk_full, root_cau
 
 
 def scaling_config(settings: Settings, num_workers: int, gpu: bool = False) -> Any:
-    """The ScalingConfig of ``num_workers`` workers, each with a GPU of its own where ``gpu`` is true.
+    """The ScalingConfig for ``num_workers`` workers, each with its own GPU if ``gpu`` is true.
 
-    Each asks for one of Ray's CPUs, or for less where all of them together would take more than
-    ``AIR_DATA_CPU_SHARE`` leaves: a data task that finds no CPU would be waited for without end. It asks for
-    ``AIR_TRAIN_MEMORY_MB`` of memory too. Raises ConfigError when there is not so much. A cluster that starts
-    nodes for what waits (``AIR_NODES_BY_LOAD``) is asked for a whole CPU each: a worker that fits starts none.
+    Each requests one of Ray's CPUs, or less where all of them together would take more than
+    ``AIR_DATA_CPU_SHARE`` leaves: otherwise a data task could wait for a CPU for ever. It also requests
+    ``AIR_TRAIN_MEMORY_MB`` of memory. Raises ConfigError when Ray has less than that. An autoscaling cluster
+    (``AIR_NODES_BY_LOAD``) adds a node only for work that does not fit, so there each worker requests a whole CPU.
     """
     import ray
     from ray.train import ScalingConfig
@@ -36,22 +33,22 @@ def scaling_config(settings: Settings, num_workers: int, gpu: bool = False) -> A
     if num_workers * memory > has.get("memory", 0) and not settings.air_nodes_by_load:
         raise ConfigError(
             f"num_workers: {num_workers} workers of {settings.air_train_memory_mb} MB (AIR_TRAIN_MEMORY_MB) are more "
-            f"than the {has.get('memory', 0) / 1024**2:.0f} MB that Ray has; take fewer, or ask for less memory."
+            f"than the {has.get('memory', 0) / 1024**2:.0f} MB that Ray has; use fewer workers, or less memory each."
         )
     gpus = has.get("GPU", 0)
     if gpu and num_workers > gpus and not settings.air_nodes_by_load:
         raise ConfigError(
-            f"num_workers: each of {num_workers} workers takes a GPU of its own, and Ray has {gpus:.0f}; take fewer."
+            f"num_workers: each of {num_workers} workers needs its own GPU, and Ray has {gpus:.0f}; use fewer workers."
         )
     resources |= ({"memory": memory} if memory else {}) | ({"GPU": 1} if gpu else {})
     return ScalingConfig(num_workers=num_workers, use_gpu=gpu, resources_per_worker=resources)
 
 
 def lone_worker_options(settings: Settings, scaling: Any) -> dict[str, Any]:
-    """How Ray makes the actor of a training with one worker, which asks for what ``scaling`` says.
+    """Ray's options for the actor of a training with one worker, which requests the resources of ``scaling``.
 
-    Where nodes share no storage it runs beside the job, if that can be: its state is then found again. Not where
-    load starts nodes: it would wait for this one.
+    Where nodes share no storage, it runs on the job's node if possible, so that its state is found again. Not on an
+    autoscaling cluster, where it would wait for this very node.
     """
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -65,14 +62,14 @@ def lone_worker_options(settings: Settings, scaling: Any) -> dict[str, Any]:
 
 
 def new_run_name() -> str:
-    """A name that no run had yet."""
+    """A new, unique name of a run."""
     return uuid.uuid4().hex[:12]
 
 
 def run_config(settings: Settings, model: str, name: str) -> Any:
-    """The RunConfig of one run, its last checkpoint kept.
+    """The RunConfig of one run, which keeps its last checkpoint.
 
-    A run of a ``name`` that was there before goes on from its last checkpoint.
+    A run with the ``name`` of an earlier one resumes from its last checkpoint.
     """
     from ray.train import CheckpointConfig, FailureConfig, RunConfig
 
@@ -80,33 +77,36 @@ def run_config(settings: Settings, model: str, name: str) -> Any:
         name=f"{model}-{name}",
         **run_storage(settings),
         checkpoint_config=CheckpointConfig(num_to_keep=1),
-        # Ray Train would try again whatever went wrong; ``fit`` knows what would only go wrong again.
+        # Ray Train would retry after any error; ``fit`` knows which errors would only repeat.
         failure_config=FailureConfig(max_failures=0, controller_failure_limit=0),
     )
 
 
 def run_storage(settings: Settings) -> dict[str, Any]:
-    """``storage_path`` and ``storage_filesystem`` of Ray Train's runs: every node of a cluster writes there."""
+    """``storage_path`` and ``storage_filesystem`` of Ray Train's runs, where every node of a cluster writes."""
     runs = storage.source_of(settings, "runs") if settings.air_storage else str(settings.air_home / "runs")
     filesystem, path = storage.filesystem_of(runs)
     return {"storage_path": path, "storage_filesystem": filesystem}
 
 
 def forget(settings: Settings, model: str, name: str) -> None:
-    """Delete what a run would go on from, now that its version is registered; says so where that fails."""
+    """Delete the state from which a run would resume, now that its version is registered; reports a failure."""
     where = run_storage(settings)
     try:
         where["storage_filesystem"].delete_dir(f"{where['storage_path']}/{model}-{name}")
     except FileNotFoundError:  # trained in the job's own process, which keeps none
         return
-    except Exception as error:  # a file system of any kind; the version is there all the same
-        print(f"The state of the finished run {model}-{name} stays in {where['storage_path']}: {error}", flush=True)
+    except Exception as error:  # of any file system; the version is registered anyway
+        print(
+            f"The state of the finished run {model}-{name} was not deleted from {where['storage_path']}: {error}",
+            flush=True,
+        )
 
 
 def fit(attempt: Callable[[], Any], restarts: int) -> Any:
-    """``attempt()``, a trainer's ``fit``; when workers die, again from the last checkpoint, ``restarts`` times.
+    """Call ``attempt``, a trainer's ``fit``; when workers die, retry from the last checkpoint ``restarts`` times.
 
-    Raises the TrainingError of a worker as it is and at once, anything else as one sentence.
+    Raises a worker's TrainingError unchanged and without a retry, anything else as one sentence.
     """
     from ray.exceptions import RayError
     from ray.train.v2.api.exceptions import TrainingFailedError
@@ -121,22 +121,22 @@ def fit(attempt: Callable[[], Any], restarts: int) -> Any:
             if hopeless is not None or restarts == 0:
                 raise hopeless or TrainingError(f"Training stopped: {_first_line(causes[0])}") from None
             restarts -= 1
-            print(f"A worker died ({_first_line(causes[0])}); going on from the last epoch.", flush=True)
+            print(f"A worker died ({_first_line(causes[0])}); continuing from the last epoch.", flush=True)
         finally:
-            # Ray Train leaves its own in place, which would take Ctrl-C for a run that is over.
+            # Ray Train leaves its own handler installed, which would treat Ctrl-C as meant for the ended run.
             if on_interrupt is not None and threading.current_thread() is threading.main_thread():
                 signal.signal(signal.SIGINT, on_interrupt)
 
 
 def _causes(error: Any) -> list[BaseException]:
-    """What went wrong in each worker, or in Ray Train's controller, without what Ray puts around it."""
+    """The root cause in each worker, or in Ray Train's controller."""
     failures = getattr(error, "worker_failures", None)
     failed = list(failures.values()) if failures else [getattr(error, "controller_failure", error)]
     return [root_cause(failure) for failure in failed]
 
 
 def _hopeless(cause: BaseException) -> TrainingError | None:
-    """The error to tell when it would come again."""
+    """The error to raise if a retry would fail again, else None."""
     return cause if isinstance(cause, TrainingError) else disk_full(cause)
 
 

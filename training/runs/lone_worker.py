@@ -1,8 +1,8 @@
-"""One training worker without what Ray Train starts around several: its local mode, in a Ray actor.
+"""One training worker without Ray Train's controller and helpers: its local mode, in a Ray actor.
 
-On two cores Ray Train's controller and helpers take a tenth of the machine from a training, and eight seconds to start
-(docs/performance.md). One worker has nobody to agree with: ``LocalRayTrainWorker`` runs the loop that several would
-run, ``Kept`` keeps its state where every node finds it, and ``training.runs.fitting`` starts another one when it dies.
+On two cores these take a tenth of the machine from a training, and eight seconds to start (docs/performance.md).
+A single worker does not need them: ``LocalRayTrainWorker`` runs the same loop as several workers would, ``Kept``
+saves its state where every node finds it, and ``training.runs.fitting`` starts another worker when it dies.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ Loop = Callable[[dict[str, Any]], None]
 
 @dataclass(frozen=True)
 class Kept:
-    """The last state of a run: one file, whole or not there, since local mode keeps none.
+    """The last state of a run, in one file that is complete or absent; local mode itself keeps none.
 
-    ``filesystem`` is Arrow's, ``folder`` the run's in it.
+    ``filesystem`` is Arrow's, ``folder`` the run's folder in it.
     """
 
     filesystem: Any
@@ -33,7 +33,7 @@ class Kept:
 
     @classmethod
     def of(cls, run_config: Any) -> Kept:
-        """Of a run of Ray Train: where its checkpoints would stand."""
+        """The state of a run of Ray Train, where its checkpoints would be."""
         return cls(run_config.storage_filesystem, f"{run_config.storage_path}/{run_config.name}")
 
     @property
@@ -41,7 +41,7 @@ class Kept:
         return f"{self.folder}/training.pt"
 
     def write(self, state: Any) -> None:
-        """Take ``state``, bytes, for the one before. Raises OSError, and leaves the one before."""
+        """Replace the last state by ``state``, bytes. Raises OSError, and then keeps the last state."""
         half = f"{self._file}.partial"
         if isinstance(self.filesystem, LocalFileSystem):  # buckets have no folders
             self.filesystem.create_dir(self.folder)
@@ -67,7 +67,7 @@ class LocalRayTrainWorker:
     """Runs a TorchTrainer's loop in its own process."""
 
     def fit(self, loop: Loop, config: dict[str, Any], datasets: dict[str, Any] | None) -> bytes:
-        """Return what is ``kept`` when the loop ends; raises what it raises."""
+        """Run the loop; returns the last state that it ``kept``. Raises what the loop raises."""
         from ray.train import ScalingConfig
         from ray.train.torch import TorchTrainer
 
@@ -88,9 +88,9 @@ def fit(loop: Loop, config: dict[str, Any], datasets: dict[str, Any] | None, wan
         ray.get(worker.__ray_ready__.remote(), timeout=patience_s)
         return ray.get(worker.fit.remote(loop, config, datasets))
     except GetTimeoutError:
-        asked = f"{wanted['num_cpus']:g} CPU" + (" and a GPU" if wanted["num_gpus"] else "")
+        resources = f"{wanted['num_cpus']:g} CPU" + (" and a GPU" if wanted["num_gpus"] else "")
         raise TrainingError(
-            f"No worker could start within {patience_s:g} s: Ray has no node with {asked} free. Wait until other "
+            f"No worker could start within {patience_s:g} s: Ray has no node with {resources} free. Wait until other "
             "work ends, or add a node."
         ) from None
     finally:

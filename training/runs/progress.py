@@ -1,7 +1,7 @@
-"""How a training worker tells the driver where it is, and how the terminal shows it.
+"""Progress of a training: from the worker to the driver, and on the terminal.
 
-The worker pushes to a ``Board``, an actor that costs no CPU; the driver reads the board while
-``fit()`` blocks, draws a bar with ETA and hands each finished epoch to a callback.
+The worker pushes to a ``Board``, an actor that reserves no CPU; the driver reads the board while
+``fit()`` blocks, draws a bar with ETA and passes each finished epoch to a callback.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import ray
 from tqdm import tqdm
 
 Epoch = dict[str, float]
-# The stage in which a job is not stopped any more: it takes a moment, and leaves a version or none.
+# In this stage a job can no longer be stopped: it is short, and leaves a complete version or none.
 REGISTERING = "registering"
 
 
 @ray.remote(num_cpus=0)
 class Board:
-    """Where a run is: ``done`` of ``total`` steps, words beside the bar, figures of finished epochs."""
+    """The progress of a run: ``done`` of ``total`` steps, words beside the bar, figures of finished epochs."""
 
     def __init__(self) -> None:
         self._now: dict[str, Any] = {"done": 0, "total": 0, "note": {}}
@@ -41,26 +41,26 @@ class Board:
 
 
 class Listener:
-    """Told where a job is; this one does not care. ``training.jobs.runner`` has one that writes it down."""
+    """Receives progress; this base class ignores it. ``training.jobs.runner`` has one that records it."""
 
     def stage(self, name: str) -> None:
-        """What it is doing, in words."""
+        """A stage begins; ``name`` is its name in words."""
 
     def step(self, done: int, total: int, note: dict[str, str]) -> None:
-        """Where the training is."""
+        """``done`` of ``total`` steps are done."""
 
     def epoch(self, number: int, figures: Epoch) -> None:
-        """The figures of a finished epoch or round."""
+        """An epoch or round has ended with these figures."""
 
 
 @contextmanager
 def shown(
     title: str, on_epoch: Callable[[int, Epoch], None], listener: Listener, quiet: bool = False
 ) -> Iterator[ray.actor.ActorHandle]:
-    """Yield a board for the worker; until the block ends, draw it on the terminal and tell ``listener``.
+    """Yield a board for the worker; until the block ends, draw it on the terminal and report to ``listener``.
 
-    ``on_epoch`` is called with the figures of each finished epoch. ``quiet`` leaves out the line for
-    each epoch, for runs with hundreds of short ones.
+    ``on_epoch`` is called with the figures of each finished epoch. ``quiet`` omits the line per epoch,
+    for runs with hundreds of short ones.
     """
     board = Board.remote()
     ended = threading.Event()
@@ -87,11 +87,11 @@ def shown(
         while not ended.wait(0.5):
             try:
                 refresh()
-            # Where it is told may fail for a while, a server or a database; the training goes on.
+            # A server or database that receives progress may fail for a while; the training continues.
             except Exception as error:
                 if str(error) != failed:
                     failed = str(error)
-                    bar.write(f"Progress could not be told ({type(error).__name__}: {failed[:200]}); trying again.")
+                    bar.write(f"Progress could not be reported ({type(error).__name__}: {failed[:200]}); retrying.")
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()

@@ -1,6 +1,6 @@
-"""Folders of AIR_HOME that one process writes while others read: ids, whole files, lines that are still being added.
+"""Folders of AIR_HOME that one process writes while others read: ids, atomic files, growing files of lines.
 
-Jobs, studies, uploads and corrections are kept with it.
+Jobs, studies, uploads and corrections use it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-# A name that stays inside the folder it is looked for in, and is short enough for any disk.
+# A name that cannot leave its folder, and is short enough for any disk.
 ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,79}")
 
 
@@ -23,7 +23,7 @@ def new_id(now: datetime) -> str:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file as a whole: a reader sees the old content or the new."""
+    """Write a file atomically: a reader sees the old content or the new."""
     half = path.with_name(f".{path.name}.half")
     half.write_text(text)
     half.replace(path)
@@ -35,7 +35,7 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A file's content, empty when it is not there."""
+    """A file's content; empty when the file does not exist."""
     try:
         return json.loads(path.read_text())
     except FileNotFoundError:
@@ -43,7 +43,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """Whole lines of JSON of a file that may be growing; none when it is not there."""
+    """The complete lines of JSON of a file that may be growing; none when it does not exist."""
     try:
         text = path.read_text()
     except FileNotFoundError:

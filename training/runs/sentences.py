@@ -1,8 +1,10 @@
-"""What is wrong with a field, in plain words: what pydantic found, without pydantic's phrases."""
+"""Pydantic's findings about a field in plain words."""
 
 from __future__ import annotations
 
 from typing import Any
+
+from pydantic import ValidationError
 
 WORDS = {
     "missing": "is missing",
@@ -33,16 +35,23 @@ WORDS = {
 }
 
 
+def first_of(error: ValidationError, *above: str) -> str:
+    """The first problem as a sentence that begins with its field, which stands in ``above``."""
+    first = error.errors()[0]
+    field = ".".join([*above, *map(str, first["loc"])]) or "configuration"
+    return f"{field}: {said_of(first)}{got(first)}."
+
+
 def said_of(problem: dict[str, Any]) -> str:
-    """What must be true of the field, such as "must be at least 1", for one of ``ValidationError.errors()``."""
+    """What one of ``ValidationError.errors()`` requires of the field, such as "must be at least 1"."""
     kind = problem["type"]
-    # bool_type and bool_parsing are one to a person.
-    words = WORDS.get(kind) or WORDS.get(kind.partition("_")[0], "has a value that is not read")
+    # bool_type and bool_parsing mean the same to a person.
+    words = WORDS.get(kind) or WORDS.get(kind.partition("_")[0], "has a value that is not accepted")
     return words.format_map(problem.get("ctx", {}))
 
 
 def got(problem: dict[str, Any]) -> str:
-    """The value that was found there, for the end of a sentence; empty where there is none to show."""
+    """The field's value, for the end of a sentence; empty where there is none to show."""
     value = problem.get("input")
     is_shown = problem["type"] not in ("missing", "extra_forbidden", "value_error") and isinstance(
         value, str | int | float | None

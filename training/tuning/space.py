@@ -17,7 +17,6 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, TypeAdapter, ValidationError
 
 from training.runs import sentences
-from training.runs.config import describe
 from training.runs.errors import ConfigError
 
 MAX_CHOICES = 50
@@ -170,7 +169,7 @@ class Tunable:
         try:
             return self.schema.model_validate(changed)
         except ValidationError as error:
-            raise ConfigError(describe(error)) from None
+            raise ConfigError(sentences.first_of(error)) from None
 
     def widest(self) -> dict[str, dict[str, Any]]:
         """For each parameter type, bounds (None where there is none), title and description."""
@@ -229,8 +228,11 @@ def _problem(first: Any) -> str:
             return "it is no object with a parameter's name for each key"
         case "model_attributes_type":
             return 'it is no object such as {"type": "int", "low": 1, "high": 8}'
+        case "int_type" if "values" in first["loc"]:
+            # Of the two kinds of number that a choice takes, pydantic names the first.
+            return f"must be a number{sentences.got(first)}"
         case _:
-            return f"{sentences.said_of(first)}{sentences.got(first)}"
+            return sentences.said_of(first) + sentences.got(first)
 
 
 def distributions(space: Space) -> dict[str, Any]:

@@ -11,7 +11,6 @@ from typing import Any
 import gradio as gr
 from markupsafe import Markup
 
-from settings import MAX_UPLOAD_BYTES
 from ui.batch.check import CHAMPION, OWN, TEST, Upload, check, example_file, start_label, version_choices
 from ui.jobs.view import BATCH, QUEUED
 from ui.kit import uploads
@@ -43,7 +42,7 @@ class Form:
         self.api, self.public_url, self.token, self.chosen = api, public_url, token, chosen
         self.models = {model.name: model for model in models}
         self._examples: dict[str, dict[str, Any]] = {}
-        self.access = SignIn("air-batch")
+        self.sign_in = SignIn("air-batch")
         self.model = choice(models, "air-batch-model")
         self.what = gr.Radio(
             [("The test set", TEST), ("My own files", OWN)],
@@ -64,9 +63,9 @@ class Form:
             elem_id="air-batch-version",
         )
         self.start = gr.Button("Predict the test set", variant="primary", interactive=False, elem_id="air-batch-start")
-        self.access.why.render()
+        self.sign_in.why.render()
         self.note = html(elem_id="air-batch-note", html_template=LIVE)
-        self.access.sign_out.render()
+        self.sign_in.sign_out.render()
         self.code = code_box()
         self.upload, self.filled = gr.State(None), gr.State({})
 
@@ -88,7 +87,7 @@ class Form:
         self.another = gr.Button("Take another file", visible=False, elem_id="air-batch-another")
         html(quiet(SEEN_BY))
 
-    async def fill(
+    async def _fill(
         self, before: Sent, name: str, what: str, version: str, upload: Upload | None, token: str, request: gr.Request
     ) -> Updates:
         """What this visitor may do, the versions, and what the check of the given file found."""
@@ -96,8 +95,9 @@ class Form:
         try:
             allowed = await permission(self.api, request, token)
             versions = version_choices((await self.api.model(name))["versions"])
+            how = await self._how(model)
         except ApiError as error:
-            return changed(self.filled, before, {self.access.why: notice(str(error), "warning")})
+            return changed(self.filled, before, {self.sign_in.why: notice(str(error), "warning")})
         upload = _for_model(upload, name)
         missing = what == OWN and not (upload and upload["good"])
         pictures, allowed_now = model.family == IMAGE, allowed.may and upload is None
@@ -108,9 +108,9 @@ class Form:
             version if version in {name for _, name in versions} else CHAMPION,
             token=allowed.by_token,
         )
-        now = self.access.shown(allowed) | {
+        now = self.sign_in.shown(allowed) | {
             self.own: gr.update(visible=what == OWN),
-            self.how: await self._how(model),
+            self.how: how,
             self.pictures: gr.update(visible=allowed_now and pictures),
             self.table: gr.update(visible=allowed_now and not pictures),
             self.check: check(upload, model) if upload else "",
@@ -122,10 +122,10 @@ class Form:
         return changed(self.filled, before, now)
 
     async def _how(self, model: Shown) -> Markup:
-        """Which files can be given."""
+        """Which files can be given. Raises ApiError."""
+        limits = (await self.api.about())["limits"]
         example = {"count": 0, "example": ""} if model.family == IMAGE else await self._example(model.name)
-        limits = {"files": uploads.MAX_FILES, "megabytes": MAX_UPLOAD_BYTES // 1024**2}
-        return render("batch/how.html", model=model, rows=EXAMPLE_ROWS, **limits, **example)
+        return render("batch/how.html", model=model, limits=limits, rows=EXAMPLE_ROWS, **example)
 
     async def _example(self, name: str) -> dict[str, Any]:
         """How many columns a table has and a small file of it, made once; the page takes files without it, too."""
@@ -138,7 +138,7 @@ class Form:
             self._examples[name] = {"count": len(names), "example": example_file(names, rows)}
         return self._examples[name]
 
-    async def given(
+    async def _given(
         self, files: Given | list[Given] | None, name: str, token: str, request: gr.Request
     ) -> AsyncIterator[Updates]:
         """Files came: the API gets and checks them."""
@@ -162,7 +162,7 @@ class Form:
             uploads.discard(files)
             raise
 
-    async def take_another(self, upload: Upload | None, token: str, request: gr.Request) -> Updates:
+    async def _take_another(self, upload: Upload | None, token: str, request: gr.Request) -> Updates:
         """Take another file: this one is deleted now, or later by itself where that fails."""
         try:
             if upload:
@@ -171,7 +171,7 @@ class Form:
             pass
         return {self.upload: None, self.reading: "", self.note: ""}
 
-    async def predict(
+    async def _predict(
         self, name: str, what: str, version: str, upload: Upload | None, token: str, request: gr.Request
     ) -> Updates:
         """Queue a batch prediction and watch it; the upload is used up then."""
@@ -200,14 +200,14 @@ class Form:
         choice, token = [self.model, self.what, self.version, self.upload], self.token
         changes = [self.model.change, self.what.change, self.version.input, self.upload.change, token.change]
         filled = [self.own, self.how, self.pictures, self.table, self.check, self.another]
-        filled += [self.version, self.start, self.code, *self.access.components]
-        gr.on([*clock.glances, *changes], self.fill, [self.filled, *choice, token], [self.filled, *filled], **EVENTS)
-        self.access.wire(self.api, token)
+        filled += [self.version, self.start, self.code, *self.sign_in.components]
+        gr.on([*clock.glances, *changes], self._fill, [self.filled, *choice, token], [self.filled, *filled], **EVENTS)
+        self.sign_in.wire(self.api, token)
         given = [self.reading, self.upload, self.pictures, self.table, self.note]
         for field in (self.pictures, self.table):
-            field.upload(self.given, [field, self.model, token], given, preprocess=False, **ONCE)
-        self.another.click(self.take_another, [self.upload, token], given, **ONCE)
-        self.start.click(self.predict, [*choice, token], [self.chosen, self.note, self.upload], **ONCE)
+            field.upload(self._given, [field, self.model, token], given, preprocess=False, **ONCE)
+        self.another.click(self._take_another, [self.upload, token], given, **ONCE)
+        self.start.click(self._predict, [*choice, token], [self.chosen, self.note, self.upload], **ONCE)
 
 
 def _for_model(upload: Upload | None, name: str) -> Upload | None:

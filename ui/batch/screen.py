@@ -19,10 +19,10 @@ from ui.kit import clock
 from ui.kit.cards import LIVE, html, notice, quiet
 from ui.kit.client import ApiError, Client, Headers
 from ui.kit.models import Shown
-from ui.kit.scripts import BUTTONS
 from ui.kit.templates import render
 from ui.kit.updates import EVENTS, Sent, Updates, changed
 from ui.kit.visitor import headers_of, with_token
+from ui.look.scripts import BUTTONS
 from ui.predict.snippets import public_api
 
 WAITING = "The batch predictions appear as soon as the service is up."
@@ -55,7 +55,7 @@ class Screen:
             self.search = Search(api, models)
         self.clock, self.watched = clock.build(), gr.State({})
 
-    async def watch(
+    async def _watch(
         self,
         before: Sent,
         chosen: str | None,
@@ -109,12 +109,12 @@ class Screen:
 
     def wire(self) -> None:
         """Which event calls what."""
-        buttons, why_not, search = self.buttons, self.form.access.why_not, self.search
+        buttons, why_not, search = self.buttons, self.form.sign_in.why_not, self.search
         states = [buttons.chosen, buttons.asked, why_not]
         shown = [self.jobs, self.head, self.progress, self.summary, self.log, *buttons.components, search.result]
         gr.on(
             [*self.clock.looks, *(state.change for state in (*states, buttons.acted))],
-            self.watch,
+            self._watch,
             [self.watched, *states, self.token],
             [self.watched, *shown],
             **EVENTS,

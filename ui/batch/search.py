@@ -47,7 +47,7 @@ class Search:
             self.table = html(elem_id="air-batch-table-rows")
         self.retry = clock.timer(clock.RETRY, active=False)
 
-    async def look(
+    async def _look(
         self, before: Sent, result: dict[str, Any] | None, show: str, label: str, wanted: dict[str, Any] | None
     ) -> Updates:
         """The rows that match; another result is shown from its beginning."""
@@ -90,7 +90,7 @@ class Search:
         shown = [self.box, self.show, self.label, self.count, self.earlier, self.later, self.table, self.retry]
         changes = [self.result.change, self.wanted.change, self.show.input, self.label.input, self.retry.tick]
         about = [self.before, self.result, self.show, self.label, self.wanted]
-        gr.on(changes, self.look, about, [self.before, *shown], **EVENTS)
+        gr.on(changes, self._look, about, [self.before, *shown], **EVENTS)
         self.earlier.click(lambda before: _turned(before, -PAGE), self.before, self.wanted, **EVENTS)
         self.later.click(lambda before: _turned(before, PAGE), self.before, self.wanted, **EVENTS)
 

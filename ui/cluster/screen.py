@@ -1,4 +1,4 @@
-"""The Cluster screen: what runs where right now, and what happens when something of it dies.
+"""The Cluster screen: what runs where right now, and how it recovers when a process dies.
 
 It asks the API only while it is visible.
 """
@@ -53,16 +53,16 @@ class Screen:
 
     def _build_demonstration(self) -> None:
         html(render("cluster/demonstration.html"))
-        self.access = SignIn("air-cluster")
-        self.access.why.render()
+        self.sign_in = SignIn("air-cluster")
+        self.sign_in.why.render()
         with gr.Row(elem_classes="air-actions"):
             self.kill_replica = gr.Button("Kill a replica", interactive=False, elem_id="air-kill-replica")
             self.kill_worker = gr.Button("Kill a training worker", interactive=False, elem_id="air-kill-worker")
         html(quiet(WORKER_HINT))
         self.note = html(html_template=LIVE, elem_id="air-kill-note")
-        self.access.sign_out.render()
+        self.sign_in.sign_out.render()
 
-    async def watch(self, before: Sent, why_not: str | None) -> Updates:
+    async def _watch(self, before: Sent, why_not: str | None) -> Updates:
         """The cluster as it is now."""
         try:
             cluster = await self.api.cluster()
@@ -83,15 +83,15 @@ class Screen:
         }
         return changed(self.watched, before, now, seen=seen)
 
-    async def fill(self, before: Sent, token: str, request: gr.Request) -> Updates:
+    async def _fill(self, before: Sent, token: str, request: gr.Request) -> Updates:
         """What this visitor may do."""
         try:
-            now = self.access.shown(await permission(self.api, request, token))
+            now = self.sign_in.shown(await permission(self.api, request, token))
         except ApiError as error:
-            now = {self.access.why: notice(str(error), "warning")}
+            now = {self.sign_in.why: notice(str(error), "warning")}
         return changed(self.filled, before, now)
 
-    async def kill(self, kind: str, token: str, request: gr.Request) -> AsyncIterator[Updates]:
+    async def _kill(self, kind: str, token: str, request: gr.Request) -> AsyncIterator[Updates]:
         """Say what is being done, then how long it took."""
         yield {self.note: notice(f"A {NAMES[kind]} is being killed. Watch its number go and a new one come …")}
         try:
@@ -103,24 +103,25 @@ class Screen:
 
     def wire(self) -> None:
         """Which event calls what."""
-        access, watched = self.access, [self.problem, self.workloads, self.machines, self.replicas, self.work, self.own]
+        sign_in = self.sign_in
+        shown = [self.problem, self.workloads, self.machines, self.replicas, self.work, self.own]
         gr.on(
             [*self.clock.glances, self.token.change],
-            self.fill,
+            self._fill,
             [self.filled, self.token],
-            [self.filled, *access.components],
+            [self.filled, *sign_in.components],
             **EVENTS,
         )
         gr.on(
-            [*self.clock.looks, self.acted.change, access.why_not.change],
-            self.watch,
-            [self.watched, access.why_not],
-            [self.watched, *watched, self.kill_replica, self.kill_worker],
+            [*self.clock.looks, self.acted.change, sign_in.why_not.change],
+            self._watch,
+            [self.watched, sign_in.why_not],
+            [self.watched, *shown, self.kill_replica, self.kill_worker],
             **EVENTS,
         )
-        access.wire(self.api, self.token)
+        sign_in.wire(self.api, self.token)
         for button, kind in ((self.kill_replica, REPLICA), (self.kill_worker, WORKER)):
-            button.click(self.kill, [gr.State(kind), self.token], [self.note, self.acted], **ONCE)
+            button.click(self._kill, [gr.State(kind), self.token], [self.note, self.acted], **ONCE)
 
 
 def _seen(before: dict[int, float] | None, cluster: dict[str, Any]) -> dict[int, float]:

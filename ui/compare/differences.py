@@ -15,9 +15,9 @@ from markupsafe import Markup
 from ui.kit.cards import LIVE, html, notice
 from ui.kit.client import ApiError, Client
 from ui.kit.models import TABLE, Shown
-from ui.kit.scripts import BUTTONS
 from ui.kit.templates import render
 from ui.kit.updates import EVENTS, Updates
+from ui.look.scripts import BUTTONS
 
 LOOKING = "Both answer the whole validation set. The first time, this takes some seconds …"
 FEATURES_SHOWN = 3

@@ -19,10 +19,10 @@ from ui.kit.cards import LIVE, html, notice, quiet
 from ui.kit.client import ApiError, Client
 from ui.kit.clock import Clock
 from ui.kit.models import Shown
-from ui.kit.scripts import focus_on
 from ui.kit.templates import render
 from ui.kit.updates import EVENTS, ONCE, Sent, Updates, changed
 from ui.kit.visitor import headers_for_change
+from ui.look.scripts import focus_on
 
 REASON_LENGTH = 500
 WAITING = "The comparison appears as soon as the model is up."

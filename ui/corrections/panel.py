@@ -16,11 +16,11 @@ import gradio as gr
 from ui.kit import uploads
 from ui.kit.cards import LIVE, html, notice, quiet
 from ui.kit.client import ApiError, Client
-from ui.kit.scripts import BUTTONS
 from ui.kit.templates import render
 from ui.kit.updates import EVENTS, ONCE, Updates
 from ui.kit.visitor import Permission, headers_for_change, permission
 from ui.kit.words import an
+from ui.look.scripts import BUTTONS
 
 SHOWN = 100
 SIGN_IN_THERE = "If this is wrong, sign in on the Retrain screen to correct it."
@@ -49,6 +49,7 @@ class Panel:
         self.undoing = gr.Button(
             "Undo", size="sm", visible=False, elem_id=f"{prefix}-undo", elem_classes="air-undo", render=False
         )
+        self.box = gr.Column(render=False)
         self.folded = gr.Accordion("Corrections", open=False, render=False)
         self.list = html(quiet(WAITING), js_on_load=BUTTONS, elem_id=f"{prefix}-corrections", render=False)
         self.list_note = html(html_template=LIVE, elem_id=f"{prefix}-corrections-note", render=False)
@@ -61,11 +62,11 @@ class Panel:
 
     def render_list(self) -> None:
         """What is kept, folded."""
-        with self.folded.render():
+        with self.box.render(), self.folded.render():
             self.list.render()
             self.list_note.render()
 
-    async def offer(
+    async def _offer(
         self,
         labels: list[str],
         question: dict[str, Any] | None,
@@ -94,7 +95,7 @@ class Panel:
             self.undoing: gr.update(visible=bool(kept)),
         }
 
-    async def correct(
+    async def _correct(
         self, answered: Answered | None, outcome: Outcome | None, token: str, request: gr.Request, event: gr.EventData
     ) -> Updates:
         """Keep what the answered picture is; the click says which answer it is about."""
@@ -113,32 +114,32 @@ class Panel:
         text = f"Kept: it is {an(kept['label'])}, not {an(answered['label'])}. {KEPT}"
         return {self.outcome: _outcome(answered, text, "good", kept), self.changed: time.time_ns()}
 
-    async def undo(self, outcome: Outcome | None, token: str, request: gr.Request) -> Updates:
+    async def _undo(self, outcome: Outcome | None, token: str, request: gr.Request) -> Updates:
         """Delete the correction that was just made."""
         if not outcome or not outcome["kept"]:
             return gr.skip()
         try:
-            await self._remove(outcome["kept"]["id"], token, request)
+            await self._delete(outcome["kept"]["id"], token, request)
             now = outcome | {"text": UNDONE, "kind": "info", "kept": None}
         except ApiError as error:
             now = outcome | {"text": str(error), "kind": "problem"}
         return {self.outcome: now, self.changed: time.time_ns()}
 
-    async def remove(self, outcome: Outcome | None, token: str, request: gr.Request, event: gr.EventData) -> Updates:
+    async def _remove(self, outcome: Outcome | None, token: str, request: gr.Request, event: gr.EventData) -> Updates:
         """Delete one of the list; it disappears under its answer too."""
         try:
-            await self._remove(event.correction, token, request)
+            await self._delete(event.correction, token, request)
         except ApiError as error:
             return {self.list_note: notice(str(error), "problem"), self.changed: time.time_ns()}
         same = outcome and outcome["kept"] and outcome["kept"]["id"] == event.correction
         removed = {self.list_note: quiet("Removed."), self.changed: time.time_ns()}
         return removed | {self.outcome: None} if same else removed
 
-    async def _remove(self, correction: str, token: str, request: gr.Request) -> None:
+    async def _delete(self, correction: str, token: str, request: gr.Request) -> None:
         headers = await headers_for_change(self.api, request, token)
         await self.api.remove_correction(correction, headers)
 
-    async def refresh(self, token: str, request: gr.Request) -> Updates:
+    async def _refresh(self, token: str, request: gr.Request) -> Updates:
         """How many there are, the list, and why none can be removed."""
         try:
             corrections = await self.api.corrections()
@@ -153,13 +154,13 @@ class Panel:
         """Which event calls what; the list is drawn upon the events ``shown_when``, too."""
         token, about = self.token, [labels, question, self.answered, self.outcome, self.token]
         offered = [self.choices, self.note, self.undoing]
-        gr.on([state.change for state in about], self.offer, about, offered, **EVENTS)
+        gr.on([state.change for state in about], self._offer, about, offered, **EVENTS)
         outcome = [self.outcome, self.changed]
-        self.choices.select(self.correct, [self.answered, self.outcome, token], outcome, **ONCE)
-        self.undoing.click(self.undo, [self.outcome, token], outcome, **ONCE)
-        self.list.select(self.remove, [self.outcome, token], [self.list_note, *outcome], **ONCE)
+        self.choices.select(self._correct, [self.answered, self.outcome, token], outcome, **ONCE)
+        self.undoing.click(self._undo, [self.outcome, token], outcome, **ONCE)
+        self.list.select(self._remove, [self.outcome, token], [self.list_note, *outcome], **ONCE)
         changes = [*shown_when, self.folded.expand, self.changed.change, token.change]
-        gr.on(changes, self.refresh, token, [self.folded, self.list], **EVENTS)
+        gr.on(changes, self._refresh, token, [self.folded, self.list], **EVENTS)
 
 
 def _outcome(answered: Answered, text: str, kind: str, kept: dict[str, Any] | None) -> Outcome:

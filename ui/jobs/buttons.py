@@ -11,9 +11,9 @@ from gradio.blocks import Block
 from ui.jobs.view import Job
 from ui.kit.cards import LIVE, html, notice
 from ui.kit.client import ApiError, Client
-from ui.kit.scripts import focus_on, show_on_narrow
 from ui.kit.updates import CLICKS, EVENTS, ONCE, Sent, Updates
 from ui.kit.visitor import headers_for_change
+from ui.look.scripts import focus_on, show_on_narrow
 
 
 class JobButtons:

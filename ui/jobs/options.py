@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from ui.kit import typed
+from ui.jobs import typed
 from ui.kit.client import ApiError
 from ui.kit.updates import Updates
 

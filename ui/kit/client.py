@@ -6,13 +6,15 @@ All failures are raised as ApiError, whose text is a sentence for the person in 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from typing import Any, BinaryIO
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import httpx
 
-TIMEOUT = httpx.Timeout(30, connect=3)
+from ui.kit.http import ApiError, Connection, Headers, body_of, error_of
+
+__all__ = ["ApiError", "Client", "Headers"]
+
 # Every replica loads a version and checks it before the call returns.
 MOVE_TIMEOUT = httpx.Timeout(120, connect=3)
 # Two versions answer the whole validation set when they are put side by side for the first time.
@@ -23,67 +25,31 @@ UPLOAD_TIMEOUT = httpx.Timeout(600, connect=3)
 # A process is killed, and the call returns when another works in its place.
 KILL_TIMEOUT = httpx.Timeout(150, connect=3)
 TOP_K = 5
-LOOPBACK = {"127.0.0.1", "::1", "localhost"}
-NOT_UP = "The service does not answer: it is starting, or it is down."
-TOO_SLOW = "The service took too long to answer."
 LOG_LINES = 60
 
-# What a visitor's own request says about them, and their token: sent along when something is changed.
-Headers = Sequence[tuple[bytes, bytes]]
 
-
-class ApiError(Exception):
-    """What went wrong, in the server's own sentence where it gave one."""
-
-    def __init__(self, message: str, *, passing: bool = False, status: int = 0, detail: Any = None) -> None:
-        """`passing` is true when the same call may well succeed in a few seconds."""
-        super().__init__(message)
-        self.passing = passing
-        self.status = status
-        self.detail = detail
-
-
-class Client:
+class Client(Connection):
     """The routes of the API that the screens need."""
-
-    def __init__(self, api_url: str, transport: httpx.AsyncBaseTransport | None = None) -> None:
-        """``transport`` reaches an API without a socket, such as one in this process."""
-        self.url = api_url.rstrip("/")
-        # A proxy from the environment must not stand between this process and the same machine.
-        direct = urlsplit(self.url).hostname in LOOPBACK
-        self._http = httpx.AsyncClient(timeout=TIMEOUT, trust_env=not direct, transport=transport)
-        self._evaluations: dict[tuple[str, str], dict[str, Any]] = {}
-        self._differences: dict[tuple[str, str, str], dict[str, Any]] = {}
-        self._searches: dict[str, dict[str, Any]] = {}
-        self._about: dict[str, Any] = {}
-        self._described: dict[str, dict[str, Any]] = {}
-        self._options: dict[str, dict[str, Any]] = {}
 
     async def states(self) -> dict[str, str]:
         """For each model `ready`, or what it is doing."""
         reply = await self._send("GET", "/readyz")
-        body = _body(reply)
+        body = body_of(reply)
         if isinstance(body, dict) and isinstance(body.get("models"), dict):
             return body["models"]
-        raise _error(reply, body)
+        raise error_of(reply, body)
 
     async def about(self) -> dict[str, Any]:
         """The server's limits, and the kinds and states of jobs in words; requested once."""
-        if not self._about:
-            self._about = await self._json("GET", "/about")
-        return self._about
+        return await self._once("/about")
 
     async def described(self) -> dict[str, dict[str, Any]]:
         """What each model is, by name: family, title, gate, figures; requested once."""
-        if not self._described:
-            self._described = {model["name"]: model["about"] for model in await self.models()}
-        return self._described
+        return {model["name"]: model["about"] for model in (await self._once("/models"))["models"]}
 
     async def options(self, name: str) -> dict[str, Any]:
         """For each kind of job the JSON Schema of its options; requested once."""
-        if name not in self._options:
-            self._options[name] = await self._json("GET", f"/models/{name}/options")
-        return self._options[name]
+        return await self._once(f"/models/{name}/options")
 
     async def access(self, headers: Headers) -> dict[str, str]:
         """What a visitor with these headers may change: `changes` is open, token or off."""
@@ -94,7 +60,7 @@ class Client:
         reply = await self._send("POST", "/jobs/none/cancel", headers=headers)
         if reply.status_code in (401, 404):
             return reply.status_code == 404
-        raise _error(reply, _body(reply))
+        raise error_of(reply, body_of(reply))
 
     async def models(self) -> list[dict[str, Any]]:
         """All models with their versions and the replicas that serve them."""
@@ -115,10 +81,7 @@ class Client:
 
     async def evaluation(self, name: str, version: str) -> dict[str, Any]:
         """Figures of a version on held-out data; fetched once, since a version never changes."""
-        key = (name, version)
-        if key not in self._evaluations:
-            self._evaluations[key] = await self._json("GET", f"/models/{name}/versions/{version}/evaluation")
-        return self._evaluations[key]
+        return await self._once(f"/models/{name}/versions/{version}/evaluation")
 
     async def predict_image(self, name: str, data: bytes, filename: str, headers: Headers) -> dict[str, Any]:
         """An image model's answer to the bytes of one file, with the picture that it saw."""
@@ -147,12 +110,8 @@ class Client:
 
     async def differences(self, name: str, version: str, champion: str) -> dict[str, Any]:
         """Where a version and the champion answer the validation set differently; fetched once for each pair."""
-        key = (name, version, champion)
-        if key not in self._differences:
-            path = f"/models/{name}/versions/{quote(version, safe='')}/differences"
-            options = {"against": champion, "n": DIFFERENCES}
-            self._differences[key] = await self._json("GET", path, params=options, timeout=DIFFERENCES_TIMEOUT)
-        return self._differences[key]
+        path = f"/models/{name}/versions/{quote(version, safe='')}/differences"
+        return await self._once(path, params={"against": champion, "n": DIFFERENCES}, timeout=DIFFERENCES_TIMEOUT)
 
     async def corrections(self) -> list[dict[str, Any]]:
         """Every kept correction of an answer about a picture, newest first."""
@@ -172,9 +131,7 @@ class Client:
 
     async def searches(self, name: str) -> dict[str, Any]:
         """Ready-made searches of a model, and what may be tried at all; fetched once."""
-        if name not in self._searches:
-            self._searches[name] = await self._json("GET", f"/models/{name}/searches")
-        return self._searches[name]
+        return await self._once(f"/models/{name}/searches")
 
     async def studies(self) -> list[dict[str, Any]]:
         """Every study without its trials, newest first; ``about`` describes its state and model."""
@@ -279,34 +236,3 @@ class Client:
     async def kill(self, kind: str, headers: Headers) -> dict[str, Any]:
         """Kill a replica or a training worker; what replaces it, and after how many seconds."""
         return await self._json("POST", "/cluster/kill", json={"kind": kind}, headers=headers, timeout=KILL_TIMEOUT)
-
-    async def _json(self, method: str, path: str, **options: Any) -> dict[str, Any]:
-        reply = await self._send(method, path, **options)
-        body = _body(reply)
-        if reply.is_success and isinstance(body, dict):
-            return body
-        raise _error(reply, body)
-
-    async def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
-        try:
-            return await self._http.request(method, self.url + path, **options)
-        except httpx.TimeoutException as error:
-            raise ApiError(TOO_SLOW, passing=True) from error
-        except httpx.HTTPError as error:
-            raise ApiError(NOT_UP, passing=True) from error
-
-
-def _body(reply: httpx.Response) -> Any:
-    try:
-        return reply.json()
-    except ValueError:
-        return None
-
-
-def _error(reply: httpx.Response, body: Any) -> ApiError:
-    busy = reply.status_code in (408, 429) or reply.status_code >= 502
-    match body:
-        case {"error": {"message": str(message), **rest}}:
-            return ApiError(message, passing=busy, status=reply.status_code, detail=rest.get("detail"))
-    # Not in the API's own shape: the proxy answered because the model's application is not up yet.
-    return ApiError(NOT_UP, passing=busy or reply.status_code in (404, 500), status=reply.status_code)

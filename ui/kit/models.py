@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import gradio as gr
 
+from ui.kit.words import probability_field
+
 IMAGE, TABLE = "image", "table"
 
 
@@ -36,7 +38,7 @@ class Shown:
     @property
     def probability(self) -> str:
         """The field of an answer that has its probability."""
-        return f"probability_{self.positive}" if self.positive else "probability"
+        return probability_field(self.positive)
 
 
 def choice(models: Sequence[Shown], elem_id: str, first: str = IMAGE) -> gr.Radio:

@@ -23,6 +23,7 @@ FILTERS = (
     words.listed,
     words.moment,
     words.percent,
+    words.probability_field,
     words.signed,
     words.utc,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -13,6 +14,11 @@ def percent(share: float) -> str:
     if 0 < share < 0.0005:
         return "< 0.1 %"
     return f"{100 * share:.1f} %"
+
+
+def probability_field(positive: str | None) -> str:
+    """The field of a prediction that has its probability: that of the positive class, if there is one."""
+    return "probability_" + re.sub(r"\W+", "_", positive) if positive else "probability"
 
 
 def an(noun: str) -> str:
@@ -43,7 +49,7 @@ def moment(iso: str) -> str:
 
 
 def utc(iso: str) -> str:
-    """A moment for a `<time>` element, which ui/kit/times.js writes in the reader's own zone."""
+    """A moment for a `<time>` element, which ui/look/times.js writes in the reader's own zone."""
     return f"{datetime.fromisoformat(iso).astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 

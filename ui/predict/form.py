@@ -27,24 +27,15 @@ def range_of(feature: Feature) -> str:
     return f"{feature['min']:g} – {feature['max']:g}"
 
 
-def group_title(group: str) -> str:
-    """`Mean values` of a group that has one word; others are titles already."""
-    return group if " " in group else f"{group.capitalize()} values"
-
-
 def grouped(features: list[Feature]) -> dict[str, list[Feature]]:
     """The features by the title of their group; those without one in tens."""
-    if len(features) <= OPEN and not any(feature["group"] for feature in features):
+    if len(features) <= OPEN and not any(feature["group_title"] for feature in features):
         return {"Values": features}
     groups: dict[str, list[Feature]] = {}
     for place, feature in enumerate(features):
         ten = place - place % OPEN
-        title = (
-            group_title(feature["group"])
-            if feature["group"]
-            else f"Values {ten + 1} to {min(ten + OPEN, len(features))}"
-        )
-        groups.setdefault(title, []).append(feature)
+        untitled = f"Values {ten + 1} to {min(ten + OPEN, len(features))}"
+        groups.setdefault(feature["group_title"] or untitled, []).append(feature)
     return groups
 
 

@@ -17,10 +17,10 @@ from ui.kit import clock, uploads
 from ui.kit.cards import card, code_box, html, notice, png, quiet
 from ui.kit.client import ApiError, Client
 from ui.kit.models import Shown
-from ui.kit.scripts import BUTTONS, show_on_narrow
 from ui.kit.templates import render
 from ui.kit.updates import CLICKS, EVENTS, Updates
 from ui.kit.visitor import address_of
+from ui.look.scripts import BUTTONS, show_on_narrow
 from ui.predict.snippets import example_code, picture_code, public_api
 
 EXAMPLES = 12
@@ -78,12 +78,17 @@ class Screen:
     def _heading(self, labels: list[str]) -> Markup:
         return render("predict/images_intro.html", model=self.model, labels=labels)
 
-    async def fill(self) -> Updates:
+    async def _fill(self) -> Updates:
         """A set of examples and the class names, once the API has them; until then the timer asks again."""
         known: Updates = {}
         try:
-            labels = (await self.api.model(self.model.name))["labels"]
-            known = {self.heading: self._heading(labels), self.labels: labels}
+            found = await self.api.model(self.model.name)
+            labels, correctable = found["labels"], found["about"]["corrections"]
+            known = {
+                self.heading: self._heading(labels),
+                self.labels: labels if correctable else [],
+                self.corrections.box: gr.update(visible=correctable),
+            }
             seed = random.randrange(SEEDS)
             examples = await self.api.examples(self.model.name, EXAMPLES, seed)
         except ApiError as error:
@@ -99,7 +104,7 @@ class Screen:
             self.filling: gr.update(active=False),
         }
 
-    def ask_upload(self, upload: dict[str, Any] | None) -> Updates:
+    def _ask_upload(self, upload: dict[str, Any] | None) -> Updates:
         """A file was given or removed. The old answer goes at once, before the new one is there."""
         if upload is None:
             return {self.question: None, self.shown: EMPTY}
@@ -107,12 +112,12 @@ class Screen:
         question = {"path": upload["path"], "name": name, "asked": time.monotonic_ns()}
         return {self.question: question, self.shown: LOOKING}
 
-    def ask_example(self, event: gr.EventData) -> Updates:
+    def _ask_example(self, event: gr.EventData) -> Updates:
         """An example was clicked; a file given before leaves the input."""
         question = {"id": event.example, "seed": int(event.seed), "asked": time.monotonic_ns()}
         return {self.question: question, self.shown: LOOKING, self.picture: None}
 
-    async def answer(self, question: Question | None, request: gr.Request) -> Updates:
+    async def _answer(self, question: Question | None, request: gr.Request) -> Updates:
         """The answer, with code that asks the same question, and what can be corrected of it."""
         if question is None:
             return self._shown(EMPTY)
@@ -160,16 +165,16 @@ class Screen:
 
     def wire(self, page: gr.Blocks) -> None:
         """Which event calls what."""
-        filled = [self.heading, self.labels, self.examples, self.others, self.filling]
-        gr.on([page.load, self.filling.tick, self.others.click], self.fill, None, filled, **EVENTS)
+        filled = [self.heading, self.labels, self.corrections.box, self.examples, self.others, self.filling]
+        gr.on([page.load, self.filling.tick, self.others.click], self._fill, None, filled, **EVENTS)
         # All answers come through one event, so that a slow one cannot replace the answer to a later question.
         answered = [self.shown, self.code, self.picture, self.retry, self.corrections.answered]
-        gr.on([self.question.change, self.retry.tick], self.answer, self.question, answered, **EVENTS)
+        gr.on([self.question.change, self.retry.tick], self._answer, self.question, answered, **EVENTS)
         self.corrections.wire(self.labels, self.question, [page.load, self.filling.tick])
         asked = [self.question, self.shown]
-        given = self.picture.input(self.ask_upload, self.picture, asked, preprocess=False, **EVENTS)
-        self.picture.clear(self.ask_upload, self.picture, asked, preprocess=False, **EVENTS)
-        clicked = self.examples.select(self.ask_example, None, [*asked, self.picture], **CLICKS)
+        given = self.picture.input(self._ask_upload, self.picture, asked, preprocess=False, **EVENTS)
+        self.picture.clear(self._ask_upload, self.picture, asked, preprocess=False, **EVENTS)
+        clicked = self.examples.select(self._ask_example, None, [*asked, self.picture], **CLICKS)
         for event in (given, clicked):
             event.success(None, js=show_on_narrow(self.shown.elem_id))
 

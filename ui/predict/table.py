@@ -74,7 +74,7 @@ class Screen:
             before: Sent, request: gr.Request, threshold: float, real: Example | None, *values: float | None
         ) -> Updates:
             """The answer to the form as it is now, and a word at each field that needs one."""
-            answer = await self.answer(columns, values, threshold, real, request)
+            answer = await self._answer(columns, values, threshold, real, request)
             return answer | changed(seen, before, form.notes(values))
 
         async def load(request: gr.Request, threshold: float, last: Example | None) -> Updates:
@@ -85,12 +85,12 @@ class Screen:
                 return self._no_answer(error)
             example = next((row for row in rows if row != last), rows[0])
             values = [example["row"][feature["name"]] for feature in form.features]
-            answer = await self.answer(columns, values, threshold, example, request)
+            answer = await self._answer(columns, values, threshold, example, request)
             return answer | {seen: {}, self.real: example} | form.filled(values)
 
         async def reset(request: gr.Request, threshold: float) -> Updates:
             """Typical values; the form is drawn anew where the model has other features now."""
-            return await self.fill(threshold, request) | {seen: {}} | form.filled(medians(form.features))
+            return await self._fill(threshold, request) | {seen: {}} | form.filled(medians(form.features))
 
         form.load.click(load, [self.threshold, self.real], outputs, **EVENTS)
         form.reset.click(reset, self.threshold, [*self._filled, seen, *form.fields], **EVENTS)
@@ -102,7 +102,7 @@ class Screen:
     def _filled(self) -> list[Block]:
         return [self.waiting, self.columns, self.filling, *self.answers]
 
-    async def fill(self, threshold: float, request: gr.Request) -> Updates:
+    async def _fill(self, threshold: float, request: gr.Request) -> Updates:
         """The features for the form once the API has them, and the answer to typical values."""
         try:
             features = await self.api.features(self.model.name)
@@ -110,10 +110,10 @@ class Screen:
         except ApiError as error:
             text = WAITING if error.passing else notice(str(error), "problem")
             return {self.waiting: text, self.filling: gr.update(active=error.passing)}
-        answer = await self.answer(columns, medians(features), threshold, None, request)
+        answer = await self._answer(columns, medians(features), threshold, None, request)
         return {self.waiting: "", self.columns: columns, self.filling: gr.update(active=False)} | answer
 
-    async def answer(
+    async def _answer(
         self, columns: Columns, values: Values, threshold: float, real: Example | None, request: gr.Request
     ) -> Updates:
         """Everything beside the form, for the values in the form; `real` is the last real row loaded."""
@@ -157,7 +157,7 @@ class Screen:
 
     def wire(self, page: gr.Blocks) -> None:
         """Which event calls what; the form has its own events."""
-        gr.on([page.load, self.filling.tick], self.fill, self.threshold, self._filled, **EVENTS)
+        gr.on([page.load, self.filling.tick], self._fill, self.threshold, self._filled, **EVENTS)
 
 
 def build(

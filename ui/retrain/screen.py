@@ -19,10 +19,10 @@ from ui.kit import clock
 from ui.kit.cards import LIVE, html, notice, quiet
 from ui.kit.client import ApiError, Client, Headers
 from ui.kit.models import Shown
-from ui.kit.scripts import BUTTONS
 from ui.kit.templates import render
 from ui.kit.updates import EVENTS, Sent, Updates, changed
 from ui.kit.visitor import headers_of, with_token
+from ui.look.scripts import BUTTONS
 from ui.retrain.curves import NOTHING_YET, curves
 from ui.retrain.form import Form
 from ui.tuning import handover

@@ -1,5 +1,5 @@
 // Draws the charts of a study as SVG, finds the trial under the pointer, marks the chosen one.
-// Put into the page's head by ui/kit/head.py; ui/tuning/study.js calls it. Colours and line styles are in style.css.
+// Put into the page's head by ui/look/head.py; ui/tuning/study.js calls it. Colours and line styles are in style.css.
 window.airCharts = (() => {
   const SVG = 'http://www.w3.org/2000/svg';
   const NEAR = 16;

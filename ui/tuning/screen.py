@@ -20,10 +20,10 @@ from ui.kit import clock
 from ui.kit.cards import LIVE, html, notice, quiet
 from ui.kit.client import ApiError, Client
 from ui.kit.models import Shown
-from ui.kit.scripts import BUTTONS
 from ui.kit.templates import macro, render
 from ui.kit.updates import EVENTS, ONCE, Sent, Updates, changed
 from ui.kit.visitor import headers_of, with_token
+from ui.look.scripts import BUTTONS
 from ui.predict.snippets import public_api
 from ui.tuning import data as study_data
 from ui.tuning import handover

@@ -1,5 +1,5 @@
 // The fields of a search space: for each parameter, try it or not, from, to; with what is wrong beside the field.
-// Put into the page's head by ui/kit/head.py; ui/tuning/space.py says what to ask, checks it, and reads what was typed.
+// Put into the page's head by ui/look/head.py; ui/tuning/space.py says what to ask, checks it, and reads what was typed.
 window.airSpace = (() => {
   const WAIT_MS = 250;
   let waiting = 0;

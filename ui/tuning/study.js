@@ -1,5 +1,5 @@
 // Keeps the study that is shown, draws it, and lets one trial be chosen in the table and in every chart.
-// Put into the page's head by ui/kit/head.py; ui/tuning/screen.py says what there is to draw. A running study is
+// Put into the page's head by ui/look/head.py; ui/tuning/screen.py says what there is to draw. A running study is
 // not sent anew: only its trials that have changed come, numbered, and all of them are requested if one
 // message was lost. Nothing here is HTML from outside: every text is set as text.
 window.airStudy = (() => {

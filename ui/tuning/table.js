@@ -1,5 +1,5 @@
 // The trials of a study as a table that can be sorted, and one trial in words.
-// Put into the page's head by ui/kit/head.py; ui/tuning/study.js calls it. A row that is as before is left alone.
+// Put into the page's head by ui/look/head.py; ui/tuning/study.js calls it. A row that is as before is left alone.
 window.airTable = (() => {
   let sorted = {key: 'value', down: false}, rows = new Map(), of = null;
   const span = seconds => (seconds === null ? '' : seconds < 90 ? `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`

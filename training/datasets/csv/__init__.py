@@ -1,1 +1,1 @@
-"""Reading CSV as people have it, and refusing what can be read in two ways."""
+"""Read CSV files of many origins, and refuse what is ambiguous."""

@@ -1,7 +1,7 @@
-"""How a CSV file writes its numbers, decided once for the file, and the numbers themselves.
+"""The number format of a CSV file, decided once per file, and its numbers.
 
-``1.001`` is one and a thousandth where the file has decimal points, and one thousand and one where it has decimal
-commas. All cells of numbers are looked at before the first is read. What stays open is refused with both readings.
+``1.001`` is one and a thousandth in a file with decimal points, and one thousand and one in a file with decimal
+commas. All numeric cells are inspected before the first is read. An ambiguous number is refused with both readings.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ import pyarrow.compute as pc
 from settings import LARGEST_NUMBER
 
 POINT, COMMA = ".", ","
-# Besides the point or the comma: apostrophes, and spaces of all widths.
+# Thousands separators besides the point and the comma: apostrophes, and spaces of all widths.
 GROUPS = "'’ \u00a0\u2009\u202f"
 MINUS = "\u2212"
-# Of the numbers with a point or a comma: so many written alike decide, and the others are refused.
+# If this share of the numbers with a point or a comma agree, they decide, and the others are refused.
 MOST = 0.9
 NAMES = {POINT: "decimal points", COMMA: "decimal commas"}
+FINITE = f"a finite number between -{LARGEST_NUMBER:g} and {LARGEST_NUMBER:g}".replace("e+", "e")
 
 
 @cache
@@ -37,7 +38,7 @@ def _pattern(decimal: str) -> re.Pattern[str]:
 
 
 def reading(text: str, decimal: str) -> float | None:
-    """A number whose decimal sign is ``decimal``; None when it is none."""
+    """The number in a text whose decimal sign is ``decimal``; None when the text is not a number."""
     text = text.replace(MINUS, "-")
     if not _pattern(decimal).fullmatch(text):
         return None
@@ -45,7 +46,7 @@ def reading(text: str, decimal: str) -> float | None:
 
 
 class Notation:
-    """What the cells of a file say about its numbers."""
+    """The number format of a file, inferred from its cells."""
 
     def __init__(self, delimiter: str) -> None:
         self._delimiter = delimiter
@@ -54,7 +55,7 @@ class Notation:
         self._open_commas = False
 
     def look(self, cells: Iterable[str]) -> None:
-        """Take note of how some cells are written."""
+        """Inspect the format of some cells."""
         for sign, other in ((POINT, COMMA), (COMMA, POINT)):
             having = [cell for cell in cells if sign in cell]
             self._written[sign] += len(having)
@@ -66,18 +67,18 @@ class Notation:
 
     @property
     def decimals(self) -> str:
-        """The decimal sign of the file, or both where nothing decides."""
+        """The decimal sign of the file, or both where it is ambiguous."""
         point, comma = self._seen[POINT], self._seen[COMMA]
         if point and comma:
             share = self._written[POINT] / (self._written[POINT] + self._written[COMMA])
             return POINT if share >= MOST else COMMA if share <= 1 - MOST else POINT + COMMA
         if point or comma:
             return POINT if point else COMMA
-        # A comma between the cells leaves the point for decimals, as long as no cell has a comma of its own.
+        # With a comma as delimiter the decimal sign is a point, unless a cell contains a comma.
         return POINT if self._delimiter == COMMA and not self._open_commas else POINT + COMMA
 
     def number(self, text: str) -> tuple[float, str]:
-        """The number in a cell and "", or NaN and what is wrong with it."""
+        """The number in a cell and "", or NaN and the problem."""
         text = text.strip()
         if not text:
             return math.nan, "It is empty; a number is needed."
@@ -89,19 +90,19 @@ class Notation:
             return math.nan, _both(text, readings)
         value = values.pop()
         if not abs(value) <= LARGEST_NUMBER:
-            return math.nan, f"{text[:40]!r} is no finite number of ordinary size."
+            return math.nan, f"{text[:40]!r} is not {FINITE}."
         return value, ""
 
     def _no_number(self, text: str) -> str:
         other = COMMA if self.decimals == POINT else POINT
         if len(self.decimals) == 1 and reading(text, other) is not None:
-            return f"{text[:40]!r} is no number of this file, which has {NAMES[self.decimals]}."
+            return f"{text[:40]!r} is not a number in this file, which has {NAMES[self.decimals]}."
         if text.lower().lstrip("+-") in ("inf", "infinity", "nan"):
-            return f"{text[:40]!r} is no finite number of ordinary size."
-        return f"{text[:40]!r} is no number; write it like 12{self.decimals[0]}5."
+            return f"{text[:40]!r} is not {FINITE}."
+        return f"{text[:40]!r} is not a number; write it like 12{self.decimals[0]}5."
 
     def matrix(self, cells: Sequence[str], columns: int) -> np.ndarray | None:
-        """float64 (n, columns) of cells row by row when all are plain numbers, else None."""
+        """float64 (n, columns) of the cells, row by row, if all are plain numbers, else None."""
         if len(self.decimals) > 1:
             return None
         texts = pa.array(cells, pa.large_string())
@@ -120,6 +121,6 @@ def _both(text: str, readings: dict[str, float]) -> str:
     point, comma = readings[POINT], readings[COMMA]
     fraction, thousands = sorted((point, comma), key=abs)
     return (
-        f"{text[:40]!r} is {thousands:.15g} or {fraction:.15g}: the other numbers of the file do not tell which. "
+        f"{text[:40]!r} may be {thousands:.15g} or {fraction:.15g}: the other numbers of the file do not decide it. "
         f"Write {thousands:.15g}, or {text[:40]}0."
     )

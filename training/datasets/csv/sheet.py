@@ -1,6 +1,6 @@
-"""A CSV file as rows of text, each with the line it begins on; what a person sent is read whole or refused.
+"""A CSV file as rows of text, each with its first line's number; a file is read completely or refused.
 
-UTF-8, or UTF-16 as Excel's "Unicode Text" has it. The delimiter is a comma, a semicolon or a tab. Quotes are read
+UTF-8, or UTF-16 as in Excel's "Unicode Text". The delimiter is a comma, a semicolon or a tab. Quotes are read
 strictly: one that is never closed would swallow the rows after it.
 """
 
@@ -17,7 +17,7 @@ from training.datasets.file_kinds import not_text
 from training.runs.errors import DataError
 
 DELIMITERS = ",;\t"
-# As much as a cell of Excel holds; and a row of them that no table of ours has.
+# The limit of a cell in Excel; and a row longer than that of any real table.
 MAX_CELL, MAX_ROW = 32_767, 1_000_000
 ENCODINGS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 WESTERN = "cp1252"
@@ -25,19 +25,19 @@ QUOTED = re.compile(r'"[^"]*"?')
 DIRECTIVE = re.compile(r'"?sep=(.)"?\s*')
 NEWLINE = re.compile(r"\r\n|\r|\n")
 
-# The line that a row begins on, as an editor counts, and its cells.
+# The number of a row's first line, as an editor counts, and its cells.
 Row = tuple[int, list[str]]
 
 
 class Sheet:
-    """A seekable CSV file: ``names`` of its header, stripped, and its rows, read anew each time.
+    """A seekable CSV file: ``names`` of its header, stripped, and its rows, read from the file each time.
 
-    Raises DataError naming what the file is when it is no text.
+    Raises DataError with the kind of a file that is not text.
     """
 
     def __init__(self, source: IO[bytes]) -> None:
-        if told := not_text(source):
-            raise DataError(told)
+        if problem := not_text(source):
+            raise DataError(problem)
         self._source = source
         self._encoding = _encoding(source.read(64))
         self.delimiter, self._directive = self._read_delimiter()
@@ -45,7 +45,7 @@ class Sheet:
         self.names = [name.strip() for name in next(self._all(), (0, []))[1]]
 
     def rows(self) -> Iterator[Row]:
-        """Every row after the header; rows without a character are left out.
+        """Every row after the header, except empty ones.
 
         Raises DataError with line and column of a cell that is too long or whose quote is never closed.
         """
@@ -54,18 +54,18 @@ class Sheet:
         yield from everything
 
     def column(self, i: int) -> str:
-        """A column as a person finds it: ``column 'mean radius'``, or ``column 3`` without a name."""
+        """A column's name for people: ``column 'mean radius'``, or ``column 3`` without a name."""
         name = self.names[i] if i < len(self.names) else ""
         return f"column {name[:80]!r}" if name else f"column {i + 1}"
 
     def refuse_twice(self) -> None:
-        """Raise DataError when two columns have one name."""
+        """Raise DataError when two columns have the same name."""
         twice = next((name for name, count in Counter(self.names).items() if name and count > 1), None)
         if twice:
             raise DataError(f"The header has {twice[:80]!r} more than once.")
 
     def _read_delimiter(self) -> tuple[str, bool]:
-        """The delimiter, and whether Excel's ``sep=;`` stands above the header."""
+        """The delimiter, and whether Excel's ``sep=;`` is above the header."""
         with self._decoded() as text:
             line = text.readline(MAX_ROW)
         if directive := DIRECTIVE.fullmatch(line):
@@ -104,7 +104,7 @@ class Sheet:
             line += len(NEWLINE.findall(cell)) if lines.several else 0
 
     def _swallows(self, i: int, cell: str, cells: int) -> bool:
-        """Whether a quoted text of several lines has whole rows in it: what a forgotten quote makes of them."""
+        """Whether a quoted text of several lines contains whole rows, as after a forgotten closing quote."""
         counts = [part.count(self.delimiter) for part in NEWLINE.split(cell)]
         between = len(self.names) - 1
         if len(counts) == 1 or between < 2:
@@ -113,7 +113,7 @@ class Sheet:
         return whole or (cells != between + 1 and sum(counts) >= between / 2)
 
     def _fault(self, lines: _Lines) -> str:
-        """Where a row goes wrong that cannot be taken apart, and why."""
+        """The place and the reason at which a row cannot be parsed."""
         text, at, line = "".join(lines.taken), 0, lines.first
         delimiter = re.escape(self.delimiter)
         cell = re.compile(rf'"(?:[^"]++|"")*+(?P<closed>"?)|[^{delimiter}\r\n]*+')
@@ -135,8 +135,8 @@ class Sheet:
 
 TOO_LONG = f"the cell has more than {MAX_CELL:,} characters."
 UNCLOSED = (
-    "a quote opens here and is not closed where the cell ends. Close it, or remove it; a quote inside a text is "
-    'written twice ("").'
+    "a quote opens here and is not closed at the end of the cell. Close it, or remove it; write a quote inside a "
+    'text twice ("").'
 )
 
 
@@ -145,7 +145,7 @@ class _TooLongError(Exception):
 
 
 class _Lines:
-    """Lines as ``csv.reader`` takes them; remembers those of the row that is being read."""
+    """Lines for ``csv.reader``; remembers those of the current row."""
 
     def __init__(self, text: IO[str]) -> None:
         self._text = text
@@ -153,6 +153,7 @@ class _Lines:
         self.begin()
 
     def skip(self) -> None:
+        """Skip a line."""
         next(self, None)
 
     def begin(self) -> None:
@@ -182,7 +183,7 @@ class _Lines:
 
 
 class _Decoded:
-    """The text of a file from its beginning; what is no text of its encoding becomes a DataError."""
+    """The text of a file from its beginning; an encoding error becomes a DataError."""
 
     def __init__(self, source: IO[bytes], encoding: str) -> None:
         self._source, self._encoding = source, encoding
@@ -199,7 +200,7 @@ class _Decoded:
 
     def _why(self, error: UnicodeError) -> str:
         if self._encoding.startswith("utf-16"):
-            return "The file begins as UTF-16 and goes on as something else; save it as CSV (UTF-8)."
+            return "The file begins as UTF-16 but is not UTF-16 throughout; save it as CSV (UTF-8)."
         self._source.seek(0)
         for number, line in enumerate(self._source, 1):
             try:
@@ -208,12 +209,12 @@ class _Decoded:
                 byte = line[found.start]
                 shown = bytes([byte]).decode(WESTERN, "replace")
                 likely = f" ({shown!r} in Windows-1252)" if byte >= 0xA0 and b"\0" not in line else ""
-                return f"Line {number} has the byte {byte:02X}{likely} and is no UTF-8 text; save it as CSV (UTF-8)."
-        return f"The file is no UTF-8 text ({error}); save it as CSV (UTF-8)."
+                return f"Line {number} has the byte {byte:02X}{likely} and is not UTF-8 text; save it as CSV (UTF-8)."
+        return f"The file is not UTF-8 text ({error}); save it as CSV (UTF-8)."
 
 
 def _encoding(head: bytes) -> str:
-    """By its mark, or by where a text of Latin letters has its zeros."""
+    """The encoding by the byte order mark, or by where a text of Latin letters has its zero bytes."""
     marked = next((name for mark, name in ENCODINGS.items() if head.startswith(mark)), None)
     if marked or len(head) < 4:
         return marked or "utf-8"

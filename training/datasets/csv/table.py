@@ -1,4 +1,4 @@
-"""The numbers of a CSV file, some thousand rows at a time; batch predictions and trainings read them alike."""
+"""The numbers of a CSV file, a few thousand rows at a time; batch predictions and trainings share this code."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CHUNK = 4_096
 
 @dataclass(frozen=True)
 class Part:
-    """Some rows: their lines, their cells, float64 (n, columns) of their numbers, and what is wrong with each."""
+    """Some rows: their lines, their cells, float64 (n, columns) of their numbers, and their problems."""
 
     lines: list[int]
     cells: list[list[str]]
@@ -25,9 +25,9 @@ class Part:
 
 
 class NumberTable:
-    """The columns ``at`` of a sheet as numbers; the whole sheet is looked at before the first is read.
+    """The columns ``at`` of a sheet as numbers; the whole sheet is inspected before the first number is read.
 
-    ``filled`` are the places of columns that have no name and something in a cell. Raises DataError as the sheet does.
+    ``filled`` are the places of unnamed columns that have text in a cell. Raises DataError like the sheet.
     """
 
     def __init__(self, sheet: Sheet, at: list[int]) -> None:
@@ -42,7 +42,7 @@ class NumberTable:
             self.filled.update(i for i in nameless if any(cells[i].strip() for cells in whole))
 
     def parts(self) -> Iterator[Part]:
-        """All rows in their order. A row with something wrong has NaN in every place."""
+        """All rows in order. A row with a problem has NaN in every place."""
         for rows in _in_parts(self._sheet.rows()):
             lines, cells = [line for line, _ in rows], [cells for _, cells in rows]
             matrix = self._quickly(cells)
@@ -61,8 +61,8 @@ class NumberTable:
     def _row(self, line: int, fields: list[str]) -> tuple[list[float], list[Problem]]:
         nothing, where = [np.nan] * len(self._at), f"line {line}"
         if len(fields) != self._width:
-            told = f"It has {len(fields)} values and the header has {self._width}."
-            return nothing, [Problem(where=where, problem=told)]
+            problem = f"It has {len(fields)} values and the header has {self._width}."
+            return nothing, [Problem(where=where, problem=problem)]
         read = [self._notation.number(fields[i]) for i in self._at]
         problems = [
             Problem(where=where, column=self._sheet.names[i] or f"column {i + 1}", problem=problem)
@@ -73,7 +73,7 @@ class NumberTable:
 
 
 def _in_parts(rows: Iterator[Row]) -> Iterator[list[Row]]:
-    """CHUNK rows at a time, fewer when they are long: memory does not depend on what is in the cells."""
+    """CHUNK rows at a time, fewer when they are long, so that memory does not depend on the cells' length."""
     part: list[Row] = []
     size = 0
     for row in rows:

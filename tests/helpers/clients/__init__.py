@@ -1,0 +1,1 @@
+"""Clients of an app: its jobs, its page, load, sockets and broken requests."""

@@ -1,0 +1,1 @@
+"""Find or install what tests need besides Python packages."""

@@ -1,0 +1,36 @@
+"""Find nginx for the tests, or install Debian's.
+
+python -m tests.helpers.install.nginx
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+
+
+def nginx() -> str | None:
+    """Path of nginx; Debian keeps it where not every PATH looks."""
+    return shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+
+
+def main() -> int:
+    """Exit status 0 when there is an nginx in the end."""
+    if nginx():
+        return 0
+    print("installing nginx for the tests", flush=True)
+    if shutil.which("apt-get"):
+        sudo = [] if os.geteuid() == 0 else ["sudo"]
+        subprocess.call([*sudo, "apt-get", "update", "-qq"])
+        # Installed, not started: the tests run it themselves, on ports of their own.
+        subprocess.call([*sudo, "env", "RUNLEVEL=1", "apt-get", "install", "-y", "-qq", "nginx-light"])
+    if nginx():
+        return 0
+    print("error: no nginx could be installed; install it and run again.", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

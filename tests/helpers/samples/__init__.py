@@ -1,0 +1,1 @@
+"""Pictures and versions that tests work on."""

@@ -1,0 +1,1 @@
+"""Ray, trainings and studies: run, broken and resumed."""
