@@ -186,7 +186,7 @@ def test_replica_is_killed_by_button_and_no_prediction_fails(
 ) -> None:
     page = open_page(app.url)
     page.get_by_role("tab", name="Cluster").click()
-    replicas = page.locator("#air-workload-serving li", has_text="replica of the image model")
+    replicas = page.locator("#air-workload-serving li", has_text="replica of cifar10")
     expect(replicas).to_have_count(2)
     before = set(replicas.locator("code").all_inner_texts())
     with Load(f"{api}/cifar10/predict", 4, 0.05, data=PICTURE, headers=PNG) as load:
