@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from models import specs
-from settings import MAX_IMAGES, MAX_UPLOAD_BYTES, MODEL_NAMES
+from settings import MAX_IMAGES, MAX_UPLOAD_BYTES
 from training import families
 from training.jobs.store import ENDED, Kind, State
 
@@ -24,7 +24,7 @@ def test_limits_kinds_and_states_are_those_of_the_server(api: httpx.Client, anyo
     assert not any(state["can_cancel"] and state["can_resume"] for state in states.values())
 
 
-@pytest.mark.parametrize("name", MODEL_NAMES)
+@pytest.mark.parametrize("name", specs.names())
 def test_options_have_words_and_bounds_for_each_kind_of_job(api: httpx.Client, name: str) -> None:
     found = api.get(f"/models/{name}/options").json()
     assert found.pop("name") == name
@@ -39,13 +39,13 @@ def test_options_of_an_unknown_model_are_not_found(api: httpx.Client) -> None:
     assert api.get("/models/mnist/options").status_code == 404
 
 
-@pytest.mark.parametrize("name", MODEL_NAMES)
+@pytest.mark.parametrize("name", specs.names())
 def test_tunable_parameters_have_words(api: httpx.Client, name: str) -> None:
     tunable = api.get(f"/models/{name}/searches").json()["tunable"]
     assert all(parameter["title"] and parameter["description"] for parameter in tunable.values())
 
 
-@pytest.mark.parametrize("name", MODEL_NAMES)
+@pytest.mark.parametrize("name", specs.names())
 def test_model_is_described_with_its_gate_and_the_figures_that_its_evaluation_has(api: httpx.Client, name: str) -> None:
     about = api.get(f"/models/{name}").json()["about"]
     assert about["gate"] == specs.get(name).gate.model_dump()
