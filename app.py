@@ -19,7 +19,6 @@ if not os.environ.get("RAY_ADDRESS"):  # an empty one is none, as for Settings
     os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
 
 import argparse
-import shutil
 import signal
 import threading
 import time
@@ -27,13 +26,13 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from contextlib import closing, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
 from ray import serve
 
 from models import specs
+from serve_deployments.machine import CannotStart, check_machine
 from settings import Settings, SettingsError, get_settings, hand_on_token, private_folder
 from training.runs.ray_session import ON_HEAD
 
@@ -41,16 +40,11 @@ if TYPE_CHECKING:
     import httpx
 
 BEGAN = psutil.Process().create_time()
-MIN_FREE_BYTES = 512 * 1024**2
 READY_TIMEOUT_S = 300.0
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 STOP_ASKED = threading.Event()
 UI_APP, CONTROL_APP = "ui", "control"
 ROUTES = {CONTROL_APP: "/api", UI_APP: "/"}
-
-
-class CannotStart(Exception):
-    """Something on this machine is in the way; str() says what and what to do."""
 
 
 def build_page(
@@ -105,45 +99,6 @@ class Page:
 
 
 page = Page.bind()
-
-
-def check_machine(settings: Settings) -> None:
-    """Raise CannotStart with one sentence when the app could not run here."""
-    from models import registry
-    from models.artifact import storage
-    from serve_deployments import front
-
-    try:
-        probe = private_folder(settings.air_home) / f".write-test-{os.getpid()}"
-        probe.write_bytes(b"x" * 4096)
-        probe.unlink()
-    except OSError as error:
-        raise CannotStart(
-            f"AIR_HOME ({settings.air_home}) cannot be written: {error.strerror}. Set AIR_HOME to a folder that can."
-        ) from error
-    for folder in (settings.air_home, Path("/tmp")):
-        free = shutil.disk_usage(folder).free
-        if free < MIN_FREE_BYTES:
-            raise CannotStart(
-                f"The disk of {folder} has {free // 1024**2} MB free; AIR Studio needs {MIN_FREE_BYTES // 1024**2} MB. "
-                "Free some space or set AIR_HOME elsewhere."
-            )
-    try:
-        storage.check(settings)
-        registry.reach(settings)
-    except (storage.StorageError, registry.RegistryError) as error:
-        raise CannotStart(str(error)) from error
-    if not front.port_is_free(settings.air_host, settings.air_port):
-        raise CannotStart(
-            f"Port {settings.air_port} on {settings.air_host} is taken by another program. Stop it, or choose "
-            f"another port: AIR_PORT={settings.air_port + 100} make run"
-        )
-    for port in (settings.haproxy_stats_port, settings.haproxy_metrics_port, settings.fallback_port):
-        if not front.port_is_free("127.0.0.1", port):
-            raise CannotStart(
-                f"Port {port}, which AIR Studio uses behind port {settings.air_port}, is taken by another program. "
-                f"Stop it, or choose another port: AIR_PORT={settings.air_port + 100} make run"
-            )
 
 
 def start(settings: Settings) -> None:

@@ -29,12 +29,15 @@ from serve_deployments.http.errors import (
     Invalid,
     MethodNotAllowed,
     NotFound,
+    Unavailable,
     error_response,
     path_of,
     request_id_of,
 )
 from serve_deployments.http.root_path import PlainPath, RootPath
 from serve_deployments.http.slow_bodies import BodyDeadline
+from serve_deployments.parts.recent import Recent
+from serve_deployments.parts.services import AllReplicas, CurrentSettings, Registry
 from serve_deployments.predict.calculations import Calculations
 from serve_deployments.predict.deployment import REPLICA_CPUS
 from serve_deployments.protocol_v2 import routes as protocol_v2
@@ -46,8 +49,6 @@ from serve_deployments.routes import jobs as job_routes
 from serve_deployments.routes import models as model_routes
 from serve_deployments.routes import tuning as tuning_routes
 from serve_deployments.routes import uploads as upload_routes
-from serve_deployments.routes.recent import Recent
-from serve_deployments.routes.services import AllReplicas, CurrentSettings, Registry
 from serve_deployments.schemas.base import Access, ErrorReply, Health, Readiness
 from settings import Settings, get_settings
 from training.runs import sentences
@@ -77,7 +78,7 @@ router = APIRouter(tags=["health"])
 def build_api(settings: Settings | None = None) -> FastAPI:
     """The control API as an ASGI application, for these settings or those of the environment.
 
-    Its parts are dependencies; see ``serve_deployments.routes.services``.
+    Its parts are dependencies; see ``serve_deployments.parts.services``.
     """
     settings = settings or get_settings()
     api = FastAPIOffline(
@@ -160,7 +161,7 @@ async def described(request: Request, registry: Registry) -> JSONResponse:
 async def _champion(registry: Registry, name: str) -> Metadata | None:
     try:
         return await model_routes.champion_metadata(registry, name)
-    except NotFound:
+    except Unavailable:
         return None
 
 

@@ -153,6 +153,12 @@ def of_family(family: Family) -> list[ModelSpec]:
     return [spec for spec in all_specs().values() if spec.family == family]
 
 
+def variables() -> set[str]:
+    """The variables of the environment that name where models' data is."""
+    named = (getattr(spec.data, "folder_env", None) for spec in all_specs().values())
+    return {name for name in named if name}
+
+
 def get(name: str) -> ModelSpec:
     """The spec of a model. Raises UnknownModel."""
     try:
@@ -164,11 +170,15 @@ def get(name: str) -> ModelSpec:
 @cache
 def _read_all(air_home: Path) -> dict[str, ModelSpec]:
     found: dict[str, ModelSpec] = {}
+    titles = {"Retrain", "Tuning", "Batch", "Cluster"}
     for root in (SHIPPED, air_home / "models"):
         for file in sorted(root.glob(f"*/{FILE}")):
             spec = read(file)
             if spec.name in found:
                 raise SettingsError(f"{file}: there is a model {spec.name} already; choose another name.")
+            if spec.title in titles:
+                raise SettingsError(f"{file}: a model, or a screen of the page, is titled {spec.title!r} already.")
+            titles.add(spec.title)
             found[spec.name] = spec
     return dict(sorted(found.items(), key=lambda item: (not item[1].is_shipped, item[1].family)))
 

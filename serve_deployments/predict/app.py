@@ -49,9 +49,9 @@ from serve_deployments.http.errors import (
     request_id_of,
 )
 from serve_deployments.http.metrics import ReplicaMetrics
+from serve_deployments.parts.remote import Remote
 from serve_deployments.predict.batching import GreedyBatcher
 from serve_deployments.predict.requests import Options
-from serve_deployments.routes.remote import Remote
 from serve_deployments.versions.registry_actor import RegistryService, registry_actor
 from settings import Settings, get_settings
 

@@ -18,9 +18,9 @@ from starlette.responses import Response
 from models import contract, specs
 from models.tensors import Tensors
 from serve_deployments.http.errors import PROTOCOL, BadRequest, NotFound, Unavailable, json_response
+from serve_deployments.parts.services import AllReplicas
 from serve_deployments.predict.requests import read_body, read_json
 from serve_deployments.protocol_v2 import tensors
-from serve_deployments.routes.services import AllReplicas
 from serve_deployments.schemas.protocol import (
     InferReply,
     InferRequest,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter, Path
 
 from models import specs
+from serve_deployments.parts.services import CurrentSettings
 from serve_deployments.predict.table import MAX_EXPLAINED
-from serve_deployments.routes.services import CurrentSettings
 from serve_deployments.schemas.about import About, JobKind, JobState, Limits, Options
 from serve_deployments.versions import replicas
 from settings import MAX_BODY_BYTES, MAX_IMAGES, MAX_PIXELS, MAX_REQUEST_PIXELS, MAX_ROWS, MAX_UPLOAD_BYTES

@@ -17,12 +17,12 @@ from models import specs
 from serve_deployments.cluster_view import ray_state
 from serve_deployments.cluster_view.workloads import TRAINING_WORKERS, replica_class, role
 from serve_deployments.http.errors import Conflict, NotFound, Unavailable
+from serve_deployments.parts import services as parts
+from serve_deployments.parts.recent import Recent
+from serve_deployments.parts.remote import GONE
+from serve_deployments.parts.services import AllReplicas, Jobs
 from serve_deployments.routes import json_bodies
-from serve_deployments.routes import services as parts
 from serve_deployments.routes.json_bodies import JsonRoute
-from serve_deployments.routes.recent import Recent
-from serve_deployments.routes.remote import GONE
-from serve_deployments.routes.services import AllReplicas, Jobs
 from serve_deployments.schemas import cluster as cluster_schemas
 from serve_deployments.schemas.base import ErrorReply
 from serve_deployments.schemas.cluster import Cluster, Killed, KillRequest

@@ -11,11 +11,11 @@ from models import specs
 from models.pictures.decode import ImageError, ImageTooLarge
 from models.specs import ModelSpec
 from serve_deployments.http.errors import Conflict, Invalid, NotFound, TooLarge
+from serve_deployments.parts.services import CurrentSettings, Registry
 from serve_deployments.predict.requests import read_base64
 from serve_deployments.routes import json_bodies
 from serve_deployments.routes.json_bodies import JsonRoute
 from serve_deployments.routes.models import champion_metadata
-from serve_deployments.routes.services import CurrentSettings, Registry
 from serve_deployments.schemas.base import ErrorReply
 from serve_deployments.schemas.jobs import CorrectionRequest, Corrections
 from serve_deployments.versions import replicas

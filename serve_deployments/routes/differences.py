@@ -13,9 +13,9 @@ from models.artifact import storage
 from models.artifact.checkpoint import CheckpointError
 from models.registry import RegisteredVersion
 from serve_deployments.http.errors import Conflict
+from serve_deployments.parts.services import Aside, CurrentSettings, InAside, InTurn, Registry
 from serve_deployments.predict.calculations import Calculations
 from serve_deployments.routes.models import resolve
-from serve_deployments.routes.services import Aside, CurrentSettings, InAside, InTurn, Registry
 from serve_deployments.schemas.base import ErrorReply
 from serve_deployments.schemas.models import Answer, Difference, Differences
 from serve_deployments.versions import replicas

@@ -13,11 +13,11 @@ from starlette.responses import FileResponse
 
 from serve_deployments.http.access import check_reader
 from serve_deployments.http.errors import Busy, Conflict, Invalid, NotFound
+from serve_deployments.parts.recent import Recent
+from serve_deployments.parts.services import CurrentSettings, Jobs, Registry
 from serve_deployments.routes import json_bodies
 from serve_deployments.routes.json_bodies import JsonRoute
 from serve_deployments.routes.models import resolve
-from serve_deployments.routes.recent import Recent
-from serve_deployments.routes.services import CurrentSettings, Jobs, Registry
 from serve_deployments.schemas.base import ErrorReply
 from serve_deployments.schemas.jobs import JobLog, JobRequest, JobRows
 from serve_deployments.schemas.jobs import Jobs as JobList

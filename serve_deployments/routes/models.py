@@ -13,10 +13,10 @@ from models.artifact import checkpoint, storage
 from models.registry import CHAMPION, RegisteredVersion, UnknownVersion
 from models.table import contract as table_contract
 from serve_deployments.http.errors import Conflict, NotFound, Unavailable
+from serve_deployments.parts.services import AllReplicas, CurrentSettings, Registry
 from serve_deployments.routes import json_bodies
 from serve_deployments.routes.described import about
 from serve_deployments.routes.json_bodies import JsonRoute
-from serve_deployments.routes.services import AllReplicas, CurrentSettings, Registry
 from serve_deployments.schemas.base import ErrorReply
 from serve_deployments.schemas.jobs import TrainingPreset, TrainingPresets
 from serve_deployments.schemas.models import (
@@ -158,8 +158,11 @@ async def discard(
 
 
 async def champion_metadata(registry: Registry, name: str) -> checkpoint.Metadata:
-    """What is known of a model's champion. Raises NotFound, Unavailable."""
-    champion = await resolve(registry, replicas.known(name), CHAMPION)
+    """What is known of a model's champion. Raises NotFound, and Unavailable while it has no version."""
+    try:
+        champion = await registry.resolve(replicas.known(name), CHAMPION)
+    except UnknownVersion:
+        raise Unavailable(f"{name} has no version yet; train one.") from None
     try:
         return await asyncio.to_thread(storage.read_metadata, champion.source)
     except checkpoint.CheckpointError as error:

@@ -12,8 +12,8 @@ from starlette.responses import Response
 
 from models import specs
 from serve_deployments.http.errors import NotFound
+from serve_deployments.parts.services import Aside, CurrentSettings, InAside, InTurn
 from serve_deployments.predict.calculations import Calculations
-from serve_deployments.routes.services import Aside, CurrentSettings, InAside, InTurn
 from serve_deployments.schemas.base import ErrorReply
 from serve_deployments.schemas.tuning import (
     Importance,

@@ -13,9 +13,9 @@ from models import specs
 from serve_deployments.http.bodies import body_of
 from serve_deployments.http.errors import Conflict, Invalid, NotFound, TooLarge, UnsupportedMedia
 from serve_deployments.http.multipart import read_multipart
+from serve_deployments.parts.services import CurrentSettings, InAside, Jobs, Registry
 from serve_deployments.predict.requests import content_type
 from serve_deployments.routes.models import champion_metadata
-from serve_deployments.routes.services import CurrentSettings, InAside, Jobs, Registry
 from serve_deployments.schemas.base import ErrorReply
 from settings import MAX_UPLOAD_BYTES
 from training.batch_predict.pictures import ArchiveTooLarge

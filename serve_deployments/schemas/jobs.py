@@ -34,7 +34,7 @@ class JobRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     kind: Kind
-    model: str = Field(max_length=64, examples=["breast-cancer"])
+    model: str = Field(max_length=64)
     config: dict[str, Any] = Field({}, examples=[{"num_boost_round": 50}])
 
 

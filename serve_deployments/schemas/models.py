@@ -125,7 +125,7 @@ class Feature(Reply):
 
 
 class Features(Reply):
-    """``GET /models/breast-cancer/features``."""
+    """``GET /models/{name}/features``."""
 
     name: str
     features: list[Feature]

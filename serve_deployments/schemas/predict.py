@@ -12,7 +12,7 @@ from serve_deployments.schemas.base import Reply
 class ModelVersion(Reply):
     """The model and the version that really answered."""
 
-    name: str = Field(examples=["cifar10"])
+    name: str
     version: str = Field(examples=["1"])
 
 

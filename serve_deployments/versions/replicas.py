@@ -11,7 +11,7 @@ from ray import serve
 from models import specs
 from models.specs import ModelSpec
 from serve_deployments.http.errors import NotFound
-from serve_deployments.routes.remote import as_raised
+from serve_deployments.parts.remote import as_raised
 
 log = logging.getLogger("ray.serve")
 ASK_S = 3.0

@@ -22,7 +22,7 @@ from models.artifact.checkpoint import CheckpointError
 from models.artifact.storage import ForeignSource, StorageError
 from models.registry import CHAMPION, PREVIOUS, InUse, RegisteredVersion, Registry, UnknownVersion
 from serve_deployments.http.errors import Conflict, NotFound, Unavailable
-from serve_deployments.routes.remote import GONE
+from serve_deployments.parts.remote import GONE
 from serve_deployments.versions.replicas import Replicas
 
 log = logging.getLogger("ray.serve")

@@ -48,7 +48,7 @@ def killed(public: Studio) -> Iterator[list[Process]]:
 
 
 def _replicas(page: Page) -> list[str]:
-    found = page.locator("#air-workload-serving li", has_text="replica of the image model")
+    found = page.locator("#air-workload-serving li", has_text="replica of cifar10")
     return sorted(found.locator("code").all_inner_texts())
 
 
@@ -99,7 +99,7 @@ def test_admin_kills_by_button_reads_the_seconds_and_sees_new_processes(
             r"The other replicas answered meanwhile\."
         )
     )
-    new = page.locator("#air-workload-serving li", has_text="new").filter(has_text="replica of the image model")
+    new = page.locator("#air-workload-serving li", has_text="new").filter(has_text="replica of cifar10")
     expect(new).to_have_count(1)
     expect(new.locator("code")).to_have_text(str(come.pid))
 

@@ -24,7 +24,7 @@ ALLOWED = {layer: set(LAYERS[: i + 1]) for i, layer in enumerate(LAYERS)} | {
     "ui": {"settings", "ui"},
     "app": PRODUCT,
     "benchmarks": {"benchmarks", *LAYERS},
-    "cluster": {"cluster", "app", "settings"},
+    "cluster": {"cluster", "app", "models", "settings"},
 }
 OURS = {*ALLOWED, "tests"}
 FOLDERS = sorted(OURS - {"settings", "app"})

@@ -8,6 +8,7 @@ ui/kit/words.py are filters: ``{{ share | percent }}``. Macros that screens shar
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -27,19 +28,33 @@ FILTERS = (
     words.signed,
     words.utc,
 )
+
+
+def _literal(value: Any, indent: int | None = None) -> str:
+    """Text, numbers and objects of them as Python has them, texts in double quotes."""
+    return json.dumps(value, ensure_ascii=False, indent=indent)
+
+
 ENVIRONMENT = Environment(
     loader=FileSystemLoader(Path(__file__).parent.parent),
-    autoescape=True,
+    # A template of another kind is no markup, such as the code in ui/predict/code/.
+    autoescape=lambda name: name is None or name.endswith(".html"),
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
+    keep_trailing_newline=True,
 )
-ENVIRONMENT.filters |= {word.__name__: word for word in FILTERS}
+ENVIRONMENT.filters |= {word.__name__: word for word in FILTERS} | {"literal": _literal}
 
 
 def render(template: str, **values: Any) -> Markup:
     """The template at a path below ``ui/``, filled in. Raises UndefinedError for a value that is not given."""
     return Markup(ENVIRONMENT.get_template(template).render(values).strip())
+
+
+def text(template: str, **values: Any) -> str:
+    """The same of a template that is no markup: nothing in it is escaped."""
+    return ENVIRONMENT.get_template(template).render(values)
 
 
 def macro(template: str, name: str, *values: Any) -> Markup:

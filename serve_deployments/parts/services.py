@@ -21,8 +21,8 @@ from fastapi import Depends, Request
 from models.registry import UnknownVersion
 from serve_deployments.cluster_view import ray_state
 from serve_deployments.http.errors import ApiError
+from serve_deployments.parts.remote import Remote, as_raised
 from serve_deployments.predict.calculations import Calculations
-from serve_deployments.routes.remote import Remote, as_raised
 from serve_deployments.versions.registry_actor import RegistryService, registry_actor
 from serve_deployments.versions.replicas import Replicas
 from settings import Settings, get_settings
