@@ -182,7 +182,7 @@ def test_upload_is_answered_line_by_line(
     result, rows = _predict(training_settings, "breast-cancer", tmp_path, upload=upload.id)
     assert (result["source"], result["rows"], result["errors"]) == ("patients.csv", 5, 1)
     assert [row["line"] for row in rows] == [2, 3, 4, 5, 6]
-    assert rows[2]["error"].startswith("mean radius: 'abc' is no number")
+    assert rows[2]["error"].startswith("mean radius: 'abc' is not a number")
     assert rows[2]["label"] is None
     assert json.loads(json.dumps(rows, allow_nan=False)) == rows
     with (tmp_path / CSV).open(encoding="utf-8-sig") as file:

@@ -88,7 +88,7 @@ def test_every_wrong_line_is_named_with_its_column_and_the_others_go_on(uploads:
         ("line 5", None),
         ("line 6", "worst fractal dimension"),
     ]
-    assert "'abc' is no number" in upload.problems[0].problem
+    assert "'abc' is not a number" in upload.problems[0].problem
     assert "12 values and the header has 30" in upload.problems[2].problem
     errors = uploads.table(upload)["error"]
     assert [error is None for error in errors] == [True, False, False, False, False, True]
