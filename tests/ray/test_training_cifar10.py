@@ -202,7 +202,7 @@ def test_training_is_wrong_before_the_correction_and_right_after(
     assert without["corrections"] == 0
     assert learned.metadata.data["fingerprint"] == without["fingerprint"], "the gate could not compare"
     Store(training_settings).remove(Store(training_settings).all()[0].id)
-    with pytest.raises(DataError, match="no corrections to learn from"):
+    with pytest.raises(DataError, match="no corrections to train on"):
         stage.train(CORRECTED, training_settings)
 
 

@@ -1,4 +1,4 @@
-"""The images as a training of ``training.cifar10`` takes them: read, decoded, completed, handed to its workers."""
+"""The images of a training: read, decoded, joined with originals and corrections, passed to its workers."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ SAMPLE_IMAGES = 5_000
 
 @dataclass(frozen=True)
 class Loaded:
-    """What a training learns from and is measured by, and what was fitted on it.
+    """The data of a training, and the preprocessing fitted on it.
 
-    ``train`` is None where pictures are decoded while it trains; ``sample`` are some of them all the same.
+    ``train`` is None where pictures are decoded during the training; ``sample`` has some of them in any case.
     """
 
     splits: dataset.Splits
@@ -52,7 +52,7 @@ class Loaded:
         }
 
     def setup(self, config: TrainCifar10) -> dict[str, Any]:
-        """The recipe and its images in Ray's object store: what ``training.image.worker.make_learner`` takes."""
+        """The recipe and its images in Ray's object store, for ``training.image.worker.make_learner``."""
         import ray
 
         return {
@@ -82,7 +82,7 @@ def load(settings: Settings, config: TrainCifar10) -> Loaded:
     train = dataset.decode_with_ray(stored), stored.labels
     copies = originals.find(settings, train, validation, len(splits.labels))
     if copies is not None:
-        print(f"{len(copies.train[1]):,} of the training images also without loss", flush=True)
+        print(f"{len(copies.train[1]):,} of the training images also in lossless form", flush=True)
         train = _joined(train, copies.train)
     corrected = 0
     if config.use_corrections:
@@ -95,10 +95,10 @@ def load(settings: Settings, config: TrainCifar10) -> Loaded:
 def _corrections(
     config: TrainCifar10, settings: Settings, labels: list[str], held_out: tuple[np.ndarray, ...]
 ) -> tuple[Labelled, int]:
-    """Corrected pictures, each as often as its weight says, and how many there are."""
+    """Corrected pictures, each repeated by its weight, and the number of corrections."""
     pixels, targets = corrections.training_pictures(settings, labels, list(held_out))
     weight = config.correction_weight
-    print(f"{len(targets)} corrections, each as {weight} images", flush=True)
+    print(f"{len(targets)} corrections, each counted as {weight} images", flush=True)
     return (np.repeat(pixels, weight, axis=0), np.repeat(targets, weight)), len(targets)
 
 
@@ -107,7 +107,7 @@ def _joined(one: Labelled, other: Labelled) -> Labelled:
 
 
 def config_of_network(config: TrainCifar10, classes: int) -> dict[str, Any]:
-    """What ``models.image.networks.build`` takes."""
+    """The argument of ``models.image.networks.build``."""
     if config.net == "lenet":
         return {"net": "lenet", "num_classes": classes}
     return {"net": "airnet", "num_classes": classes, "widths": list(config.chosen.widths)}

@@ -1,9 +1,9 @@
-"""Whether a picture is one of a set again: encoded anew, made larger or smaller, brighter, or grey.
+"""Detect whether a picture is in a set, even if it was encoded again, scaled, brightened or turned grey.
 
-Pictures are compared by their luminance at 16 × 16, without its mean and its contrast (normalized cross-correlation).
-At SAME, of 400 held-out pictures of CIFAR-10 in twelve disguises (JPEG of quality 20 to 90, WebP, enlarged 4 to 9
-times by five filters, brighter, grey) 99.2 % or more of each kind are found, and 0.40 % of the 45,000 training
-pictures are taken for one of the 15,000 held-out ones; CIFAR-10 has such doubles itself.
+Pictures are compared by their luminance at 16 × 16, without its mean and contrast (normalised cross-correlation).
+With the threshold SAME, 99.2 % or more of 400 held-out pictures of CIFAR-10 are found in each of twelve variants
+(JPEG of quality 20 to 90, WebP, enlarged 4 to 9 times by five filters, brighter, grey), and 0.40 % of the 45,000
+training pictures match one of the 15,000 held-out ones; CIFAR-10 itself contains such duplicates.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ LUMINANCE = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
 
 
 class Known:
-    """A set of pictures, uint8 (n, 32, 32, 3), that is asked whether it has one."""
+    """A set of pictures, uint8 (n, 32, 32, 3)."""
 
     def __init__(self, pixels: np.ndarray) -> None:
         self._digests = {pixel_digest(image) for image in pixels}
         self._shapes = _shapes(pixels)
 
     def has(self, image: np.ndarray) -> bool:
-        """Whether an image, uint8 (32, 32, 3), is the same as one of the set, or nearly."""
-        # One colour all over has no shape: such a picture is known by its pixels alone.
+        """Whether an image, uint8 (32, 32, 3), is the same or nearly the same as one of the set."""
+        # A picture of a single colour has no shape: it is recognised by its pixels only.
         return pixel_digest(image) in self._digests or bool((self._shapes @ _shapes(image[None])[0] >= SAME).any())
 
 
 def pixel_digest(image: np.ndarray) -> str:
-    """SHA-256 of the pixels, whatever file they came in."""
+    """SHA-256 of the pixels, independent of their file."""
     return hashlib.sha256(np.ascontiguousarray(image).tobytes()).hexdigest()
 
 
 def _shapes(pixels: np.ndarray) -> np.ndarray:
-    """float32 (n, 256) of length 1 each, or 0 for a picture of one colour."""
+    """float32 (n, 256), unit vectors, or zeros for pictures of one colour."""
     number, size = pixels.shape[:2]
     block = size // SIDE
     luminance = (pixels @ LUMINANCE).reshape(number, SIDE, block, SIDE, block).mean((2, 4)).reshape(number, -1)

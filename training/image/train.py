@@ -1,10 +1,6 @@
-"""Train the image model: Ray Data decodes, Ray Train's TorchTrainer trains, MLflow remembers.
+"""Train an image model: Ray Data decodes, Ray Train's TorchTrainer trains, MLflow records.
 
-    python -m training.cifar10 --preset quick
-    python -m training.cifar10 --loader stream                                   more images than memory holds
-    python -m training.cifar10 --net lenet --loader torch --epochs 10 --num-workers 2      the chapter's way
-
-Stages: load (cifar10_data) → fit (cifar10_worker, cifar10_learner) → evaluate (cifar10_evaluation) → publish a version.
+Stages: load (``data``) → fit (``worker``, ``learner``) → evaluate (``evaluation``) → publish a version.
 """
 
 from __future__ import annotations
@@ -40,7 +36,7 @@ def train(
 ) -> tuple[str, Path, dict[str, float]]:
     """Run all stages; returns the new version, its folder and its metrics. Raises TrainingError.
 
-    ``listener`` is told where it is. A run of the same ``run_name`` that was cut off is gone on with.
+    Reports progress to ``listener``. Resumes an interrupted run of the same ``run_name``.
     """
     started = time.time()
     listener, run_name = listener or Listener(), run_name or fitting.new_run_name()
@@ -87,7 +83,7 @@ def fit(
 ) -> tuple[dict[str, torch.Tensor], dict[int, Epoch]]:
     """Train on the cluster; returns the weights of the last epoch and the figures of every epoch.
 
-    Raises TrainingError. Every GPU of the cluster gets a worker, unless ``num_workers`` says otherwise.
+    Raises TrainingError. Every GPU of the cluster gets a worker, unless ``num_workers`` is set.
     """
 
     def on_epoch(number: int, figures: Epoch) -> None:
@@ -97,7 +93,7 @@ def fit(
     gpus = ray_session.gpus()
     config, workers = config.placed(gpu=gpus > 0), config.num_workers or gpus or 1
     if workers > loaded.train_count:
-        raise ConfigError(f"num_workers: {workers} workers cannot share {loaded.train_count} images; take fewer.")
+        raise ConfigError(f"num_workers: {workers} workers cannot share {loaded.train_count} images; use fewer.")
     scaling = fitting.scaling_config(settings, workers, gpu=gpus > 0)
     run_config = fitting.run_config(settings, model_module.NAME, run_name or fitting.new_run_name())
     setup = loaded.setup(config) | {"threads": max(1, available_cpus() // workers)}
@@ -138,7 +134,7 @@ def _alone(
 
 
 def _datasets(config: TrainCifar10, loaded: Loaded) -> dict[str, Any] | None:
-    """What Ray Train shares out among its workers; nothing where each takes slices of the images in memory."""
+    """The data sets that Ray Train divides among its workers; None where workers slice the images in memory."""
     if config.loader == "memory":
         return None
     return {TRAIN: (streamed if config.loader == "stream" else from_torch)(loaded.stored)}
