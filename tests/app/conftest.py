@@ -1,4 +1,4 @@
-"""One running app for all journeys, in local mode. Version 2 of its image model says the next class."""
+"""One running app for all journeys, in local mode. Version 2 of its image model answers the next class."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.helpers.samples import versions
 
 @pytest.fixture(scope="session")
 def app(tmp_path_factory: pytest.TempPathFactory, small_cifar10: Path) -> Iterator[RunningApp]:
-    """The real app; ``early`` is its first answer. It has to end without leaving anything behind."""
+    """The real app; ``early`` is its first answer. It must end without leaving a process behind."""
     home = tmp_path_factory.mktemp("app") / "home"
     versions.add_shifted(home)
     app = RunningApp(home, CIFAR10_DIR=str(small_cifar10)).start(wait=False)
@@ -34,13 +34,13 @@ def app(tmp_path_factory: pytest.TempPathFactory, small_cifar10: Path) -> Iterat
 
 @pytest.fixture(scope="session")
 def api(app: RunningApp) -> str:
-    """Where its API answers."""
+    """The address of its API."""
     return f"{app.url}/api"
 
 
 @pytest.fixture
 def jobs(app: RunningApp) -> Iterator[str]:
-    """Its job routes; whatever a test leaves running is stopped."""
+    """Its job routes; jobs that a test leaves running are stopped."""
     url = f"{app.url}/api/jobs"
     yield url
     for job in requests.get(url).json()["jobs"]:

@@ -1,4 +1,4 @@
-"""Studies for real: both models, cut off and gone on with, trials that fail, a time that is over."""
+"""Real studies: both models, interrupted and resumed, failing trials, a time budget that ends."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ REFUSED = "XGBoost refuses the parameters: Out of range value for scale_pos_weig
 
 
 class Heard(Listener):
-    """Remembers what it was told."""
+    """Records the reported progress."""
 
     def __init__(self) -> None:
         self.steps: list[tuple[int, int]] = []
@@ -67,7 +67,7 @@ def heard() -> Heard:
 
 @pytest.fixture(scope="module")
 def table_outcome(training_settings: Settings, heard: Heard) -> dict[str, Any]:
-    """What a small default study of the table model gave."""
+    """The result of a small default study of the table model."""
     return tuning.tune(TuneBreastCancer(**SMALL), training_settings, listener=heard)
 
 
@@ -172,7 +172,7 @@ def test_image_study_stops_bad_trials_early(training_settings: Settings, store: 
 def test_failed_trial_says_why_and_the_chapters_search_goes_on(
     training_settings: Settings, store: studies.Store
 ) -> None:
-    """Of what this seed draws, the first cannot be."""
+    """The first values that this seed draws are invalid."""
     config = TuneBreastCancer(preset="chapter", num_samples=3, seed=2, space=BREAKING_SPACE)
     study = store.read(tuning.tune(config, training_settings)["study"])
     assert (study.state, study.metric, study.mode) == ("succeeded", "train-logloss", "min")
@@ -203,7 +203,7 @@ def test_study_without_any_result_fails_with_the_reason(
 
 
 class Clock:
-    """What the study takes for the time: ten seconds pass with each trial that ends."""
+    """A fake clock for the study: ten seconds pass with each ended trial."""
 
     def __init__(self, store: studies.Store, study: str) -> None:
         self._store, self._study = store, study
@@ -227,7 +227,7 @@ def test_time_budget_ends_the_study_and_keeps_what_is_done(
 
 
 class Stopper(Heard):
-    """Stops the study, as Ctrl-C does, when so many trials have ended and the next one has begun."""
+    """Stops the study, like Ctrl-C, when this many trials have ended and the next one has begun."""
 
     def __init__(self, after: int) -> None:
         super().__init__()
@@ -242,7 +242,7 @@ class Stopper(Heard):
 def test_stopped_study_goes_on_without_running_finished_trials_again(
     training_settings: Settings, table_study: studies.Study, store: studies.Store
 ) -> None:
-    """``tests/proof/test_cut_off_studies.py`` does it to a process by a signal."""
+    """``tests/proof/test_cut_off_studies.py`` stops a process with a signal."""
     config = TuneBreastCancer(**SMALL)
     with pytest.raises(KeyboardInterrupt):
         tuning.tune(config, training_settings, run_name="stopped", listener=Stopper(after=3))
@@ -301,7 +301,7 @@ def test_terminal_lists_and_shows_studies(
 
 
 def test_trials_scale_rows_as_training_does(training_settings: Settings, table_study: studies.Study) -> None:
-    """The model that a study keeps answers as the figures in its record say."""
+    """The model that a study keeps reproduces the figures in its record."""
     table = dataset.read_shipped()
     matrix, malignant = table.part("validation")
     preprocessor = breast_cancer.fit_preprocessor(

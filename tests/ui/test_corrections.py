@@ -1,4 +1,4 @@
-"""Corrections on the Images screen in real Chromium: one click, kept, listed, undone; and who may not.
+"""Corrections on the Images screen in real Chromium: one click, kept, listed, undone; and permissions.
 
 The pictures are the project's own.
 """
@@ -66,7 +66,7 @@ def _to_images(page: Page) -> Page:
 
 
 def _answer(page: Page, path: Path) -> str:
-    """Give a picture; what the model says."""
+    """Upload a picture; returns the model's answer."""
     give_picture(page, "air-picture", path)
     page.locator(ANSWER).wait_for()
     return page.locator(ANSWER).text_content()

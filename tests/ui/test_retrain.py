@@ -1,4 +1,4 @@
-"""The Retrain screen in real Chromium: train, watch, compare, put into service, take back; and who may not.
+"""The Retrain screen in real Chromium: train, watch, compare, promote, roll back; and permissions.
 
 No job runs: the test writes what a training would write (``tests.helpers.in_process.played``).
 """
@@ -45,7 +45,7 @@ def open_screen(open_page: Callable[..., Page]) -> Callable[..., Page]:
 
 
 def _asked(page: Page, api: httpx.Client) -> dict[str, Any]:
-    """The training that was just asked for."""
+    """The training that was just started."""
     expect(page.locator("#air-train-note")).to_contain_text("Asked for.")
     return next(job for job in api.get("/jobs").json()["jobs"] if job["kind"] == "train")
 

@@ -1,4 +1,4 @@
-"""CSV files as people have them: read as they are meant, or refused by line and column; nothing is lost or changed."""
+"""CSV files of many origins: read correctly, or refused by line and column; nothing is lost or changed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FEATURES = ["a", "b", "c"]
 
 
 class Table:
-    """What was found in a file, and what was kept of it."""
+    """The check of a file, and the saved rows."""
 
     def __init__(self, content: bytes | str, folder: Path) -> None:
         data = content.encode() if isinstance(content, str) else content

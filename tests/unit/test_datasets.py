@@ -1,4 +1,4 @@
-"""Where data comes from, how it is split, and what is said when it is not there."""
+"""Sources of data, splits, and the messages about missing data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The gate before a promotion: the page foretells by the rules that the models have."""
+"""The gate before a promotion: the page's prediction uses the rules of the models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Further versions of the shipped models for tests: whole ones that answer otherwise, and broken ones."""
+"""Further versions of the shipped models: valid ones with other answers, and broken ones."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ State = dict[str, torch.Tensor]
 
 
 def add_shifted(home: Path, name: str = "shifted", metrics: dict[str, float] | None = None) -> str:
-    """Register an image model that says the next class for each picture; returns its version."""
+    """Register an image model that answers the next class for each picture; returns its version."""
     model = Cifar10Model.load(SHIPPED / "cifar10")
     head = model.network.head.weight
     head.data = head.data.roll(1, 0)
@@ -50,7 +50,7 @@ def add_broken(home: Path, name: str, harm: Callable[[State], None]) -> str:
 
 
 def _registered(home: Path, kind: str, name: str, model: Cifar10Model | BreastCancerModel) -> str:
-    """Keep a model as a folder, with the figures and golden inputs of the shipped one; returns its version."""
+    """Save a model as a folder, with the figures and golden inputs of the shipped one; returns its version."""
     shipped = SHIPPED / kind
     inputs = np.load(shipped / checkpoint.GOLDEN)["inputs"]
     folder = home / "checkpoints" / kind / name
