@@ -1,4 +1,4 @@
-"""Start AIR Studio: Ray, both models, the control API and the page, on one port.
+"""Start AIR Studio: Ray, the models, the control API and the page, on one port.
 
 python app.py            then open http://localhost:7860; Ctrl-C stops everything
 python -m ui             the page alone, against an API that runs elsewhere; the same as python app.py page
@@ -19,7 +19,6 @@ if not os.environ.get("RAY_ADDRESS"):  # an empty one is none, as for Settings
     os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
 
 import argparse
-import shutil
 import signal
 import threading
 import time
@@ -27,29 +26,25 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from contextlib import closing, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
 from ray import serve
 
-from settings import MODEL_NAMES, Settings, SettingsError, get_settings, hand_on_token, private_folder
+from models import specs
+from serve_deployments.machine import CannotStart, check_machine
+from settings import Settings, SettingsError, get_settings, hand_on_token, private_folder
 from training.runs.ray_session import ON_HEAD
 
 if TYPE_CHECKING:
     import httpx
 
 BEGAN = psutil.Process().create_time()
-MIN_FREE_BYTES = 512 * 1024**2
 READY_TIMEOUT_S = 300.0
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 STOP_ASKED = threading.Event()
 UI_APP, CONTROL_APP = "ui", "control"
-ROUTES = {"cifar10": "/api/cifar10", "breast-cancer": "/api/breast-cancer", CONTROL_APP: "/api", UI_APP: "/"}
-
-
-class CannotStart(Exception):
-    """Something on this machine is in the way; str() says what and what to do."""
+ROUTES = {CONTROL_APP: "/api", UI_APP: "/"}
 
 
 def build_page(
@@ -68,11 +63,12 @@ def build_page(
 
     from serve_deployments.page.guard import PageGuard
     from ui.blocks import PAGE_OPTIONS, build
-    from ui.kit import head
     from ui.kit.client import Client
+    from ui.look import head
 
     head.put_in()
-    page = build(Client(api or settings.api_url, transport), public_url=api)
+    models = [_shown(spec) for spec in specs.all_specs().values()]
+    page = build(Client(api or settings.api_url, transport), models, public_url=api)
 
     def end(session: str) -> None:
         """Gradio itself keeps a session for as long as there is room for it, a megabyte each."""
@@ -82,6 +78,13 @@ def build_page(
     server.add_middleware(PageGuard, settings=settings, folder=files, end=end)
     own_path = {"root_path": settings.air_root_path} if settings.air_root_path else {}
     return gr.mount_gradio_app(server, page, path="/", **own_path, **PAGE_OPTIONS)
+
+
+def _shown(spec: specs.ModelSpec) -> Any:
+    from ui.kit.models import Shown
+
+    positive = getattr(spec.data, "positive", None)
+    return Shown(spec.name, spec.family, spec.title, spec.question, spec.notice, positive)
 
 
 @serve.deployment(
@@ -98,47 +101,8 @@ class Page:
 page = Page.bind()
 
 
-def check_machine(settings: Settings) -> None:
-    """Raise CannotStart with one sentence when the app could not run here."""
-    from models import registry
-    from models.artifact import storage
-    from serve_deployments import front
-
-    try:
-        probe = private_folder(settings.air_home) / f".write-test-{os.getpid()}"
-        probe.write_bytes(b"x" * 4096)
-        probe.unlink()
-    except OSError as error:
-        raise CannotStart(
-            f"AIR_HOME ({settings.air_home}) cannot be written: {error.strerror}. Set AIR_HOME to a folder that can."
-        ) from error
-    for folder in (settings.air_home, Path("/tmp")):
-        free = shutil.disk_usage(folder).free
-        if free < MIN_FREE_BYTES:
-            raise CannotStart(
-                f"The disk of {folder} has {free // 1024**2} MB free; AIR Studio needs {MIN_FREE_BYTES // 1024**2} MB. "
-                "Free some space or set AIR_HOME elsewhere."
-            )
-    try:
-        storage.check(settings)
-        registry.reach(settings)
-    except (storage.StorageError, registry.RegistryError) as error:
-        raise CannotStart(str(error)) from error
-    if not front.port_is_free(settings.air_host, settings.air_port):
-        raise CannotStart(
-            f"Port {settings.air_port} on {settings.air_host} is taken by another program. Stop it, or choose "
-            f"another port: AIR_PORT={settings.air_port + 100} make run"
-        )
-    for port in (settings.haproxy_stats_port, settings.haproxy_metrics_port, settings.fallback_port):
-        if not front.port_is_free("127.0.0.1", port):
-            raise CannotStart(
-                f"Port {port}, which AIR Studio uses behind port {settings.air_port}, is taken by another program. "
-                f"Stop it, or choose another port: AIR_PORT={settings.air_port + 100} make run"
-            )
-
-
 def start(settings: Settings) -> None:
-    """Start everything and return when both models and the page answer. Raises CannotStart."""
+    """Start everything and return when the models and the page answer. Raises CannotStart."""
     from serve_deployments import front
 
     left_behind = front.stop_orphans(settings)
@@ -150,14 +114,14 @@ def start(settings: Settings) -> None:
     try:
         say("starting Ray")
         _start_ray(settings)
-        say("starting Serve and both models")
+        say("starting Serve and the models")
         proxies = threading.Thread(target=_start_serve, args=(settings,), daemon=True)
         proxies.start()
         _deploy_models()
         _wait_for(lambda: front.haproxy_serves(settings), "HAProxy has not opened the port")
     finally:
         starting_page.close()
-    _wait_until_running(*MODEL_NAMES)
+    _wait_until_running(*specs.names())
     say("starting the control API and the page")
     _deploy_page()
     _wait_until_running(CONTROL_APP, UI_APP)
@@ -197,11 +161,10 @@ def _start_serve(settings: Settings) -> None:
 
 def _deploy_models() -> None:
     """The models come first: they answer while the page is still being built."""
-    from serve_deployments.predict import image as cifar10
-    from serve_deployments.predict import table as breast_cancer
+    from serve_deployments.predict.deployment import application
 
     _wait_for(lambda: bool(serve.status().proxies), "Serve's controller has not started")
-    _run({"cifar10": cifar10.app, "breast-cancer": breast_cancer.app})
+    _run({name: application(spec) for name, spec in specs.all_specs().items()})
 
 
 def _deploy_page() -> None:
@@ -210,9 +173,15 @@ def _deploy_page() -> None:
     _run({CONTROL_APP: control.app, UI_APP: page})
 
 
+def route(name: str) -> str:
+    """The path that an application answers: a model's is named after it."""
+    return ROUTES.get(name, f"/api/{name}")
+
+
 def _run(applications: dict[str, serve.Application]) -> None:
+    targets = [serve.RunTarget(application, name, route(name)) for name, application in applications.items()]
     serve.run_many(
-        [serve.RunTarget(application, name, ROUTES[name]) for name, application in applications.items()],
+        targets,
         wait_for_ingress_deployment_creation=False,
         wait_for_applications_running=False,
     )

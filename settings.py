@@ -19,7 +19,6 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent
-MODEL_NAMES = ("cifar10", "breast-cancer")
 
 
 class SettingsError(ValueError):
@@ -106,6 +105,13 @@ class Settings(BaseSettings):
     cifar10_dir: Path | None = Field(None, description="CIFAR-10: Parquet, torchvision's or folders")
     mlflow_tracking_uri: str | None = Field(None, description="an MLflow server; default SQLite")
     ray_address: str | None = Field(None, description="join this Ray cluster instead of starting one")
+
+    def folder_of(self, variable: str) -> Path | None:
+        """The folder that a spec's data is in, by the name of its variable: a field here, or of the environment."""
+        if variable.lower() in type(self).model_fields:
+            return getattr(self, variable.lower())
+        given = os.environ.get(variable)
+        return Path(given).expanduser().resolve() if given else None
 
     @field_validator("air_home", "cifar10_dir", "air_tmp")
     @classmethod

@@ -19,8 +19,8 @@ import torch
 
 from benchmarks.harness import report
 from benchmarks.harness.rounds import say
-from benchmarks.training import IMAGES, Run, header, peer, plain, prepare, through_ray
-from training.runs.config import TrainCifar10
+from benchmarks.training import IMAGES, IMAGES_FILE, Run, header, peer, plain, prepare, through_ray
+from training.runs.config import TrainImages
 
 ROUNDS = 3
 COLD, WARM = "airbench94, first in its process", "airbench94, second"
@@ -56,14 +56,14 @@ def airbench(scratch: Path) -> list[Trained]:
     """A cold and a warm run."""
     return [
         Trained([epoch["validation_accuracy"] for epoch in run], [epoch["seconds"] for epoch in run])
-        for run in peer("airbench_training", scratch / IMAGES, 2)
+        for run in peer("airbench_training", scratch / IMAGES_FILE, 2)
     ]
 
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description="Training on a GPU compared with airbench94.")
-    parser.add_argument("--presets", nargs="+", choices=list(TrainCifar10.PRESETS), default=["standard"])
+    parser = argparse.ArgumentParser(description="Training on a GPU beside airbench94.")
+    parser.add_argument("--presets", nargs="+", choices=list(TrainImages.PRESETS), default=["standard"])
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     options = parser.parse_args()
     if not torch.cuda.is_available():
@@ -75,7 +75,7 @@ def main() -> None:
         for seed in range(options.rounds):
             say(f"round {seed + 1} of {options.rounds}")
             for preset in options.presets:
-                config = TrainCifar10(preset=preset, seed=seed).placed(gpu=True)
+                config = TrainImages(preset=preset, seed=seed).placed(IMAGES, gpu=True)
                 _note(made, f"{preset}, plain PyTorch", ours(plain(config, loaded, scratch)))
                 _note(made, f"{preset}, `training.cifar10`", ours(through_ray(config, loaded, settings)))
             for title, run in zip((COLD, WARM), airbench(scratch), strict=True):

@@ -27,8 +27,8 @@ PORT = 18_860
 PLAIN = """
 from pathlib import Path
 import numpy as np
-from models.image.model import Cifar10Model
-model = Cifar10Model.load(Path("models/pretrained/cifar10"))
+from models.image.model import ImageModel
+model = ImageModel.load(Path("models/pretrained/cifar10"))
 model.predict(np.zeros((1, 32, 32, 3), dtype=np.uint8))
 """
 EMPTY_SERVE = """

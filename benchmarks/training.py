@@ -30,16 +30,19 @@ import torch
 from benchmarks.harness import report
 from benchmarks.harness.rounds import say
 from benchmarks.harness.servers import clean_environment
+from models import specs
 from settings import ROOT, Settings, available_cpus, get_settings
 from training.image import data as cifar10_data
 from training.image.data import Loaded
 from training.runs import ray_session
-from training.runs.config import TrainCifar10
+from training.runs.config import TrainImages
 from training.runs.progress import Epoch, Listener
+
+IMAGES = specs.get("cifar10")
 
 ROUNDS = 3
 ENOUGH = 0.8
-IMAGES = "images.npz"
+IMAGES_FILE = "images.npz"
 PLAIN, ONE, TWO = "plain PyTorch, one process", "`training.cifar10`, 1 worker", "`training.cifar10`, 2 workers"
 AIMS = (
     ("images/s, 1 worker ÷ plain", ONE, "images_per_s", "≥ 0.97", lambda ratio: ratio >= 0.97),
@@ -85,11 +88,11 @@ class Run(Listener):
         return self.epochs[-1]["validation_accuracy"]
 
 
-def plain(config: TrainCifar10, loaded: Loaded, scratch: Path) -> Run:
-    """Train in a separate process, without Ray."""
+def plain(config: TrainImages, loaded: Loaded, scratch: Path) -> Run:
+    """In a process of its own, without Ray."""
     (scratch / "setup.json").write_text(json.dumps(loaded.recipe(config)))
-    printed = peer("plain_training", scratch / "setup.json", scratch / IMAGES)
-    return Run(loaded.train_count, startup_s=printed["startup_s"], epochs=printed["epochs"])
+    told = peer("plain_training", scratch / "setup.json", scratch / IMAGES_FILE)
+    return Run(loaded.train_count, startup_s=told["startup_s"], epochs=told["epochs"])
 
 
 def peer(module: str, *arguments: object) -> Any:
@@ -107,8 +110,8 @@ def peer(module: str, *arguments: object) -> Any:
     return json.loads(ended.stdout.splitlines()[-1])
 
 
-def through_ray(config: TrainCifar10, loaded: Loaded, settings: Settings) -> Run:
-    """Train with ``fit``, in a Ray that runs only for this; the start-up is that of ``fit``."""
+def through_ray(config: TrainImages, loaded: Loaded, settings: Settings) -> Run:
+    """By ``training.cifar10.fit``; Ray is there for its time only. Start-up is that of ``fit()``."""
     import ray
 
     from training.image.train import fit
@@ -124,8 +127,8 @@ def through_ray(config: TrainCifar10, loaded: Loaded, settings: Settings) -> Run
 
 def main() -> None:
     """Print the tables."""
-    parser = argparse.ArgumentParser(description="Training through Ray compared with plain PyTorch.")
-    parser.add_argument("--preset", choices=list(TrainCifar10.PRESETS), default="quick")
+    parser = argparse.ArgumentParser(description="Training through Ray beside plain PyTorch.")
+    parser.add_argument("--preset", choices=list(TrainImages.PRESETS), default="quick")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     options = parser.parse_args()
     runs: dict[str, list[Run]] = {PLAIN: [], ONE: [], TWO: []}
@@ -134,8 +137,8 @@ def main() -> None:
         settings, loaded = prepare(scratch)
         for seed in range(options.rounds):
             say(f"round {seed + 1} of {options.rounds}")
-            asked = TrainCifar10(preset=options.preset, seed=seed, num_workers=1)
-            config = asked.placed(gpu=torch.cuda.is_available())
+            asked = TrainImages(preset=options.preset, seed=seed, num_workers=1)
+            config = asked.placed(IMAGES, gpu=torch.cuda.is_available())
             runs[PLAIN].append(plain(config, loaded, scratch))
             runs[ONE].append(through_ray(config, loaded, settings))
             runs[TWO].append(through_ray(config.model_copy(update={"num_workers": 2}), loaded, settings))
@@ -148,12 +151,12 @@ def prepare(scratch: Path) -> tuple[Settings, Loaded]:
 
     settings = get_settings().model_copy(update={"air_home": scratch / "home"})
     ray_session.connect(settings)
-    loaded = cifar10_data.load(settings, TrainCifar10())
+    loaded = cifar10_data.load(IMAGES, settings, TrainImages())
     ray.shutdown()
     images, labels = loaded.train
     held_out, known = loaded.validation
     arrays = {"images": images, "labels": labels, "validation_images": held_out, "validation_labels": known}
-    np.savez(scratch / IMAGES, sample=loaded.sample, **arrays)
+    np.savez(scratch / IMAGES_FILE, sample=loaded.sample, **arrays)
     return settings, loaded
 
 

@@ -18,33 +18,39 @@ from typing import Any
 import torch
 import xgboost as xgb
 
+from models import specs
 from models.table.model import scale
 from settings import available_cpus, get_settings
+from training import families
 from training.datasets import tables as dataset
 from training.image import data as cifar10_data
 from training.image.worker import make_learner
 from training.runs import ray_session
-from training.runs.config import JobConfig, TrainBreastCancer, TrainCifar10
+from training.runs.config import JobConfig, TrainImages, TrainTable
 from training.runs.errors import ConfigError
 from training.table import train as breast_cancer
 from training.table import worker as breast_cancer_worker
 from training.tuning import studies
-from training.tuning.config import TUNE_SCHEMAS, TuneCifar10
+from training.tuning.config import TuneImages
 
 Figures = dict[str, float]
 
 
-def of_rows() -> Callable[[TrainBreastCancer], Figures]:
-    """A function that trains the table model and returns its last figures."""
-    table = dataset.read_shipped()
-    columns = breast_cancer.scaled_columns(TrainBreastCancer(), table.features)
+IMAGES = specs.get("cifar10")
+ROWS = specs.get("breast-cancer")
+
+
+def of_rows() -> Callable[[TrainTable], Figures]:
+    """What trains the table model and gives its last figures."""
+    table = dataset.read(ROWS)
+    columns = breast_cancer.scaled_columns(TrainTable().completed(ROWS), table.features)
     preprocessor = breast_cancer.fit_preprocessor(table, columns)
     matrices = []
     for split in ("train", "validation"):
         matrix, malignant = table.part(split)
         matrices.append(xgb.DMatrix(scale(matrix, table.features, preprocessor), malignant))
 
-    def train(config: TrainBreastCancer) -> Figures:
+    def train(config: TrainTable) -> Figures:
         params = breast_cancer_worker.booster_params(config, available_cpus())
         _, history = breast_cancer_worker.boost(params, config.num_boost_round, *matrices, [])
         return breast_cancer_worker.figures_of(history, config.num_boost_round - 1)
@@ -52,15 +58,15 @@ def of_rows() -> Callable[[TrainBreastCancer], Figures]:
     return train
 
 
-def of_images(study: TuneCifar10, full: bool) -> Callable[[TrainCifar10], Figures]:
-    """A function that trains the image model and returns its last figures."""
+def of_images(study: TuneImages, full: bool) -> Callable[[TrainImages], Figures]:
+    """What trains the image model and gives its last figures."""
     part = {"max_images": None if full else study.max_images}
-    loaded = cifar10_data.load(get_settings(), study.base.model_copy(update=part))
-    shared = loaded.setup(study.base)
+    loaded = cifar10_data.load(IMAGES, get_settings(), study.base(IMAGES).model_copy(update=part))
+    shared = loaded.setup(study.base(IMAGES))
     torch.set_num_threads(available_cpus())
 
-    def train(config: TrainCifar10) -> Figures:
-        epochs = config.chosen.epochs if full else study.epochs
+    def train(config: TrainImages) -> Figures:
+        epochs = config.chosen(IMAGES).epochs if full else study.epochs
         learner = make_learner({**shared, "job": config.model_dump(), "epochs": epochs}, torch.device("cpu"))
         figures: Figures = {}
         for epoch in range(epochs):
@@ -83,12 +89,12 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     ray_session.connect(get_settings())
-    asked = TUNE_SCHEMAS[study.model].model_validate(study.config)
+    asked = families.TUNE[specs.get(study.model).family].model_validate(study.config)
     train = of_rows() if study.model == "breast-cancer" else of_images(asked, options.full)
     tuned = asked.TUNABLE.schema.model_validate(study.best.config)
     rows: dict[str, list[Figures]] = {"defaults": [], f"trial {study.best.trial} of {study.study}": []}
     for seed in range(options.seeds):
-        for name, config in zip(rows, (asked.base, tuned), strict=True):
+        for name, config in zip(rows, (asked.base(specs.get(study.model)), tuned), strict=True):
             rows[name].append(train(_seeded(config, seed)))
             print(f"seed {seed}, {name}: {_line(rows[name][-1])}", flush=True)
     names = [name for name in rows["defaults"][0] if name.startswith("validation")]

@@ -20,29 +20,32 @@ from pathlib import Path
 import xgboost as xgb
 
 from benchmarks.harness.report import spread
+from models import specs
 from models.table.model import scale
 from settings import ROOT, Settings, available_cpus
 from training.datasets import tables as dataset
 from training.runs import ray_session
-from training.runs.config import TrainBreastCancer
+from training.runs.config import TrainTable
 from training.table import train as breast_cancer
 from training.table import worker as breast_cancer_worker
 from training.tuning import studies
 from training.tuning import study as tuning
-from training.tuning.config import TuneBreastCancer
+from training.tuning.config import TuneTable
+
+ROWS = specs.get("breast-cancer")
 
 ROUNDS = 3
 TRIALS = 30
 FIRST = 5
-ONE_VALUE = {"max_depth": {"type": "choice", "values": [TrainBreastCancer().max_depth]}}
+ONE_VALUE = {"max_depth": {"type": "choice", "values": [TrainTable().max_depth]}}
 AIM_S = 60
 
 
 def bare_loop() -> float:
-    """Median seconds of a training with the defaults in a loop."""
-    table = dataset.read_shipped()
-    preprocessor = breast_cancer.fit_preprocessor(table, TrainBreastCancer().scaled_columns)
-    config = TrainBreastCancer()
+    """Seconds of one training of the defaults, the middle of a loop."""
+    table = dataset.read(ROWS)
+    preprocessor = breast_cancer.fit_preprocessor(table, TrainTable().completed(ROWS).scaled_columns)
+    config = TrainTable()
     parts = {split: table.part(split) for split in ("train", "validation")}
     rows = {split: (scale(matrix, table.features, preprocessor), y) for split, (matrix, y) in parts.items()}
     seconds = []
@@ -57,9 +60,9 @@ def bare_loop() -> float:
 
 
 def trial_in_a_study(settings: Settings) -> float:
-    """Median seconds from one trial's start to the next one's, in a study whose trials are all the same."""
-    config = TuneBreastCancer(num_samples=TRIALS, max_concurrent=1, space=ONE_VALUE)
-    trials = studies.Store(settings).read(tuning.tune(config, settings)["study"]).trials
+    """Seconds from one trial's start to the next one's, the middle of a study that trains the same each time."""
+    config = TuneTable(num_samples=TRIALS, max_concurrent=1, space=ONE_VALUE)
+    trials = studies.Store(settings).read(tuning.tune(ROWS, config, settings)["study"]).trials
     starts = [trial.started for trial in trials]
     return statistics.median(after - before for before, after in zip(starts[FIRST:], starts[FIRST + 1 :], strict=False))
 

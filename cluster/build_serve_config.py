@@ -20,14 +20,8 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-TARGETS = {
-    "cifar10": "serve_deployments.cifar10:app",
-    "breast-cancer": "serve_deployments.breast_cancer:app",
-    "control": "serve_deployments.control:app",
-    "ui": "app:page",
-}
 HEADER = """\
-# The four applications on a Ray cluster that is already running; run on its head, in the repository's root:
+# The applications on a Ray cluster that runs already, from the repository's root on its head:
 #   serve run cluster/serve.yaml          in the foreground
 #   serve deploy cluster/serve.yaml       through the cluster's dashboard
 # With `export RAY_AUTH_MODE=token` where the cluster requires a token.
@@ -38,15 +32,18 @@ HEADER = """\
 
 def config() -> str:
     """The text of ``cluster/serve.yaml``."""
-    from app import ROUTES
+    from app import CONTROL_APP, UI_APP, route
+    from models import specs
 
+    shipped = [name for name, spec in specs.all_specs().items() if spec.is_shipped]
+    targets = [f"serve_deployments.{name.replace('-', '_')}:app" for name in shipped]
     serve = Path(sys.executable).with_name("serve")
     with tempfile.NamedTemporaryFile(suffix=".yaml") as built:
-        command = [str(serve), "build", *TARGETS.values(), "-o", built.name]
+        command = [str(serve), "build", *targets, "serve_deployments.control:app", "app:page", "-o", built.name]
         subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
         applications = yaml.safe_load(Path(built.name).read_text())["applications"]
-    for application, name in zip(applications, TARGETS, strict=True):
-        application.update(name=name, route_prefix=ROUTES[name])
+    for application, name in zip(applications, [*shipped, CONTROL_APP, UI_APP], strict=True):
+        application.update(name=name, route_prefix=route(name))
         del application["runtime_env"]
     content = {
         "proxy_location": "HeadOnly",

@@ -1,4 +1,4 @@
-"""Which class loads which model. Importing this imports no torch and no xgboost; ``load`` does."""
+"""Which class loads the models of which family. Importing this imports no torch and no xgboost; ``load`` does."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from models.artifact import checkpoint
 from settings import Settings
 
 CLASSES = {
-    "cifar10": "models.image.model:Cifar10Model",
-    "breast-cancer": "models.table.model:BreastCancerModel",
+    "image": "models.image.model:ImageModel",
+    "table": "models.table.model:TableModel",
 }
 
 
@@ -26,8 +26,10 @@ def load_to_serve(folder: Path, settings: Settings) -> Any:
 
 
 def _class(folder: Path) -> Any:
-    name = checkpoint.read_metadata(folder).model
-    if name not in CLASSES:
-        raise checkpoint.CheckpointError(f"{folder.name} holds {name!r}; known are {', '.join(CLASSES)}.")
-    module, _, attribute = CLASSES[name].partition(":")
+    family = checkpoint.read_metadata(folder).family
+    if family not in CLASSES:
+        raise checkpoint.CheckpointError(
+            f"{folder.name} holds a model of the family {family!r}; known are {', '.join(CLASSES)}."
+        )
+    module, _, attribute = CLASSES[family].partition(":")
     return getattr(import_module(module), attribute)

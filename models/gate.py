@@ -7,23 +7,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
+from models import specs
 from models.artifact.checkpoint import Metadata
-
-
-class Rule(BaseModel):
-    """The metric that decides about a model, and how much less than the champion's is still good enough."""
-
-    model_config = ConfigDict(frozen=True)
-
-    metric: str
-    margin: float
-    words: str
-
-
-RULES = {
-    "cifar10": Rule(metric="validation_accuracy", margin=0.005, words="validation accuracy"),
-    "breast-cancer": Rule(metric="validation_auc", margin=0.005, words="validation AUC"),
-}
 
 
 class Verdict(BaseModel):
@@ -36,8 +21,8 @@ class Verdict(BaseModel):
 
 
 def verdict(champion: Metadata, candidate: Metadata) -> Verdict:
-    """Compare two versions of one model by their own figures on the fixed validation set."""
-    rule = RULES[candidate.model]
+    """Compare two versions of one model by their own figures on the fixed validation set. Raises UnknownModel."""
+    rule = specs.get(candidate.model).gate
     if champion.data.get("fingerprint") != candidate.data.get("fingerprint"):
         return Verdict(passed=False, sentence="It was measured on other data than the champion; they do not compare.")
     if rule.metric not in candidate.metrics or rule.metric not in champion.metrics:
@@ -47,4 +32,4 @@ def verdict(champion: Metadata, candidate: Metadata) -> Verdict:
     comparison = f"Its {rule.words} is {new:.4f}, the champion's {old:.4f}"
     if passed:
         return Verdict(passed=True, sentence=f"{comparison}: not worse by more than {rule.margin:g}.")
-    return Verdict(passed=False, sentence=f"{comparison}: worse by more than the {rule.margin:g} that is let pass.")
+    return Verdict(passed=False, sentence=f"{comparison}: worse by more than the allowed {rule.margin:g}.")

@@ -24,8 +24,9 @@ from typing import Literal
 import requests
 from pydantic import BaseModel, ConfigDict
 
+from models import specs
 from models.artifact import checkpoint, storage
-from settings import MODEL_NAMES, ROOT, Settings, SettingsError, get_settings, private_folder
+from settings import ROOT, Settings, SettingsError, get_settings, private_folder
 
 PRETRAINED = ROOT / "models" / "pretrained"
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
@@ -113,8 +114,10 @@ class Registry:
 
     def versions(self, model: str) -> list[RegisteredVersion]:
         """Every version of a model, newest first. Raises UnknownVersion for an unknown model."""
-        if model not in MODEL_NAMES:
-            raise UnknownVersion(f"There is no model {model!r}; there are {' and '.join(MODEL_NAMES)}.")
+        try:
+            specs.get(model)
+        except specs.UnknownModel as error:
+            raise UnknownVersion(str(error)) from None
         if model not in self._known_models():
             return []
         aliases = self.client.get_registered_model(model).aliases
@@ -195,13 +198,13 @@ class Registry:
         return [Move.model_validate_json(text) for _, text in sorted(moves, reverse=True)]
 
     def _known_models(self) -> set[str]:
-        """Our models that the registry has; a server may also have others."""
-        found = (self.client.search_registered_models(filter_string=f"name = '{name}'") for name in MODEL_NAMES)
+        """Those of ours that are there; a server may hold others."""
+        found = (self.client.search_registered_models(filter_string=f"name = '{name}'") for name in specs.names())
         return {item.name for items in found for item in items}
 
     def _import_pretrained(self) -> None:
         known = self._known_models()
-        for name in MODEL_NAMES:
+        for name in specs.names():
             shipped = PRETRAINED / name
             if name in known or not shipped.is_dir():
                 continue
@@ -252,7 +255,7 @@ def _open_client(settings: Settings):  # noqa: ANN202 - MLflow is imported late,
         logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
         logging.getLogger("alembic").setLevel(logging.ERROR)
         client = MlflowClient(settings.tracking_uri)
-        for name in MODEL_NAMES:
+        for name in specs.names():
             if not settings.mlflow_tracking_uri and client.get_experiment_by_name(name) is None:
                 client.create_experiment(name, artifact_location=str(settings.air_home / "mlartifacts" / name))
     return client
@@ -263,7 +266,7 @@ if __name__ == "__main__":
         registry = Registry(get_settings())
     except (RegistryError, checkpoint.CheckpointError, SettingsError) as error:
         sys.exit(f"error: {error}")
-    for model_name in MODEL_NAMES:
+    for model_name in specs.names():
         for item in registry.versions(model_name):
             print(
                 f"{item.model:14} {item.version:>4}  {','.join(item.aliases) or '-':20} {item.created}  {item.source}"

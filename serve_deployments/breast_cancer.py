@@ -1,7 +1,8 @@
-"""The table model: serve run serve_deployments.breast_cancer:app --route-prefix /api/breast-cancer"""
+"""A model that ships, for Serve: serve run serve_deployments.breast_cancer:app --route-prefix /api/breast-cancer"""
 
 from __future__ import annotations
 
-from serve_deployments.predict.table import app
+from models import specs
+from serve_deployments.predict.deployment import application
 
-__all__ = ["app"]
+app = application(specs.get("breast-cancer"))

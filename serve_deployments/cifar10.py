@@ -1,7 +1,8 @@
-"""The image model: serve run serve_deployments.cifar10:app --route-prefix /api/cifar10"""
+"""A model that ships, for Serve: serve run serve_deployments.cifar10:app --route-prefix /api/cifar10"""
 
 from __future__ import annotations
 
-from serve_deployments.predict.image import app
+from models import specs
+from serve_deployments.predict.deployment import application
 
-__all__ = ["app"]
+app = application(specs.get("cifar10"))

@@ -8,6 +8,7 @@ It answers from the registry, the checkpoint folders and the replicas themselves
 from __future__ import annotations
 
 import asyncio
+from copy import deepcopy
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
@@ -17,6 +18,8 @@ from ray import serve
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
+from models import specs
+from models.artifact.checkpoint import Metadata
 from serve_deployments.http import contract, metrics
 from serve_deployments.http.access import ChangeGuard, changes_allowed
 from serve_deployments.http.errors import (
@@ -26,15 +29,19 @@ from serve_deployments.http.errors import (
     Invalid,
     MethodNotAllowed,
     NotFound,
+    Unavailable,
     error_response,
     path_of,
     request_id_of,
 )
 from serve_deployments.http.root_path import PlainPath, RootPath
 from serve_deployments.http.slow_bodies import BodyDeadline
-from serve_deployments.predict.app import REPLICA_CPUS
+from serve_deployments.parts.recent import Recent
+from serve_deployments.parts.services import AllReplicas, CurrentSettings, Registry
 from serve_deployments.predict.calculations import Calculations
+from serve_deployments.predict.deployment import REPLICA_CPUS
 from serve_deployments.protocol_v2 import routes as protocol_v2
+from serve_deployments.routes import about as about_routes
 from serve_deployments.routes import cluster as cluster_routes
 from serve_deployments.routes import corrections as correction_routes
 from serve_deployments.routes import differences as difference_routes
@@ -42,16 +49,14 @@ from serve_deployments.routes import jobs as job_routes
 from serve_deployments.routes import models as model_routes
 from serve_deployments.routes import tuning as tuning_routes
 from serve_deployments.routes import uploads as upload_routes
-from serve_deployments.routes.recent import Recent
-from serve_deployments.routes.services import AllReplicas, CurrentSettings
 from serve_deployments.schemas.base import Access, ErrorReply, Health, Readiness
-from settings import MODEL_NAMES, Settings, get_settings
-from training.datasets import tables as table_data
+from settings import Settings, get_settings
 from training.runs import sentences
 from training.runs.ray_session import ON_HEAD
 
 ERRORS = {status: {"model": ErrorReply} for status in (403, 404, 405, 422, 500)}
 ROUTERS = (
+    about_routes,
     model_routes,
     difference_routes,
     job_routes,
@@ -65,18 +70,20 @@ ROUTERS = (
 # What FastAPI calls the places where a value may be wrong, in words.
 PARTS = {"query": "Query option", "path": "Part of the path", "body": "Field", "header": "Header"}
 
+OPENAPI = "/openapi.json"
+
 router = APIRouter(tags=["health"])
 
 
 def build_api(settings: Settings | None = None) -> FastAPI:
     """The control API as an ASGI application, for these settings or those of the environment.
 
-    Its parts are dependencies; see ``serve_deployments.routes.services``.
+    Its parts are dependencies; see ``serve_deployments.parts.services``.
     """
     settings = settings or get_settings()
     api = FastAPIOffline(
         title="AIR Studio",
-        description="Predict with both models, and look after their versions.",
+        description="Predict with every model, and look after their versions.",
         version="1",
         responses=ERRORS,
         servers=[{"url": f"{settings.air_root_path}/api"}],
@@ -90,16 +97,12 @@ def build_api(settings: Settings | None = None) -> FastAPI:
     for part in ROUTERS:
         api.include_router(part.router)
     api.include_router(router)
+    # FastAPI's own describes the routes of this application alone.
+    own = [route for route in api.routes if getattr(route, "path", "") == OPENAPI and route.name != described.__name__]
+    for route in own:
+        api.routes.remove(route)
     for error, handler in HANDLERS.items():
         api.add_exception_handler(error, handler)
-    describe = api.openapi
-
-    def openapi() -> dict[str, Any]:
-        if api.openapi_schema is None:
-            api.openapi_schema = contract.add_model_routes(describe(), table_data.read_shipped().features)
-        return api.openapi_schema
-
-    api.openapi = openapi  # type: ignore[method-assign]
     return api
 
 
@@ -140,18 +143,33 @@ async def healthz() -> Health:
 
 @router.get("/readyz", response_model=Readiness, responses={503: {"model": Readiness}})
 async def readyz(all_replicas: AllReplicas) -> JSONResponse:
-    """200 when both models answer, else 503 with what each is doing."""
-    states = dict(zip(MODEL_NAMES, await asyncio.gather(*map(all_replicas.state, MODEL_NAMES)), strict=True))
+    """200 when all models answer, else 503 with what each is doing."""
+    names = specs.names()
+    states = dict(zip(names, await asyncio.gather(*map(all_replicas.state, names)), strict=True))
     ready = all(state == "ready" for state in states.values())
     reply = Readiness(ready=ready, models=states)
     return JSONResponse(reply.model_dump(), 200 if ready else 503, headers={} if ready else {"Retry-After": "2"})
+
+
+@router.get(OPENAPI, include_in_schema=False)
+async def described(request: Request, registry: Registry) -> JSONResponse:
+    """The routes of this application and of the models', whose shapes follow from the versions that they serve."""
+    champions = {name: await _champion(registry, name) for name in specs.names()}
+    return JSONResponse(contract.add_model_routes(deepcopy(request.app.openapi()), champions))
+
+
+async def _champion(registry: Registry, name: str) -> Metadata | None:
+    try:
+        return await model_routes.champion_metadata(registry, name)
+    except Unavailable:
+        return None
 
 
 @router.get("/metrics", response_class=PlainTextResponse)
 async def prometheus(all_replicas: AllReplicas) -> Response:
     """Requests, errors, latency, batch sizes and queues of every replica, in Prometheus' text form."""
     collected = await asyncio.gather(
-        *(all_replicas.ask_all(name, "metrics_text") for name in MODEL_NAMES), return_exceptions=True
+        *(all_replicas.ask_all(name, "metrics_text") for name in specs.names()), return_exceptions=True
     )
     texts = [text for answers in collected if not isinstance(answers, BaseException) for text in answers]
     return Response(metrics.merge(texts), media_type=metrics.CONTENT_TYPE)

@@ -20,7 +20,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from tests.helpers.clients.screens import BROWSER_FLAGS, DESKTOP, WAIT_MS, Complaints
 from tests.helpers.install.browser import system_browser
-from training.datasets.pictures import LABELS
+from tests.helpers.models import IMAGES
 
 HERE = Path(__file__).parent
 ROOMS = ("unit", "contract", "ui", "ray", "app", "proof")
@@ -65,7 +65,7 @@ def small_cifar10(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of class folders with drawn pictures: each class has its own colour, with noise."""
     folder = tmp_path_factory.mktemp("small-cifar10")
     random = np.random.default_rng(0)
-    for label, name in enumerate(LABELS):
+    for label, name in enumerate(IMAGES.data.labels):
         colour = np.array([(label % 3) * 100, (label // 3 % 2) * 180, (label // 6) * 200])
         for split, count in (("train", 40), ("test", 10)):
             (folder / split / name).mkdir(parents=True)

@@ -1,10 +1,9 @@
-"""The page: the header and one tab a screen.
-
-Run it with `python -m ui`, or through `python app.py` together with the models.
-"""
+"""The page: the header and one tab a screen, those of the models first."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -16,7 +15,8 @@ from ui.batch import screen as batch
 from ui.cluster import screen as cluster
 from ui.kit import clock, sign_in
 from ui.kit.client import Client
-from ui.kit.theme import CSS, THEME
+from ui.kit.models import IMAGE, TABLE, Shown
+from ui.look.theme import CSS, THEME
 from ui.predict import images, table
 from ui.retrain import screen as retrain
 from ui.tuning import screen as tuning
@@ -34,36 +34,37 @@ PAGE_OPTIONS: dict[str, Any] = {
     "enable_monitoring": False,
     "ssr_mode": False,
 }
+# The screen of a model, by its family.
+SCREENS = {IMAGE: images.build, TABLE: table.build}
+BuildScreen = Callable[[], clock.Clock | None]
 
 
-def build(api: Client, public_url: str | None = None) -> gr.Blocks:
-    """The whole page.
+def build(api: Client, models: Sequence[Shown], public_url: str | None = None) -> gr.Blocks:
+    """The whole page for these models.
 
     `public_url` is where a person's own machine finds the API, shown in copied code; without one it is
     `/api` of the page's own origin.
     """
-    with gr.Blocks(
-        title="AIR Studio",
-        analytics_enabled=False,
-        fill_width=True,
-    ) as page:
-        header.build(api, page)
-        token = sign_in.token()
-        taken = gr.State(None)
-        screens = {
-            "Images": partial(images.build, token=token),
-            "Table": table.build,
-            "Retrain": partial(retrain.build, token=token, taken=taken),
-            "Tuning": partial(tuning.build, token=token, taken=taken),
-            "Batch": partial(batch.build, token=token),
-            "Cluster": partial(cluster.build, token=token),
+    with gr.Blocks(title="AIR Studio", analytics_enabled=False, fill_width=True) as page:
+        header.build(api, page, models)
+        token, taken = sign_in.token(), gr.State(None)
+        screens: dict[str, BuildScreen] = {
+            model.title: partial(SCREENS[model.family], api, page, model, public_url, token) for model in models
+        } | {
+            "Retrain": partial(retrain.build, api, models, token, taken),
+            "Tuning": partial(tuning.build, api, models, public_url, token, taken),
+            "Batch": partial(batch.build, api, models, public_url, token),
+            "Cluster": partial(cluster.build, api, token),
         }
         clocks: dict[gr.Tab, clock.Clock | None] = {}
         with gr.Tabs():
             for name, build_screen in screens.items():
                 with gr.Tab(name, render_children=True) as tab:
-                    clocks[tab] = build_screen(api, page, public_url)
-                tab.select(None, js=f"() => airTabs.opened('{name}')")
+                    clocks[tab] = build_screen()
+                tab.select(None, js=f"() => airTabs.opened({json.dumps(name)})")
         clock.run_in_sight(clocks)
+    for event in page.fns.values():
+        # gr.render takes no show_progress_on; ui/kit/updates.py says why each event has it.
+        event.show_progress_on = event.show_progress_on or []
     page.state_session_capacity = MAX_SESSIONS
     return page.queue(api_open=False, max_size=MAX_WAITING)

@@ -11,7 +11,7 @@ import numpy as np
 import orjson
 from PIL import Image
 
-from models import catalog
+from models import catalog, specs
 from settings import Settings
 
 PICTURES = 256
@@ -53,10 +53,10 @@ def pictures(checkpoint: Path, settings: Settings) -> Inputs:
 
 
 def rows(checkpoint: Path, settings: Settings) -> Inputs:
-    """The validation rows of the shipped table, each a JSON object."""
-    from training.datasets.tables import read_shipped
+    """The validation rows of the shipped table, one JSON object each."""
+    from training.datasets.tables import read
 
-    table = read_shipped()
+    table = read(specs.get("breast-cancer"))
     matrix, _ = table.part("validation")
     bodies = [orjson.dumps(dict(zip(table.features, row, strict=True))) for row in matrix.tolist()]
     model = catalog.load_to_serve(checkpoint, settings)
@@ -82,9 +82,9 @@ def _inputs(
 def _cifar10(settings: Settings) -> tuple[np.ndarray, str]:
     from training.datasets import pictures as cifar10
 
-    test = cifar10.load(settings, download=False).test
+    test = cifar10.load(specs.get("cifar10"), settings, download=False).test
     chosen = test.take(np.arange(min(PICTURES, len(test))))
-    return cifar10.decode_stored(chosen.stored.to_pylist(), chosen.raw), "CIFAR-10 test images"
+    return chosen.decoded(), "CIFAR-10 test images"
 
 
 def _drawn() -> tuple[np.ndarray, str]:

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 FORMAT = 1
 METADATA, EVALUATION, GOLDEN, MANIFEST = "metadata.json", "evaluation.json", "golden.npz", "manifest.json"
@@ -41,6 +41,7 @@ class Metadata(BaseModel):
 
     format: int = FORMAT
     model: str
+    family: str = ""
     labels: list[str]
     config: dict[str, Any]
     preprocessor: dict[str, Any]
@@ -54,6 +55,13 @@ class Metadata(BaseModel):
     duration_s: float
     hardware: dict[str, Any]
     versions: dict[str, str]
+
+    @model_validator(mode="after")
+    def _family_by_content(self) -> Metadata:
+        """The folders of earlier releases do not name their family; a picture's size is in those of images alone."""
+        if not self.family:
+            object.__setattr__(self, "family", "image" if "size" in self.preprocessor else "table")
+        return self
 
 
 def sha256(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""The image model: pixels in, probabilities of ten classes out, loaded from a checkpoint folder."""
+"""A model of the image family: pixels in, a probability of each class out, loaded from a checkpoint folder."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import io
 import logging
 import pickle
 from importlib.metadata import version
+from operator import itemgetter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,16 +17,16 @@ from torch import nn
 from models.artifact import checkpoint
 from models.image import backends
 from models.image.networks import build
+from models.pictures.decode import encode_base64_png
 from settings import Settings
 
-NAME = "cifar10"
 WEIGHTS = "weights.pt"
 GOLDEN_ATOL = {"fp32": 1e-3, "bf16": 0.05}
 
 log = logging.getLogger("ray.serve")
 
 
-class Cifar10Model:
+class ImageModel:
     """A network with its preprocessing and its calibrated decision rule.
 
     ``decision`` holds ``temperature`` (logits are divided by it) and ``unsure_below`` (an answer
@@ -51,7 +53,7 @@ class Cifar10Model:
         return self._backend.precision
 
     @classmethod
-    def load(cls, folder: Path) -> Cifar10Model:
+    def load(cls, folder: Path) -> ImageModel:
         """The model of a checkpoint folder, in torch fp32; files and golden answers checked. Raises CheckpointError."""
         metadata = checkpoint.verify(folder)
         network = build(metadata.config)
@@ -67,7 +69,7 @@ class Cifar10Model:
         return model
 
     @classmethod
-    def load_to_serve(cls, folder: Path, settings: Settings) -> Cifar10Model:
+    def load_to_serve(cls, folder: Path, settings: Settings) -> ImageModel:
         """``load``, then the backend that the settings ask for, checked against the same answers.
 
         Raises CheckpointError; a backend that answers otherwise than torch is not used.
@@ -102,6 +104,28 @@ class Cifar10Model:
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Probabilities, float32 (n, classes), rows sum to 1, of uint8 (n, size, size, 3) images."""
         return softmax(self.logits(images) / self.temperature)
+
+    def decide(self, answers: np.ndarray) -> list[str]:
+        """The label of each of (n, classes) probabilities: the most probable class."""
+        return [self.labels[i] for i in answers.argmax(1)]
+
+    def distribution(self, answers: np.ndarray) -> np.ndarray:
+        """Probabilities (n, classes) of what ``predict`` gave, which they are."""
+        return answers
+
+    def encode(
+        self, images: np.ndarray, answers: np.ndarray, top_k: int = 1, view: bool = False
+    ) -> list[dict[str, Any]]:
+        """Predictions as the API has them, of probabilities (n, classes) for images (n, size, size, 3)."""
+        predictions = []
+        for i, row in enumerate(answers.tolist()):
+            best = sorted(zip(row, self.labels, strict=True), key=itemgetter(0), reverse=True)[:top_k]
+            top = [{"label": label, "probability": probability} for probability, label in best]
+            prediction: dict[str, Any] = {**top[0], "unsure": top[0]["probability"] < self.unsure_below, "top_k": top}
+            if view:
+                prediction["seen"] = encode_base64_png(images[i])
+            predictions.append(prediction)
+        return predictions
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

@@ -12,14 +12,16 @@ from torch import Tensor, nn
 class LeNet(nn.Module):
     """The chapter's small convolutional net (PyTorch's CIFAR-10 tutorial): 62,006 parameters.
 
-    Input float (n, 3, 32, 32), output logits (n, num_classes).
+    Input float (n, 3, size, size), output logits (n, num_classes).
     """
 
-    def __init__(self, num_classes: int) -> None:
+    def __init__(self, num_classes: int, size: int = 32) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(3, 6, 5)
         self.conv2 = nn.Conv2d(6, 16, 5)
-        self.fc1 = nn.Linear(16 * 5 * 5, 120)
+        # Each convolution takes 4 pixels off a side, each pooling half.
+        side = ((size - 4) // 2 - 4) // 2
+        self.fc1 = nn.Linear(16 * side * side, 120)
         self.fc2 = nn.Linear(120, 84)
         self.fc3 = nn.Linear(84, num_classes)
 
@@ -53,7 +55,7 @@ class AirNet(nn.Module):
     """A whitening 2×2 convolution, three blocks and a scaled linear head.
 
     After the CifarNet of Keller Jordan, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU",
-    arXiv:2404.00498, with narrower blocks. Input float (n, 3, 32, 32) normalised to zero mean
+    arXiv:2404.00498, with narrower blocks. Input float (n, 3, h, w) normalised to zero mean
     and unit variance, output logits (n, num_classes).
     """
 
@@ -83,7 +85,7 @@ class AirNet(nn.Module):
 
 
 def build(config: dict[str, Any]) -> nn.Module:
-    """The network of a metadata ``config``: {"net": "lenet"|"airnet", "num_classes", "widths"?}."""
+    """The network of a metadata ``config``: {"net": "lenet"|"airnet", "num_classes", "widths"?, "size"?}."""
     arguments = {key: value for key, value in config.items() if key != "net"}
     if config["net"] == "lenet":
         return LeNet(**arguments)

@@ -1,7 +1,6 @@
-"""The table model: rows of 30 measurements in, probability of malignant out.
+"""A model of the table family: rows of numbers in, the probability of the positive class out.
 
-Booster and fitted scaler come from a checkpoint folder. The API speaks in words, since in the
-data set's ``target`` column 0 is malignant and 1 is benign.
+Booster and fitted scaler come from a checkpoint folder; ``labels`` names the positive class first.
 """
 
 from __future__ import annotations
@@ -13,13 +12,12 @@ import numpy as np
 import xgboost as xgb
 
 from models.artifact import checkpoint
+from models.table.contract import probability_field
 from settings import Settings
 
-NAME = "breast-cancer"
-MALIGNANT, BENIGN = "malignant", "benign"
-LABELS = [MALIGNANT, BENIGN]
 WEIGHTS = "booster.ubj"
 GOLDEN_ATOL = 1e-5
+THRESHOLD = 0.5
 
 
 def scale(matrix: np.ndarray, features: list[str], preprocessor: dict[str, Any]) -> np.ndarray:
@@ -34,7 +32,7 @@ def scale(matrix: np.ndarray, features: list[str], preprocessor: dict[str, Any])
     return scaled
 
 
-class BreastCancerModel:
+class TableModel:
     """A booster with its scaler. Labels, features and training ranges come from the metadata."""
 
     backend, precision = "xgboost", "fp32"
@@ -50,7 +48,7 @@ class BreastCancerModel:
         self._high = np.array([self.ranges[name]["max"] for name in self.features])
 
     @classmethod
-    def load(cls, folder: Path) -> BreastCancerModel:
+    def load(cls, folder: Path) -> TableModel:
         """The model of a checkpoint folder, files and golden answers checked. Raises CheckpointError."""
         metadata = checkpoint.verify(folder)
         booster = xgb.Booster()
@@ -68,7 +66,7 @@ class BreastCancerModel:
         return model
 
     @classmethod
-    def load_to_serve(cls, folder: Path, settings: Settings) -> BreastCancerModel:  # noqa: ARG003 - one backend only
+    def load_to_serve(cls, folder: Path, settings: Settings) -> TableModel:  # noqa: ARG003 - one backend only
         """``load``: trees have one backend."""
         return cls.load(folder)
 
@@ -77,19 +75,38 @@ class BreastCancerModel:
         self.booster.save_model(str(folder / WEIGHTS))
 
     def predict(self, matrix: np.ndarray) -> np.ndarray:
-        """Probability of malignant, float64 (n,), of rows float64 (n, features) in ``features`` order."""
+        """Probability of the positive class, float64 (n,), of rows float64 (n, features) in ``features`` order."""
         scaled = scale(matrix, self.features, self.metadata.preprocessor)
         margin = np.asarray(self.booster.inplace_predict(scaled, predict_type="margin"), dtype=np.float64)
         # In double precision, so that the logit of a probability near 0 or 1 is the margin again.
         return 1 / (1 + np.exp(-margin.reshape(-1)))
 
-    def decide(self, probabilities: np.ndarray) -> list[str]:
-        """The label of each probability of malignant (n,)."""
-        malignant, benign = self.labels
-        return [malignant if probability >= 0.5 else benign for probability in probabilities]
+    def decide(self, answers: np.ndarray) -> list[str]:
+        """The label of each probability of the positive class (n,)."""
+        positive, negative = self.labels
+        return [positive if probability >= THRESHOLD else negative for probability in answers]
+
+    def distribution(self, answers: np.ndarray) -> np.ndarray:
+        """Probabilities (n, 2) of both classes, the positive one first, of what ``predict`` gave."""
+        return np.stack([answers, 1 - answers], axis=1)
+
+    def encode(self, matrix: np.ndarray, answers: np.ndarray, explain: bool = False) -> list[dict[str, Any]]:
+        """Predictions as the API has them, of probabilities (n,) for rows (n, features)."""
+        field = probability_field(self.labels)
+        predictions: list[dict[str, Any]] = [
+            {"label": label, field: float(probability), "out_of_range": outside}
+            for label, probability, outside in zip(
+                self.decide(answers), answers, self.out_of_range(matrix), strict=True
+            )
+        ]
+        if explain:
+            names = [*self.features, "bias"]
+            for prediction, row in zip(predictions, self.contributions(matrix), strict=True):
+                prediction["contributions"] = dict(zip(names, map(float, row), strict=True))
+        return predictions
 
     def contributions(self, matrix: np.ndarray) -> np.ndarray:
-        """Log-odds toward malignant that each feature adds, float32 (n, features + 1), bias last.
+        """Log-odds toward the positive class that each feature adds, float32 (n, features + 1), bias last.
 
         A row's sum is the logit of its probability. TreeSHAP: Lundberg, Erion, Lee,
         "Consistent Individualized Feature Attribution for Tree Ensembles", arXiv:1802.03888.

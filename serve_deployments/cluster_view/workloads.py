@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Literal
 
+from models import specs
 from serve_deployments.cluster_view.ray_state import Process
-from settings import MODEL_NAMES
 from training.jobs.store import Job
 
 Workload = Literal["data", "training", "tuning", "serving", "own"]
@@ -23,14 +23,8 @@ Workload = Literal["data", "training", "tuning", "serving", "own"]
 REPLICA = "ServeReplica"
 # Class names of a training's workers: of several, and of a single one (``training.runs.lone_worker``).
 TRAINING_WORKERS = ("RayTrainWorker", "LocalRayTrainWorker")
-MODEL_WORDS = {"cifar10": "the image model", "breast-cancer": "the table model"}
-# The kind of a driver that was started in a terminal, by its module.
-KINDS = {
-    "training.tuning": "tune",
-    "training.batch_predict": "batch_predict",
-    "training.cifar10": "train",
-    "training.breast_cancer": "train",
-}
+# Of a driver that was started in a terminal, by the module that it runs.
+KINDS = {"training.tuning": "tune", "training.batch_predict": "batch_predict", "training": "train"}
 SERVING = {
     "ServeController": "keeps the configured number of replicas running",
     "HAProxyManager": "runs HAProxy, the public port",
@@ -79,11 +73,11 @@ def replica_class(model: str) -> str:
 
 def _replica(name: str) -> Role:
     _, app, deployment = name.split(":", 2)
-    if app not in MODEL_NAMES:
+    if app not in specs.names():
         return Role("serving", {"ui": "shows this page", "control": "answers about models and jobs"}.get(app, app))
     if deployment == app:
-        return Role("serving", f"replica of {MODEL_WORDS[app]}: answers predictions", app)
-    return Role("serving", f"answers for other versions of {MODEL_WORDS[app]}", app)
+        return Role("serving", f"replica of {app}: answers predictions", app)
+    return Role("serving", f"answers for other versions of {app}", app)
 
 
 def _job_of(command: str, jobs: list[Job]) -> tuple[str | None, str | None, str | None]:
@@ -92,8 +86,13 @@ def _job_of(command: str, jobs: list[Job]) -> tuple[str | None, str | None, str 
     found = next((job for job in jobs if words and PurePath(words[-1]).name == job.id), None)
     if found is not None:
         return found.kind, found.model, found.id
+    # The shipped models have modules of their own that train them, such as ``training.breast_cancer``.
+    trainers = {f"training.{name.replace('-', '_')}": name for name in specs.names()}
+    trained = next((trainers[word] for word in words if word in trainers), None)
+    if trained is not None:
+        return "train", trained, None
     kind = next((KINDS[word] for word in words if word in KINDS), None)
-    return kind, next((word for word in words if word in MODEL_NAMES), None), None
+    return kind, next((word for word in words if word in specs.names()), None), None
 
 
 def _is_bookkeeping(process: Process) -> bool:

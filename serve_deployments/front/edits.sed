@@ -15,13 +15,15 @@ s/bind :\([0-9]\)/bind 127.0.0.1:\1/
     http-error status 500 content-type application/json lf-string '{failed}'
 s/errorfile \(50[234]\) .*/http-error status \1 content-type application\/json lf-string '{gone}' hdr Retry-After 2/
 # Retry a prediction on another replica when its replica dies.
-/^backend http-\(cifar10\|breast-cancer\)$/a\    option http-buffer-request\n    retry-on conn-failure empty-response
+/^backend http-\({models}\)$/a\    option http-buffer-request\n    retry-on conn-failure empty-response
 # A single client stays with one replica, whose caches are warm, instead of visiting each in turn.
-s/^\( *\)server \(SERVE_REPLICA_\(cifar10\|breast-cancer\)[^ ]*\) .*/&\n\1use-server \2 if { be_conn le 1 }/
+s/^\( *\)server \(SERVE_REPLICA_\({models}\)[^ ]*\) .*/&\n\1use-server \2 if { be_conn le 1 }/
 /^frontend http_frontend/,/bind/{
 /bind/a\
     acl named req.hdr(host) -m found\
     http-request normalize-uri percent-decode-unreserved\
+    http-request set-var-fmt(txn.gone) '{gone_error}'\
+    http-request set-var-fmt(txn.gone) '{gone_protocol}' if { path_beg /api/v2 }\
     http-request return status 400 content-type application/json lf-string '{nameless}' if HTTP_1.1 !named
 # No extra task per request that waits for the client to hang up, except where events are streamed.
 /bind/a\    http-request set-header x-request-disconnect-disabled ?1 if { path_beg /api/ }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from models import specs
 from settings import Settings
 
 HERE = Path(__file__).parent
@@ -22,10 +23,10 @@ TOO_MANY_OF_PROTOCOL = 'content-type application/json lf-string \'{"error":"{mes
 TOO_MANY_PREDICTIONS = "More than {predictions} predictions came from your address within a minute; wait half a minute."
 TOO_MANY_REQUESTS = "More than {requests} requests came from your address within a minute; wait half a minute."
 TOO_MANY_OPEN = "More than {open} requests from your address are open at once; wait until some have ended."
-GONE_JSON = (
-    '{"error":{"code":"unavailable","message":"The server process behind this route stopped and is restarting; '
-    'try again."},"request_id":"%[uuid]"}'
-)
+# In the API's form, or in that of the Open Inference Protocol; edits.sed chooses by the path.
+GONE = '"The server process behind this route stopped and is restarting; try again."'
+GONE_ERROR = f'{{"code":"unavailable","message":{GONE}}}'
+GONE_JSON = '{"error":%[var(txn.gone)],"request_id":"%[uuid]"}'
 STARTING = "This part of AIR Studio is starting; try again in a moment."
 STARTING_JSON = f'{{"error":{{"code":"unavailable","message":"{STARTING}"}},"request_id":"%[uuid]"}}'
 STARTING_PROTOCOL = f'{{"error":"{STARTING}","request_id":"%[uuid]"}}'
@@ -50,6 +51,9 @@ def _edits(settings: Settings) -> str:
         "page": str(STARTING_PAGE),
         "json": STARTING_JSON,
         "gone": GONE_JSON,
+        "gone_error": GONE_ERROR,
+        "gone_protocol": GONE,
+        "models": r"\|".join(specs.names()),
         "host": settings.air_host,
         "protocol_json": STARTING_PROTOCOL,
     }

@@ -11,11 +11,15 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from models import contract, specs
+from models.artifact.checkpoint import Metadata
+from models.specs import ModelSpec
+from models.table.contract import probability_field
 from serve_deployments.predict.requests import ImageOptions, Options
 from serve_deployments.schemas.base import ErrorReply
-from serve_deployments.schemas.predict import ImageCompareReply, ImageReply, RowCompareReply, RowReply
-from settings import MAX_IMAGES, MAX_ROWS
+from serve_deployments.schemas.predict import ImageCompareReply, ImageReply, row_replies
 
+OPTIONS: dict[str, type[Options]] = {"image": ImageOptions, "table": Options}
 REF = "#/components/schemas/{model}"
 STATUSES = {
     "400": "the body or query cannot be read",
@@ -28,56 +32,46 @@ STATUSES = {
     "422": "a value is wrong; the message names it",
     "503": "the queue is full or a part is starting; see Retry-After",
 }
-REPLIES: list[type[BaseModel]] = [
-    ImageReply,
-    ImageCompareReply,
-    RowReply,
-    RowCompareReply,
-    ErrorReply,
-]
-BINARY = {"type": "string", "format": "binary"}
 
 
-def add_model_routes(document: dict[str, Any], features: list[str]) -> dict[str, Any]:
-    """``document`` (OpenAPI 3.1) with the routes of both model applications."""
-    _, definitions = models_json_schema([(reply, "serialization") for reply in REPLIES], ref_template=REF)
-    document.setdefault("components", {}).setdefault("schemas", {}).update(definitions["$defs"])
-    row = {
-        "type": "object",
-        "properties": {name: {"type": "number"} for name in features},
-        "required": features,
-        "additionalProperties": False,
-    }
-    images = {"type": "array", "items": {"type": "string", "format": "byte"}, "minItems": 1, "maxItems": MAX_IMAGES}
-    files = {"type": "array", "items": BINARY, "minItems": 1, "maxItems": MAX_IMAGES}
-    image_body = {
-        "multipart/form-data": {"schema": _object({"file": files})},
-        "image/*": {"schema": BINARY},
-        "application/json": {"schema": _object({"images": images})},
-    }
-    row_body = {
-        "application/json": {
-            "schema": {"oneOf": [row, {"type": "array", "items": row, "minItems": 1, "maxItems": MAX_ROWS}]}
+def add_model_routes(document: dict[str, Any], champions: dict[str, Metadata | None]) -> dict[str, Any]:
+    """``document`` (OpenAPI 3.1) with the routes of every model's application.
+
+    ``champions`` has the metadata of the version that each model serves, None where there is none yet.
+    """
+    replies: list[type[BaseModel]] = [ErrorReply]
+    for name, metadata in champions.items():
+        spec = specs.get(name)
+        answer, comparison = _replies(spec, metadata)
+        replies += [answer, comparison]
+        body = contract.request_bodies(spec.family, metadata)
+        options = _options(OPTIONS[spec.family], metadata)
+        document["paths"] |= {
+            f"/{name}/predict": _post(f"Ask {name}", body, options, answer.__name__),
+            f"/{name}/compare": _post("Champion's and challenger's answers", body, options, comparison.__name__),
         }
-    }
-    document["paths"] |= {
-        "/cifar10/predict": _post("Classify images", image_body, ImageOptions, "ImageReply"),
-        "/cifar10/compare": _post("Champion's and challenger's answers", image_body, ImageOptions, "ImageCompareReply"),
-        "/breast-cancer/predict": _post("Classify rows", row_body, Options, "RowReply"),
-        "/breast-cancer/compare": _post("Champion's and challenger's answers", row_body, Options, "RowCompareReply"),
-    }
+    _, definitions = models_json_schema([(reply, "serialization") for reply in replies], ref_template=REF)
+    document.setdefault("components", {}).setdefault("schemas", {}).update(definitions["$defs"])
     return document
 
 
-def _object(properties: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+def _replies(spec: ModelSpec, metadata: Metadata | None) -> tuple[type[BaseModel], type[BaseModel]]:
+    """The shapes of an answer and of a comparison."""
+    if spec.family == "image":
+        return ImageReply, ImageCompareReply
+    labels = metadata.labels if metadata else spec.data.classes
+    return row_replies("".join(map(str.capitalize, spec.name.split("-"))), probability_field(labels))
 
 
-def _post(summary: str, body: dict[str, Any], options: type[Options], reply: str) -> dict[str, Any]:
-    parameters = [
-        {"name": name, "in": "query", "required": False, "schema": schema}
-        for name, schema in options.model_json_schema()["properties"].items()
-    ]
+def _options(schema: type[Options], metadata: Metadata | None) -> list[dict[str, Any]]:
+    """The query options; a version names at most as many classes as it has."""
+    described = schema.model_json_schema()["properties"]
+    if "top_k" in described and metadata:
+        described["top_k"] |= {"maximum": len(metadata.labels)}
+    return [{"name": name, "in": "query", "required": False, "schema": each} for name, each in described.items()]
+
+
+def _post(summary: str, body: dict[str, Any], parameters: list[dict[str, Any]], reply: str) -> dict[str, Any]:
     errors = {
         status: {
             "description": text,

@@ -1,4 +1,4 @@
-"""What the two model applications share: routing, errors, and who answers for which version.
+"""What every model's application shares: routing, errors, and who answers for which version.
 
 A model's application is a deployment graph: its root answers for the champion itself, without a
 hop; any other version (the challenger of ``/compare``, ``?version=``) is answered by a shelf node
@@ -16,26 +16,22 @@ import gc
 import logging
 import os
 import time
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 import ray
 from ray import serve
 from ray.serve.handle import DeploymentHandle
-from ray.serve.schema import LoggingConfig
 from starlette.requests import Request
 from starlette.responses import Response
 
-from models import catalog
-from models.artifact import storage
-from models.artifact.checkpoint import CheckpointError
+from models import contract
+from models.artifact.checkpoint import CheckpointError, Metadata
 from models.registry import CHALLENGER, CHAMPION, RegisteredVersion, UnknownVersion
+from models.specs import ModelSpec
 from serve_deployments.http.access import check_host
 from serve_deployments.http.errors import (
     ApiError,
@@ -44,47 +40,23 @@ from serve_deployments.http.errors import (
     MethodNotAllowed,
     NotFound,
     TimedOut,
+    Unavailable,
     error_response,
     json_response,
     request_id_of,
 )
 from serve_deployments.http.metrics import ReplicaMetrics
+from serve_deployments.parts.remote import Remote
 from serve_deployments.predict.batching import GreedyBatcher
-from serve_deployments.routes.remote import Remote
+from serve_deployments.predict.loaded import Loaded, VersionShelf, encode, load_to_serve
 from serve_deployments.versions.registry_actor import RegistryService, registry_actor
 from settings import Settings, get_settings
 
 log = logging.getLogger("ray.serve")
-SHELF_SIZE = 2
 # As many inputs are encoded at once in the event loop, where handing over to a thread would cost more.
 FEW = 100
 MAX_ONGOING = 256
-REPLICA_CPUS = 0.1
-# Serve's own limit lies far above MAX_ONGOING: what is too much is refused here, in the API's own words.
-SERVE_MAX_ONGOING = 100_000
 DRAIN_S = 10.0
-HEALTH_CHECK_S = 2.0
-# Serve writes a line for each request otherwise, a tenth of what answering it costs.
-QUIET = LoggingConfig(enable_access_log=False, log_level="WARNING")
-
-
-@dataclass
-class Loaded:
-    """A version in this replica's memory, with the batches that wait for it."""
-
-    version: str
-    model: Any
-    batcher: GreedyBatcher
-    users: int = 0
-
-    @contextmanager
-    def in_use(self) -> Iterator[None]:
-        """Count a request that began with this version, until its answer is made."""
-        self.users += 1
-        try:
-            yield
-        finally:
-            self.users -= 1
 
 
 @dataclass(frozen=True)
@@ -114,13 +86,14 @@ class AppContext:
 
 
 class ModelApp:
-    """Base of a model application's root. A subclass reads requests and encodes a model's answers."""
+    """Base of a model application's root. A family's subclass reads and decodes its requests."""
 
-    name: str
     max_batch: int
     max_waiting: int
+    champion: Loaded | None = None
 
-    def __init__(self, context: AppContext) -> None:
+    def __init__(self, spec: ModelSpec, context: AppContext) -> None:
+        self.name = spec.name
         self._settings = context.settings
         self._registry = context.registry
         self._shelf = context.shelf
@@ -129,19 +102,33 @@ class ModelApp:
         self._handlers = {"/predict": self.predict, "/compare": self.compare}
         self._ongoing = 0
         self._prepared: Loaded | None = None
+        self._first = asyncio.Lock()
         self.metrics = ReplicaMetrics(self.name)
 
     async def start(self) -> None:
-        """Load the champion, checked against its golden answers."""
-        found: RegisteredVersion = await self._registry.resolve(self.name, CHAMPION)
-        self.champion = await self._load(found.version, found.source)
-        # What is loaded stays; the collector need not look through it again and again.
-        gc.collect()
-        gc.freeze()
-        now: RegisteredVersion = await self._registry.resolve(self.name, CHAMPION)
-        if now.version != found.version:
-            # Promoted while this replica was loading; it could not be told yet.
-            self.champion = await self._load(now.version, now.source)
+        """Load the champion, checked against its golden answers; a model without a version waits for its first."""
+        with suppress(Unavailable):
+            loaded = await self._champion()
+            # What is loaded stays; the collector need not look through it again and again.
+            gc.collect()
+            gc.freeze()
+            now: RegisteredVersion = await self._registry.resolve(self.name, CHAMPION)
+            if now.version != loaded.version:
+                # Promoted while this replica was loading, and so not among those that were asked to switch.
+                self.champion = await self._load(now.version, now.source)
+
+    async def _champion(self) -> Loaded:
+        """The champion; the first version of a model is loaded when it is first asked for. Raises Unavailable."""
+        if self.champion is not None:
+            return self.champion
+        async with self._first:
+            if self.champion is None:
+                try:
+                    found: RegisteredVersion = await self._registry.resolve(self.name, CHAMPION)
+                except UnknownVersion:
+                    raise Unavailable(f"{self.name} has no version yet; train one.") from None
+                self.champion = await self._load(found.version, found.source)
+        return self.champion
 
     async def read(self, request: Request) -> tuple[Any, Any]:
         """What the client sent, still encoded, and options. Raises ApiError."""
@@ -151,9 +138,8 @@ class ModelApp:
         """Inputs as ``model`` takes them. Raises ApiError."""
         raise NotImplementedError
 
-    def encode(self, model: Any, inputs: np.ndarray, answers: np.ndarray, options: Any) -> list[dict[str, Any]]:
-        """Predictions as the contract has them, one for each input."""
-        raise NotImplementedError
+    def check(self, model: Any, options: Any) -> None:
+        """Raise Invalid for an option that the version which answers cannot fulfil."""
 
     async def __call__(self, request: Request) -> Response:
         """Answer one HTTP request; never raises."""
@@ -200,8 +186,9 @@ class ModelApp:
         """``POST /{model}/predict``."""
         started = time.perf_counter()
         sent, options = await self.read(request)
-        champion = self.champion
+        champion = await self._champion()
         with champion.in_use():
+            self.check(champion.model, options)
             inputs = await self.decode(champion.model, sent)
             if options.version in (CHAMPION, champion.version):
                 version, answers = champion.version, await self._predict(champion, inputs, options)
@@ -214,8 +201,9 @@ class ModelApp:
         started = time.perf_counter()
         sent, options = await self.read(request)
         other = CHALLENGER if options.version == CHAMPION else options.version
-        champion = self.champion
+        champion = await self._champion()
         with champion.in_use():
+            self.check(champion.model, options)
             inputs = await self.decode(champion.model, sent)
             version, answers = await self._ask_shelf(other, inputs, options)
             challenger = self._reply(version, answers, started, request_id)
@@ -227,22 +215,30 @@ class ModelApp:
             }
 
     async def infer(self, inputs: np.ndarray, version: str | None) -> tuple[str, list[str], np.ndarray]:
-        """The version that answered, its labels and the model's raw output for decoded ``inputs``.
+        """The version that answered, its label and the model's raw output for each of the decoded ``inputs``.
 
         For the Open Inference Protocol, whose tensors need no decoding. Raises NotFound for a version
-        that is not served.
+        that is not served, Conflict when a promotion has just changed the shape of the inputs.
         """
-        champion = self.champion
+        champion = await self._champion()
         if version not in (None, CHAMPION, champion.version):
             raise NotFound(f"Version {version!r} of {self.name} is not served; version {champion.version} is.")
         with champion.in_use():
-            return champion.version, champion.model.labels, await champion.batcher.submit(inputs)
+            taken = contract.tensors(champion.model.metadata).input
+            if inputs.shape[1:] != taken.shape[1:]:
+                raise Conflict(f"Input {taken.name!r} must have shape {list(taken.shape)} now; ask again.")
+            answers = await champion.batcher.submit(inputs)
+            return champion.version, champion.model.decide(answers), answers
+
+    async def metadata(self) -> Metadata:
+        """What is known of the version that answers. Raises Unavailable."""
+        return (await self._champion()).model.metadata
 
     async def _predict(self, loaded: Loaded, inputs: np.ndarray, options: Any) -> list[dict[str, Any]]:
         answers = await loaded.batcher.submit(inputs)
         if options.explain or len(inputs) > FEW:
-            return await loaded.batcher.after(self.encode, loaded.model, inputs, answers, options)
-        return self.encode(loaded.model, inputs, answers, options)
+            return await loaded.batcher.after(encode, loaded.model, inputs, answers, options)
+        return encode(loaded.model, inputs, answers, options)
 
     def _reply(self, version: str, answers: list[dict[str, Any]], started: float, request_id: str) -> dict[str, Any]:
         return {
@@ -264,7 +260,7 @@ class ModelApp:
 
     async def _load(self, version: str, source: str) -> Loaded:
         """A version from where it stands, in a thread: requests go on meanwhile. Raises CheckpointError."""
-        model = await asyncio.to_thread(_load_to_serve, source, self._settings)
+        model = await asyncio.to_thread(load_to_serve, source, self._settings)
         batcher = GreedyBatcher(model.predict, self.max_batch, self.max_waiting, self.metrics.batch)
         return Loaded(version, model, batcher)
 
@@ -284,13 +280,13 @@ class ModelApp:
 
         Loads it when this replica has not prepared it. Returns the replica's name.
         """
-        if self.champion.version != version:
+        if self.champion is None or self.champion.version != version:
             prepared = self._prepared
             if prepared is None or prepared.version != version:
                 prepared = await self._load(version, source)
             before, self.champion = self.champion, prepared
             deadline = time.monotonic() + DRAIN_S
-            while before.users and time.monotonic() < deadline:
+            while before and before.users and time.monotonic() < deadline:
                 await asyncio.sleep(0.005)
         self._prepared = None
         return self.replica
@@ -299,13 +295,18 @@ class ModelApp:
         """Drop what ``prepare`` loaded: the swap was called off."""
         self._prepared = None
 
-    def serving(self) -> dict[str, str]:
-        """What this replica serves now."""
+    async def serving(self) -> dict[str, str]:
+        """What this replica serves now; empty texts while the model has no version."""
+        try:
+            champion = await self._champion()
+        except Unavailable:
+            return {"replica": self.replica, "version": "", "backend": "", "precision": ""}
+        model = champion.model
         return {
             "replica": self.replica,
-            "version": self.champion.version,
-            "backend": self.champion.model.backend,
-            "precision": self.champion.model.precision,
+            "version": champion.version,
+            "backend": model.backend,
+            "precision": model.precision,
         }
 
     def figures(self) -> dict[str, Any]:
@@ -313,58 +314,18 @@ class ModelApp:
         return {
             "replica": self.replica,
             "model": self.name,
-            "version": self.champion.version,
+            "version": self.champion.version if self.champion else "",
             "pid": os.getpid(),
             "node": self._node,
             "ongoing": self._ongoing,
-            "waiting": self.champion.batcher.waiting_rows,
+            "waiting": self._waiting(),
             **self.metrics.totals(),
         }
 
+    def _waiting(self) -> int:
+        return self.champion.batcher.waiting_rows if self.champion else 0
+
     def metrics_text(self) -> tuple[str, str]:
         """This replica's name and its figures in Prometheus' text form."""
-        self.metrics.queue(self._ongoing, self.champion.batcher.waiting_rows)
+        self.metrics.queue(self._ongoing, self._waiting())
         return self.replica, self.metrics.text()
-
-
-def _load_to_serve(source: str, settings: Settings) -> Any:
-    return catalog.load_to_serve(storage.fetch(source, settings), settings)
-
-
-class VersionShelf:
-    """Answers for versions other than the champion; keeps the last few it was asked for."""
-
-    def __init__(self, module: str, settings: Settings | None = None) -> None:
-        self._encode = import_module(module).encode
-        self._settings = settings or get_settings()
-        self._models: OrderedDict[str, Any] = OrderedDict()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="shelf")
-
-    async def answer(self, source: str, inputs: Any, options: Any) -> list[dict[str, Any]]:
-        """Predictions of the version at ``source``, by the same code as the champion's. Raises CheckpointError."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._answer, source, inputs, options)
-
-    def _answer(self, source: str, inputs: Any, options: Any) -> list[dict[str, Any]]:
-        if source not in self._models:
-            self._models[source] = _load_to_serve(source, self._settings)
-            if len(self._models) > SHELF_SIZE:
-                self._models.popitem(last=False)
-        self._models.move_to_end(source)
-        model = self._models[source]
-        return self._encode(model, inputs, model.predict(inputs), options)
-
-
-shelf_deployment = serve.deployment(
-    VersionShelf,
-    name="versions",
-    max_ongoing_requests=16,
-    max_queued_requests=64,
-    ray_actor_options={"num_cpus": REPLICA_CPUS},
-    autoscaling_config={
-        "min_replicas": 0,
-        "initial_replicas": 0,
-        "max_replicas": 1,
-        "upscale_delay_s": 0,
-        "downscale_delay_s": 600,
-    },
-)

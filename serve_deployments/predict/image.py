@@ -1,9 +1,4 @@
-"""The image model as an application: decode → batch → predict → encode.
-
-    serve run serve_deployments.cifar10:app --route-prefix /api/cifar10
-
-``POST /api/cifar10/predict`` and ``/compare``; see ``/api/docs``.
-"""
+"""A model of the image family as an application: decode → batch → predict → encode."""
 
 from __future__ import annotations
 
@@ -11,29 +6,19 @@ import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from operator import itemgetter
 from typing import Any
 
 import numpy as np
 from PIL import Image
-from ray import serve
 from ray.serve.handle import DeploymentHandle
 from starlette.requests import Request
 
-from models.pictures.decode import ImageError, ImageTooLarge, encode_base64_png, is_large, open_header, pixels
+from models.pictures.decode import ImageError, ImageTooLarge, is_large, open_header, pixels
+from models.specs import ModelSpec
 from serve_deployments.http.errors import Invalid, TooLarge
-from serve_deployments.predict import scaling
-from serve_deployments.predict.app import (
-    HEALTH_CHECK_S,
-    QUIET,
-    REPLICA_CPUS,
-    SERVE_MAX_ONGOING,
-    AppContext,
-    ModelApp,
-    shelf_deployment,
-)
+from serve_deployments.predict.app import AppContext, ModelApp
 from serve_deployments.predict.requests import ImageOptions, read_images, read_options
-from settings import MAX_REQUEST_PIXELS, get_settings
+from settings import MAX_REQUEST_PIXELS
 
 MAX_BATCH = 64
 MAX_WAITING = 1_024
@@ -76,31 +61,17 @@ def _named(i: int, step: Callable[..., Any], *arguments: Any) -> Any:
         raise Invalid(f"Image {i}: {error}") from error
 
 
-def encode(model: Any, images: np.ndarray, probabilities: np.ndarray, options: ImageOptions) -> list[dict[str, Any]]:
-    """Predictions as the contract has them, of probabilities (n, classes) for images (n, size, size, 3)."""
-    predictions = []
-    for i, row in enumerate(probabilities.tolist()):
-        best = sorted(zip(row, model.labels, strict=True), key=itemgetter(0), reverse=True)[: options.top_k]
-        top = [{"label": label, "probability": probability} for probability, label in best]
-        prediction: dict[str, Any] = {**top[0], "unsure": top[0]["probability"] < model.unsure_below, "top_k": top}
-        if options.view:
-            prediction["seen"] = encode_base64_png(images[i])
-        predictions.append(prediction)
-    return predictions
-
-
 class ImageApp(ModelApp):
-    """The image model's application; it holds the champion and one torch thread."""
+    """A model's application; it holds the champion and one torch thread."""
 
-    name = "cifar10"
     max_batch, max_waiting = MAX_BATCH, MAX_WAITING
 
-    def __init__(self, context: AppContext) -> None:
+    def __init__(self, spec: ModelSpec, context: AppContext) -> None:
         import torch
 
         # Two replicas of one thread answer more than one of two, which collapses under contention.
         torch.set_num_threads(1)
-        super().__init__(context)
+        super().__init__(spec, context)
         self._decoders = ThreadPoolExecutor(DECODE_THREADS, thread_name_prefix="decode")
         # Large pictures wait for each other; others need not wait behind them.
         self._large = ThreadPoolExecutor(1, thread_name_prefix="decode-large")
@@ -111,6 +82,11 @@ class ImageApp(ModelApp):
         if options.explain:
             raise Invalid("explain is not offered for images yet; leave it out.")
         return await read_images(request), options
+
+    def check(self, model: Any, options: ImageOptions) -> None:
+        """Raise Invalid when more classes are asked for than the version has."""
+        if "top_k" in options.model_fields_set and options.top_k > len(model.labels):
+            raise Invalid(f"Query option 'top_k' must be at most {len(model.labels)}, got '{options.top_k}'.")
 
     async def decode(self, model: Any, sent: list[bytes]) -> np.ndarray:
         """Pixels, uint8 (n, size, size, 3): of a small picture at once, of larger ones in a thread."""
@@ -126,29 +102,10 @@ class ImageApp(ModelApp):
         decoders = self._large if any(map(is_large, opened)) else self._decoders
         return await loop.run_in_executor(decoders, pixels_of_all, opened, model.size, give_up_at)
 
-    def encode(
-        self, model: Any, inputs: np.ndarray, answers: np.ndarray, options: ImageOptions
-    ) -> list[dict[str, Any]]:
-        """Predictions for images."""
-        return encode(model, inputs, answers, options)
 
+class Replica(ImageApp):
+    """Root of the graph of a model of this family: the application as a replica of Serve."""
 
-@serve.deployment(
-    name="cifar10",
-    max_ongoing_requests=SERVE_MAX_ONGOING,
-    logging_config=QUIET,
-    health_check_period_s=HEALTH_CHECK_S,
-    ray_actor_options={"num_cpus": REPLICA_CPUS},
-)
-class ImageReplica(ImageApp):
-    """Root of the image model's graph: the application as a replica of Serve."""
-
-    async def __init__(self, shelf: DeploymentHandle) -> None:
-        super().__init__(AppContext.of_replica(shelf))
+    async def __init__(self, spec: ModelSpec, shelf: DeploymentHandle) -> None:
+        super().__init__(spec, AppContext.of_replica(shelf))
         await self.start()
-
-
-_settings = get_settings()
-app = ImageReplica.options(**scaling.replicas(_settings.air_image_replicas, _settings.air_image_replicas_max)).bind(
-    shelf_deployment.options(name="cifar10-versions").bind("serve_deployments.predict.image")
-)

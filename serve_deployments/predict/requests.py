@@ -33,12 +33,20 @@ class Options(BaseModel):
     explain: bool = False
     version: str = Field("champion", max_length=64, description="a version or an alias")
 
+    def encoding(self) -> dict[str, Any]:
+        """What a model's ``encode`` is asked for."""
+        return {"explain": self.explain}
+
 
 class ImageOptions(Options):
-    """Query options of ``/cifar10/predict``."""
+    """Query options of the image family."""
 
-    top_k: int = Field(3, ge=1, le=10)
+    top_k: int = Field(3, ge=1, description="classes to name, at most those of the version that answers")
     view: bool = False
+
+    def encoding(self) -> dict[str, Any]:
+        """What a model's ``encode`` is asked for."""
+        return {"top_k": self.top_k, "view": self.view}
 
 
 O = TypeVar("O", bound=Options)

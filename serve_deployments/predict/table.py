@@ -1,9 +1,4 @@
-"""The table model as an application: rows → matrix → batch → predict → encode.
-
-    serve run serve_deployments.breast_cancer:app --route-prefix /api/breast-cancer
-
-``POST /api/breast-cancer/predict`` and ``/compare``; see ``/api/docs``.
-"""
+"""A model of the table family as an application: rows → matrix → batch → predict → encode."""
 
 from __future__ import annotations
 
@@ -11,24 +6,14 @@ import asyncio
 from typing import Any
 
 import numpy as np
-from ray import serve
 from ray.serve.handle import DeploymentHandle
 from starlette.requests import Request
 
+from models.specs import ModelSpec
 from serve_deployments.http.errors import Invalid
-from serve_deployments.predict import scaling
-from serve_deployments.predict.app import (
-    FEW,
-    HEALTH_CHECK_S,
-    QUIET,
-    REPLICA_CPUS,
-    SERVE_MAX_ONGOING,
-    AppContext,
-    ModelApp,
-    shelf_deployment,
-)
+from serve_deployments.predict.app import FEW, AppContext, ModelApp
 from serve_deployments.predict.requests import Options, read_json_request, read_options
-from settings import LARGEST_NUMBER, MAX_ROWS, get_settings
+from settings import LARGEST_NUMBER, MAX_ROWS
 
 MAX_BATCH = MAX_ROWS
 MAX_WAITING = 4 * MAX_ROWS
@@ -40,7 +25,7 @@ def read_rows(content: Any, features: list[str]) -> np.ndarray:
     """float64 (n, features) of one JSON object or a list of them. Raises Invalid naming row and feature."""
     rows = [content] if isinstance(content, dict) else content
     if not isinstance(rows, list):
-        raise Invalid("The body must be one JSON object with the 30 features, or a list of them.")
+        raise Invalid(f"The body must be one JSON object with the {len(features)} features, or a list of them.")
     if not 1 <= len(rows) <= MAX_ROWS:
         raise Invalid(f"The request has {len(rows)} rows; send 1 to {MAX_ROWS:,}.")
     values = [_read_row(row, i, features) for i, row in enumerate(rows)]
@@ -81,29 +66,9 @@ def _kind(value: Any) -> str:
     return kinds.get(type(value), "something else")
 
 
-def encode(model: Any, rows: np.ndarray, probabilities: np.ndarray, options: Options) -> list[dict[str, Any]]:
-    """Predictions as the contract has them, of probabilities of malignant (n,) for rows (n, features)."""
-    predictions: list[dict[str, Any]] = [
-        {
-            "label": label,
-            "probability_malignant": float(probability),
-            "out_of_range": outside,
-        }
-        for label, probability, outside in zip(
-            model.decide(probabilities), probabilities, model.out_of_range(rows), strict=True
-        )
-    ]
-    if options.explain:
-        names = [*model.features, "bias"]
-        for prediction, row in zip(predictions, model.contributions(rows), strict=True):
-            prediction["contributions"] = dict(zip(names, map(float, row), strict=True))
-    return predictions
-
-
 class TableApp(ModelApp):
-    """The table model's application; it holds the champion."""
+    """A model's application; it holds the champion."""
 
-    name = "breast-cancer"
     max_batch, max_waiting = MAX_BATCH, MAX_WAITING
 
     async def read(self, request: Request) -> tuple[Any, Options]:
@@ -122,27 +87,10 @@ class TableApp(ModelApp):
             return await asyncio.to_thread(read_rows, sent, model.features)
         return read_rows(sent, model.features)
 
-    def encode(self, model: Any, inputs: np.ndarray, answers: np.ndarray, options: Options) -> list[dict[str, Any]]:
-        """Predictions for rows."""
-        return encode(model, inputs, answers, options)
 
+class Replica(TableApp):
+    """Root of the graph of a model of this family: the application as a replica of Serve."""
 
-@serve.deployment(
-    name="breast-cancer",
-    max_ongoing_requests=SERVE_MAX_ONGOING,
-    logging_config=QUIET,
-    health_check_period_s=HEALTH_CHECK_S,
-    ray_actor_options={"num_cpus": REPLICA_CPUS},
-)
-class TableReplica(TableApp):
-    """Root of the table model's graph: the application as a replica of Serve."""
-
-    async def __init__(self, shelf: DeploymentHandle) -> None:
-        super().__init__(AppContext.of_replica(shelf))
+    async def __init__(self, spec: ModelSpec, shelf: DeploymentHandle) -> None:
+        super().__init__(spec, AppContext.of_replica(shelf))
         await self.start()
-
-
-_settings = get_settings()
-app = TableReplica.options(**scaling.replicas(_settings.air_table_replicas, _settings.air_table_replicas_max)).bind(
-    shelf_deployment.options(name="breast-cancer-versions").bind("serve_deployments.predict.table")
-)

@@ -1,4 +1,4 @@
-"""The Open Inference Protocol, version 2 (KServe, Triton): tensors in, tensors out, for both models.
+"""The Open Inference Protocol, version 2 (KServe, Triton): tensors in, tensors out, for every model.
 
 https://github.com/kserve/open-inference-protocol; tensors as JSON or, by the binary tensor data
 extension, as bytes behind the JSON. The champion answers. Errors are ``{"error": "<sentence>"}``,
@@ -10,15 +10,17 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import numpy as np
 import orjson
 from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
+from models import contract, specs
+from models.tensors import Tensors
 from serve_deployments.http.errors import PROTOCOL, BadRequest, NotFound, Unavailable, json_response
+from serve_deployments.parts.services import AllReplicas
 from serve_deployments.predict.requests import read_body, read_json
 from serve_deployments.protocol_v2 import tensors
-from serve_deployments.protocol_v2.tensors import TensorSpec
-from serve_deployments.routes.services import AllReplicas
 from serve_deployments.schemas.protocol import (
     InferReply,
     InferRequest,
@@ -31,24 +33,10 @@ from serve_deployments.schemas.protocol import (
     ProtocolTensor,
 )
 from serve_deployments.versions import replicas
-from settings import MAX_IMAGES, MAX_ROWS, MODEL_NAMES
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
-NAME = Path(description="cifar10 or breast-cancer", examples=["breast-cancer"])
+NAME = Path(description="a model", examples=[specs.names()[0]])
 VERSION = Path(max_length=64, description="the version that is served")
-
-INPUTS = {
-    "cifar10": TensorSpec("images", ("UINT8",), (-1, 32, 32, 3), MAX_IMAGES),
-    "breast-cancer": TensorSpec("rows", ("FP64", "FP32"), (-1, 30), MAX_ROWS),
-}
-OUTPUTS = {
-    "cifar10": [TensorSpec("probabilities", ("FP32",), (-1, 10)), TensorSpec("labels", ("BYTES",), (-1,))],
-    "breast-cancer": [
-        TensorSpec("probability_malignant", ("FP64",), (-1,)),
-        TensorSpec("labels", ("BYTES",), (-1,)),
-    ],
-}
-
 
 INFER_DOCUMENTED: dict[str, Any] = {
     "openapi_extra": {
@@ -82,8 +70,8 @@ async def live() -> ProtocolLive:
 
 @router.get("/health/ready", response_model=ProtocolReady, responses={503: {"model": ProtocolReady}})
 async def ready(all_replicas: AllReplicas) -> Response:
-    """200 when both models answer, else 503."""
-    states = [await all_replicas.state(name) for name in MODEL_NAMES]
+    """200 when all models answer, else 503."""
+    states = [await all_replicas.state(name) for name in specs.names()]
     all_ready = all(state == "ready" for state in states)
     return json_response({"ready": all_ready}, 200 if all_ready else 503)
 
@@ -92,13 +80,13 @@ async def ready(all_replicas: AllReplicas) -> Response:
 @router.get("/models/{name}/versions/{version}")
 async def metadata(all_replicas: AllReplicas, name: str = NAME, version: str | None = None) -> ProtocolModel:
     """Inputs and outputs of a model."""
-    served = await _served(all_replicas, name, version)
+    served, tensors_of = await _served(all_replicas, name, version), await _tensors(all_replicas, name)
     return ProtocolModel(
         name=name,
         versions=[served["version"]],
         platform=f"{served['backend']}_{served['precision']}",
-        inputs=[ProtocolTensor(**INPUTS[name].described())],
-        outputs=[ProtocolTensor(**spec.described()) for spec in OUTPUTS[name]],
+        inputs=[ProtocolTensor(**tensors_of.input.described())],
+        outputs=[ProtocolTensor(**spec.described()) for spec in tensors_of.outputs],
     )
 
 
@@ -122,11 +110,13 @@ async def infer(request: Request, all_replicas: AllReplicas, name: str = NAME, v
         raise BadRequest("The body must be a JSON object with 'inputs'.")
     if not isinstance(content.get("id"), str | None):
         raise BadRequest("'id' must be text.")
-    wanted = tensors.wanted_outputs(content, OUTPUTS[name])
-    inputs = tensors.read_input(content, body[split:], INPUTS[name])
+    known = await _tensors(all_replicas, name)
+    wanted = tensors.wanted_outputs(content, known.outputs)
+    inputs = tensors.read_input(content, body[split:], known.input)
     answered, labels, answers = await all_replicas.ask_one(name, "infer", inputs, version)
-    outputs = {OUTPUTS[name][0].name: answers, "labels": tensors.label_array(labels, answers)}
-    described, binary = tensors.write_outputs(outputs, wanted, OUTPUTS[name])
+    probabilities, label = known.outputs
+    outputs = {probabilities.name: answers, label.name: np.array(labels, dtype=object)}
+    described, binary = tensors.write_outputs(outputs, wanted, known.outputs)
     reply: dict[str, Any] = {"model_name": name, "model_version": answered, "outputs": described}
     if content.get("id") is not None:
         reply["id"] = content["id"]
@@ -146,6 +136,11 @@ async def _served(all_replicas: AllReplicas, name: str, version: str | None) -> 
     if version not in (None, served["version"]):
         raise NotFound(f"Version {version[:64]!r} of {name} is not served; version {served['version']} is.")
     return served
+
+
+async def _tensors(all_replicas: AllReplicas, name: str) -> Tensors:
+    """Input and outputs of the version that is served. Raises NotFound, Unavailable."""
+    return contract.tensors(await all_replicas.ask_one(replicas.known(name), "metadata"))
 
 
 def _header_length(request: Request, total: int) -> int:

@@ -4,30 +4,17 @@ from __future__ import annotations
 
 import math
 import struct
-from dataclasses import dataclass
+from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
 import numpy as np
 
+from models.tensors import TensorSpec
 from serve_deployments.http.errors import BadRequest, TooLarge
 from settings import LARGEST_NUMBER
 
 DTYPES = {"UINT8": np.dtype("u1"), "FP32": np.dtype("<f4"), "FP64": np.dtype("<f8")}
-
-
-@dataclass(frozen=True)
-class TensorSpec:
-    """Name, datatypes (the first is preferred), shape (-1 is any length), and how long that may be."""
-
-    name: str
-    datatypes: tuple[str, ...]
-    shape: tuple[int, ...]
-    max_rows: int = 0
-
-    def described(self) -> dict[str, Any]:
-        """As the protocol's model metadata has it."""
-        return {"name": self.name, "datatype": self.datatypes[0], "shape": list(self.shape)}
 
 
 def read_input(content: dict[str, Any], binary: bytes, spec: TensorSpec) -> np.ndarray:
@@ -120,13 +107,7 @@ def _unnested(data: Any, shape: tuple[int, ...]) -> list[Any] | None:
     return level
 
 
-def label_array(labels: list[str], answers: np.ndarray) -> np.ndarray:
-    """The label of each answer: of the best of (n, classes) probabilities, or of (n,) by one half."""
-    chosen = answers.argmax(1) if answers.ndim == 2 else (answers < 0.5).astype(int)
-    return np.array(labels, dtype=object)[chosen]
-
-
-def wanted_outputs(content: dict[str, Any], specs: list[TensorSpec]) -> dict[str, bool]:
+def wanted_outputs(content: dict[str, Any], specs: Sequence[TensorSpec]) -> dict[str, bool]:
     """Name of each output to send, and whether as bytes. Raises BadRequest for one that there is not."""
     as_bytes = _flag(parameters_of(content, "the request"), "binary_data_output", default=False)
     listed = content.get("outputs")
@@ -152,7 +133,7 @@ def _flag(parameters: dict[str, Any], name: str, default: bool) -> bool:
 
 
 def write_outputs(
-    values: dict[str, np.ndarray], wanted: dict[str, bool], specs: list[TensorSpec]
+    values: dict[str, np.ndarray], wanted: dict[str, bool], specs: Sequence[TensorSpec]
 ) -> tuple[list[dict[str, Any]], bytes]:
     """Outputs as the protocol has them, and the bytes that follow the JSON."""
     described, parts = [], []

@@ -13,19 +13,19 @@ import psutil
 from fastapi import APIRouter, Depends, Request
 from ray.exceptions import RayError
 
+from models import specs
 from serve_deployments.cluster_view import ray_state
 from serve_deployments.cluster_view.workloads import TRAINING_WORKERS, replica_class, role
 from serve_deployments.http.errors import Conflict, NotFound, Unavailable
+from serve_deployments.parts import services as parts
+from serve_deployments.parts.recent import Recent
+from serve_deployments.parts.remote import GONE
+from serve_deployments.parts.services import AllReplicas, Jobs
 from serve_deployments.routes import json_bodies
-from serve_deployments.routes import services as parts
 from serve_deployments.routes.json_bodies import JsonRoute
-from serve_deployments.routes.recent import Recent
-from serve_deployments.routes.remote import GONE
-from serve_deployments.routes.services import AllReplicas, Jobs
 from serve_deployments.schemas import cluster as cluster_schemas
 from serve_deployments.schemas.base import ErrorReply
 from serve_deployments.schemas.cluster import Cluster, Killed, KillRequest
-from settings import MODEL_NAMES
 from training.jobs.store import Job
 
 log = logging.getLogger("ray.serve")
@@ -69,7 +69,7 @@ async def _look(ray: parts.Cluster, queue: Jobs, all_replicas: AllReplicas) -> C
     state, jobs, *figures = await asyncio.gather(
         _state(ray),
         queue.jobs(),
-        *(all_replicas.ask_all(model, "figures") for model in MODEL_NAMES),
+        *(all_replicas.ask_all(model, "figures") for model in specs.names()),
         return_exceptions=True,
     )
     if isinstance(state, BaseException):
@@ -136,7 +136,7 @@ def _placement(placement: ray_state.Placement) -> cluster_schemas.Placement:
 
 async def _kill_replica(ray: parts.Cluster, all_replicas: AllReplicas, pid: int | None) -> Killed:
     """Without ``pid``, a replica of the model that has the most of them, so that others answer meanwhile."""
-    by_model = {model: await _processes(ray, replica_class(model)) for model in MODEL_NAMES}
+    by_model = {model: await _processes(ray, replica_class(model)) for model in specs.names()}
     most_first = sorted(by_model.values(), key=len, reverse=True)
     victim = _chosen([replica for replicas_of in most_first for replica in replicas_of], pid, "replica")
     model, known = next((name, {one.pid for one in found}) for name, found in by_model.items() if victim in found)

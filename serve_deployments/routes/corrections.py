@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 from fastapi import APIRouter, Path
 
-from models.artifact import storage
+from models import specs
 from models.pictures.decode import ImageError, ImageTooLarge
-from models.registry import CHAMPION
+from models.specs import ModelSpec
 from serve_deployments.http.errors import Conflict, Invalid, NotFound, TooLarge
+from serve_deployments.parts.services import CurrentSettings, Registry
 from serve_deployments.predict.requests import read_base64
 from serve_deployments.routes import json_bodies
 from serve_deployments.routes.json_bodies import JsonRoute
-from serve_deployments.routes.models import resolve
-from serve_deployments.routes.services import CurrentSettings, Registry
+from serve_deployments.routes.models import champion_metadata
 from serve_deployments.schemas.base import ErrorReply
 from serve_deployments.schemas.jobs import CorrectionRequest, Corrections
-from settings import MAX_BODY_BYTES
+from serve_deployments.versions import replicas
+from settings import MAX_BODY_BYTES, Settings
 from training.image.corrections import Correction, HeldOut, Store, TooMany, UnknownCorrection
 
-MODEL = "cifar10"
 ERRORS = {status: {"model": ErrorReply} for status in (401, 409, 413)}
 
 router = APIRouter(prefix="/corrections", route_class=JsonRoute, tags=["corrections"], responses=ERRORS)
@@ -28,8 +29,9 @@ router = APIRouter(prefix="/corrections", route_class=JsonRoute, tags=["correcti
 
 @router.get("")
 async def corrections(settings: CurrentSettings) -> Corrections:
-    """Every corrected answer of the image model, newest first."""
-    return Corrections(corrections=await asyncio.to_thread(Store(settings).all))
+    """Every corrected answer about a picture, newest first."""
+    found = await asyncio.to_thread(lambda: [one for store in _stores(settings) for one in store.all()])
+    return Corrections(corrections=sorted(found, key=lambda one: one.created, reverse=True))
 
 
 @router.post("", status_code=201, responses=json_bodies.ERRORS)
@@ -38,14 +40,14 @@ async def correct(wanted: CorrectionRequest, registry: Registry, settings: Curre
 
     The same picture again replaces its label. 409 for a picture of the validation or test images.
     """
-    champion = await resolve(registry, MODEL, CHAMPION)
-    labels = (await asyncio.to_thread(storage.read_metadata, champion.source)).labels
+    spec = _corrected(wanted.model)
+    labels = (await champion_metadata(registry, spec.name)).labels
     if wanted.label not in labels:
         raise Invalid(f"label: there is no {wanted.label!r}; there are {', '.join(labels)}.")
     picture = read_base64(wanted.image, "image")
     if len(picture) > MAX_BODY_BYTES:
         raise TooLarge(f"The picture has more than {MAX_BODY_BYTES // 1024**2} MB.")
-    store = Store(settings)
+    store = Store(spec, settings)
     try:
         return await asyncio.to_thread(store.add, picture, wanted.label, wanted.answered, wanted.version)
     except ImageTooLarge as error:
@@ -59,9 +61,20 @@ async def correct(wanted: CorrectionRequest, registry: Registry, settings: Curre
 @router.delete("/{correction_id}")
 async def remove(settings: CurrentSettings, correction_id: str = Path(max_length=64)) -> Corrections:
     """Forget a correction; what is left."""
-    store = Store(settings)
-    try:
-        await asyncio.to_thread(store.remove, correction_id)
-    except UnknownCorrection as error:
-        raise NotFound(str(error)) from None
-    return await corrections(settings)
+    for store in _stores(settings):
+        with suppress(UnknownCorrection):
+            await asyncio.to_thread(store.remove, correction_id)
+            return await corrections(settings)
+    raise NotFound(f"There is no correction {correction_id!r}.")
+
+
+def _stores(settings: Settings) -> list[Store]:
+    return [Store(spec, settings) for spec in specs.of_family("image")]
+
+
+def _corrected(model: str | None) -> ModelSpec:
+    """The model whose answer is corrected; without a name, the first that takes pictures. Raises Invalid, NotFound."""
+    spec = replicas.spec_of(model) if model else specs.of_family("image")[0]
+    if spec.family != "image":
+        raise Invalid(f"model: {spec.name} takes no pictures; only answers about pictures are corrected.")
+    return spec

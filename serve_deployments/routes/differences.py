@@ -8,19 +8,21 @@ from itertools import chain, zip_longest
 import numpy as np
 from fastapi import APIRouter, Path, Query
 
+from models import specs
+from models.artifact import storage
 from models.artifact.checkpoint import CheckpointError
-from models.pictures.decode import encode_base64_png
 from models.registry import RegisteredVersion
 from serve_deployments.http.errors import Conflict
+from serve_deployments.parts.services import Aside, CurrentSettings, InAside, InTurn, Registry
 from serve_deployments.predict.calculations import Calculations
 from serve_deployments.routes.models import resolve
-from serve_deployments.routes.services import Aside, CurrentSettings, InAside, InTurn, Registry
 from serve_deployments.schemas.base import ErrorReply
 from serve_deployments.schemas.models import Answer, Difference, Differences
 from serve_deployments.versions import replicas
 from settings import Settings
-from training.results import held_out as validation
-from training.results.held_out import Validation
+from training.results import held_out
+from training.results.held_out import HeldOut
+from training.runs.errors import DataError
 
 MAX_EXAMPLES = 60
 ERRORS = {status: {"model": ErrorReply} for status in (409, 503)}
@@ -34,7 +36,7 @@ async def differences(
     settings: CurrentSettings,
     aside: InAside,
     calculations: InTurn,
-    name: str = Path(examples=["cifar10"]),
+    name: str = Path(examples=[specs.names()[0]]),
     version: str = Path(max_length=64),
     against: str = Query("champion", max_length=64, description="a version or an alias"),
     n: int = Query(24, ge=1, le=MAX_EXAMPLES, description="examples to show"),
@@ -45,52 +47,58 @@ async def differences(
     """
     model = replicas.known(name)
     first, second = await asyncio.gather(resolve(registry, model, version), resolve(registry, model, against))
-    held_out = await asyncio.to_thread(validation.load, model, settings)
+    shared = await asyncio.to_thread(_shared_set, first, second, settings)
     answers = [await _answers(item, settings, aside, calculations) for item in (first, second)]
-    counts, shown = await asyncio.to_thread(_compare, held_out, *answers, n)
+    counts, shown = await asyncio.to_thread(_compare, shared, *answers, n)
     return Differences(name=model, version=first.version, against=second.version, examples=shown, **counts)
+
+
+def _shared_set(first: RegisteredVersion, second: RegisteredVersion, settings: Settings) -> HeldOut:
+    """The validation set of both versions. Raises Conflict when each has its own, or one cannot be read."""
+    spec = specs.get(first.model)
+    try:
+        mine, other = (held_out.load(spec, settings, storage.read_metadata(item.source)) for item in (first, second))
+    except (CheckpointError, DataError) as error:
+        raise Conflict(str(error)) from None
+    if mine.fingerprint != other.fingerprint:
+        raise Conflict(
+            f"Versions {first.version} and {second.version} were measured on different data; they do not compare."
+        )
+    return mine
 
 
 async def _answers(item: RegisteredVersion, settings: Settings, aside: Aside, calculations: Calculations) -> np.ndarray:
     """Those kept, else from a process of its own, which has torch and may take its time."""
-    asked = (item.model, item.source, settings)
+    asked = (item.source, settings)
     try:
-        kept = await asyncio.to_thread(validation.kept_answers, *asked)
+        kept = await asyncio.to_thread(held_out.kept_answers, *asked)
         if kept is not None:
             return kept
-        return await calculations.answer(asked, lambda: aside.run(validation.answers, *asked))
+        return await calculations.answer(asked, lambda: aside.run(held_out.answers, *asked))
     except CheckpointError as error:
         raise Conflict(f"Version {item.version} of {item.model} cannot be loaded. {error}") from None
 
 
-def _compare(
-    held_out: Validation, first: np.ndarray, second: np.ndarray, n: int
-) -> tuple[dict[str, int], list[Difference]]:
+def _compare(shared: HeldOut, first: np.ndarray, second: np.ndarray, n: int) -> tuple[dict[str, int], list[Difference]]:
     """How many inputs are answered differently, and ``n`` of them; both (n, labels) probabilities."""
     ours, theirs = first.argmax(1), second.argmax(1)
     differ = ours != theirs
-    better, worse = differ & (ours == held_out.truth), differ & (theirs == held_out.truth)
+    better, worse = differ & (ours == shared.truth), differ & (theirs == shared.truth)
     neither = differ & ~better & ~worse
     by_turns = (i for i in chain(*zip_longest(np.flatnonzero(worse), np.flatnonzero(better))) if i is not None)
     chosen = np.array([*by_turns, *np.flatnonzero(neither)][:n], dtype=np.int64)
     counts = {"rows": len(ours), "differing": differ.sum(), "better": better.sum(), "worse": worse.sum()}
-    inputs = held_out.inputs(chosen) if len(chosen) else []
+    inputs = shared.inputs.at(chosen) if len(chosen) else []
     shown = [
         Difference(
             id=str(i),
-            label=held_out.labels[held_out.truth[i]],
+            label=shared.labels[shared.truth[i]],
             answers={
-                side: Answer(label=held_out.labels[row[i].argmax()], probability=float(row[i].max()))
+                side: Answer(label=shared.labels[row[i].argmax()], probability=float(row[i].max()))
                 for side, row in (("version", first), ("against", second))
             },
-            **_shown(held_out, given),
+            **shared.shown(given),
         )
         for i, given in zip(chosen, inputs, strict=True)
     ]
     return {key: int(value) for key, value in counts.items()}, shown
-
-
-def _shown(held_out: Validation, given: np.ndarray) -> dict[str, object]:
-    if held_out.features:
-        return {"row": dict(zip(held_out.features, map(float, given), strict=True))}
-    return {"image": encode_base64_png(given)}

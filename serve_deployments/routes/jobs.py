@@ -1,4 +1,4 @@
-"""Routes about jobs: ask for one, watch it, stop it, go on with it."""
+"""Routes about jobs: queue one, watch it, stop it, resume it."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from starlette.responses import FileResponse
 
 from serve_deployments.http.access import check_reader
 from serve_deployments.http.errors import Busy, Conflict, Invalid, NotFound
+from serve_deployments.parts.recent import Recent
+from serve_deployments.parts.services import CurrentSettings, Jobs, Registry
 from serve_deployments.routes import json_bodies
 from serve_deployments.routes.json_bodies import JsonRoute
 from serve_deployments.routes.models import resolve
-from serve_deployments.routes.recent import Recent
-from serve_deployments.routes.services import CurrentSettings, Jobs, Registry
 from serve_deployments.schemas.base import ErrorReply
 from serve_deployments.schemas.jobs import JobLog, JobRequest, JobRows
 from serve_deployments.schemas.jobs import Jobs as JobList
+from serve_deployments.versions import replicas
 from settings import Settings
 from training.batch_predict import results as batch_results
 from training.batch_predict.results import PARQUET, Show
@@ -29,7 +30,7 @@ from training.batch_predict.uploads import Store as Uploads
 from training.batch_predict.uploads import UnknownUpload
 from training.jobs.store import FILES, Job, Store, UnknownJob, validated
 from training.jobs.supervisor import NotPossible, QueueFull
-from training.runs.errors import ConfigError
+from training.runs.errors import ConfigError, OptionError
 
 FRESH_S = 0.5
 MAX_LOG_LINES = 2_000
@@ -37,9 +38,13 @@ MAX_ROWS = 200
 # Object storage alone, and as it is: a query may name another server, and fsspec chains file systems by "::".
 ADDRESS = re.compile(r"(s3|gs|abfss?)://(?!.*::)[^\s?#]+")
 # What is read of object storage, by how its name ends; a folder of pictures has no ending.
-ENDINGS = {"breast-cancer": {"csv", "tsv", "txt", "parquet"}, "cifar10": {"parquet", *SUFFIXES}}
+ENDINGS = {"table": {"csv", "tsv", "txt", "parquet"}, "image": {"parquet", *SUFFIXES}}
 ENDING = re.compile(r".*/[^/]*\.([a-z][a-z0-9]{1,6})")
-READS = {"breast-cancer": "CSV and Parquet files", "cifar10": "folders of pictures, pictures and Parquet files"}
+READS = {"table": "CSV and Parquet files", "image": "folders of pictures, pictures and Parquet files"}
+NOT_AN_ADDRESS = (
+    "over HTTP it must be an address such as s3://bucket/file, of s3, gs, abfs or abfss and without a query; or send "
+    "the file to /uploads"
+)
 FILE_TYPES = {"text/csv": {}, "application/octet-stream": {}}
 ID = Path(max_length=64, description="the job's id")
 ERRORS = {status: {"model": ErrorReply} for status in (401, 409, 503)}
@@ -61,16 +66,20 @@ async def submit(wanted: JobRequest, queue: Jobs, listed: Listed, registry: Regi
     """Queue a job; one runs at a time. Every option has a default, so `config` may be left out."""
     try:
         config = validated(wanted.kind, wanted.model, wanted.config)
+    except OptionError as error:
+        raise _refused(error) from None
     except ConfigError as error:
         raise Invalid(str(error)) from None
     if config.get("data") and not ADDRESS.fullmatch(config["data"]):
-        raise Invalid(
-            "config.data: over HTTP it must be an address such as s3://bucket/file, of s3, gs, abfs or abfss and "
-            "without a query; or send the file to /uploads."
-        )
+        raise _refused(OptionError(["data"], NOT_AN_ADDRESS))
     if wanted.kind == "batch_predict":
         await _check_batch(wanted.model, config, registry, settings)
     return await _changed(listed, queue.submit(wanted.kind, wanted.model, config))
+
+
+def _refused(error: OptionError) -> Invalid:
+    """The refusal of one option: ``detail`` says which and why, for a program to show beside its field."""
+    return Invalid(str(error), {"field": error.field, "problem": error.problem})
 
 
 async def _check_batch(model: str, config: dict[str, Any], registry: Registry, settings: Settings) -> None:
@@ -82,11 +91,12 @@ async def _check_batch(model: str, config: dict[str, Any], registry: Registry, s
         except UnknownUpload as error:
             raise Invalid(str(error)) from None
         if upload.model != model:
-            raise Invalid(f"config.upload: {upload.id} was sent for {upload.model}, not for {model}.")
+            wrong = f"{upload.id} was sent for {upload.model}, not for {model}"
+            raise _refused(OptionError(["upload"], wrong))
     key = (config["data"] or "").partition("://")[2].lower()
-    ending = ENDING.fullmatch(key)
-    if ending and ending[1] not in ENDINGS[model]:
-        raise Invalid(f"config.data: files that end in '.{ending[1]}' are not read; {READS[model]} are.")
+    ending, family = ENDING.fullmatch(key), replicas.spec_of(model).family
+    if ending and ending[1] not in ENDINGS[family]:
+        raise _refused(OptionError(["data"], f"files that end in '.{ending[1]}' are not read; {READS[family]} are"))
 
 
 @router.get("")
@@ -109,7 +119,7 @@ async def logs(
     job_id: str = ID,
     lines: int = Query(200, ge=1, le=MAX_LOG_LINES),
 ) -> JobLog:
-    """The last lines that the job printed; in public mode for who shows the admin's token."""
+    """The last lines that the job printed; in public mode only with the admin's token."""
     await check_reader(request.headers, settings)
     return JobLog(id=job_id, log=await _asked(queue.log_tail(job_id, lines)))
 
@@ -122,7 +132,7 @@ async def cancel(queue: Jobs, listed: Listed, job_id: str = ID) -> Job:
 
 @router.post("/{job_id}/resume", status_code=202)
 async def resume(queue: Jobs, listed: Listed, job_id: str = ID) -> Job:
-    """Queue a job again that was stopped, failed or was interrupted; it goes on from its last checkpoint."""
+    """Queue a job again that was stopped, failed or was interrupted; an image training resumes from its last epoch."""
     return await _changed(listed, queue.resume(job_id))
 
 
@@ -133,7 +143,7 @@ async def rows(
     offset: int = Query(0, ge=0, le=10**9),
     limit: int = Query(50, ge=1, le=MAX_ROWS),
     show: Show = "all",
-    label: str | None = Query(None, max_length=64, description="only rows that were answered so"),
+    label: str | None = Query(None, max_length=64, description="only rows with this answer"),
 ) -> JobRows:
     """A part of what a batch prediction answered, in the order of its input."""
     path = _file(settings, job_id, PARQUET)

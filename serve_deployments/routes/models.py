@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from fastapi import APIRouter, Path, Query
 
+from models import specs
 from models.artifact import checkpoint, storage
-from models.pictures.decode import encode_base64_png
 from models.registry import CHAMPION, RegisteredVersion, UnknownVersion
-from serve_deployments.http.errors import NotFound, Unavailable
+from models.table import contract as table_contract
+from serve_deployments.http.errors import Conflict, NotFound, Unavailable
+from serve_deployments.parts.services import AllReplicas, CurrentSettings, Registry
 from serve_deployments.routes import json_bodies
+from serve_deployments.routes.described import about
 from serve_deployments.routes.json_bodies import JsonRoute
-from serve_deployments.routes.services import AllReplicas, CurrentSettings, Registry
 from serve_deployments.schemas.base import ErrorReply
 from serve_deployments.schemas.jobs import TrainingPreset, TrainingPresets
 from serve_deployments.schemas.models import (
@@ -35,14 +36,14 @@ from serve_deployments.schemas.models import (
     Version,
 )
 from serve_deployments.versions import replicas
-from settings import MODEL_NAMES, Settings
-from training.datasets import pictures as image_data
-from training.datasets import tables as table_data
-from training.results import held_out as validation
-from training.runs.config import TrainBreastCancer, TrainCifar10
+from settings import Settings
+from training import families
+from training.results.held_out import HeldOut
+from training.results.held_out import load as held_out_of
+from training.runs.errors import DataError
 
 MAX_EXAMPLES = 60
-NAME = Path(description="cifar10 or breast-cancer", examples=["cifar10"])
+NAME = Path(description="a model", examples=[specs.names()[0]])
 
 CHANGE_ERRORS = json_bodies.ERRORS | {status: {"model": ErrorReply} for status in (401, 409, 503)}
 
@@ -51,8 +52,8 @@ router = APIRouter(prefix="/models", route_class=JsonRoute)
 
 @router.get("")
 async def models(registry: Registry, all_replicas: AllReplicas) -> Models:
-    """Both models with their versions, newest first."""
-    found = await asyncio.gather(*(_model(name, registry, all_replicas) for name in MODEL_NAMES))
+    """All models with their versions, newest first."""
+    found = await asyncio.gather(*(_model(name, registry, all_replicas) for name in specs.names()))
     return Models(models=list(found))
 
 
@@ -63,23 +64,30 @@ async def model(registry: Registry, all_replicas: AllReplicas, name: str = NAME)
 
 
 @router.get("/{name}/features")
-async def features(name: str = NAME) -> Features:
-    """Ranges, units and groups of the table model's columns, over its training rows."""
-    if replicas.known(name) != "breast-cancer":
-        raise NotFound(f"{name} takes pictures and has no features; try breast-cancer.")
-    described = [Feature(**feature) for feature in table_data.describe(_table())]
-    return Features(name=name, features=described)
+async def features(registry: Registry, name: str = NAME) -> Features:
+    """Ranges, units and groups of the champion's columns, over its training rows."""
+    spec = replicas.spec_of(name)
+    if spec.family != "table":
+        raise NotFound(f"{name} takes pictures and has no features.")
+    described = table_contract.describe(await champion_metadata(registry, name), spec)
+    return Features(name=name, features=[Feature(**feature) for feature in described])
 
 
-@router.get("/{name}/examples")
+@router.get("/{name}/examples", responses={409: {"model": ErrorReply}})
 async def examples(
+    registry: Registry,
     settings: CurrentSettings,
     name: str = NAME,
     n: int = Query(12, ge=1, le=MAX_EXAMPLES),
     seed: int | None = Query(None, ge=0, lt=2**32, description="the same examples for the same seed"),
 ) -> Examples:
     """Validation images or rows with their true labels; ``source`` says where they are from."""
-    return await asyncio.to_thread(_examples, replicas.known(name), settings, np.random.default_rng(seed), n)
+    spec, metadata = replicas.spec_of(name), await champion_metadata(registry, name)
+    try:
+        held_out = await asyncio.to_thread(held_out_of, spec, settings, metadata)
+    except DataError as error:
+        raise Conflict(str(error)) from None
+    return await asyncio.to_thread(_examples, name, held_out, np.random.default_rng(seed), n)
 
 
 @router.get("/{name}/versions/{version}/evaluation")
@@ -96,16 +104,18 @@ async def evaluation(
 @router.get("/{name}/presets")
 async def presets(settings: CurrentSettings, name: str = NAME) -> TrainingPresets:
     """Ready-made configurations of a training, quickest first."""
-    needs = ""
-    if replicas.known(name) == "breast-cancer":
-        offered = {"default": (TrainBreastCancer.MINUTES, TrainBreastCancer.GIVES, {})}
-    else:
-        known = TrainCifar10.PRESETS.items()
-        offered = {key: (preset.minutes, preset.gives, {"preset": key}) for key, preset in known}
-        needs = image_data.lacking(settings)
+    spec = replicas.spec_of(name)
+    needs = families.part(spec.family, "held_out").lacking(spec, settings)
+    takes_a_preset = "preset" in families.TRAIN[spec.family].model_fields
     listed = [
-        TrainingPreset(preset=key, minutes=minutes, gives=gives, config=config, needs=needs)
-        for key, (minutes, gives, config) in offered.items()
+        TrainingPreset(
+            preset=key,
+            minutes=given.get("minutes"),
+            gives=given.get("gives", ""),
+            config={"preset": key} if takes_a_preset else {},
+            needs=needs,
+        )
+        for key, given in spec.presets.items()
     ]
     return TrainingPresets(name=name, presets=listed)
 
@@ -147,6 +157,18 @@ async def discard(
     return await _model(name, registry, all_replicas)
 
 
+async def champion_metadata(registry: Registry, name: str) -> checkpoint.Metadata:
+    """What is known of a model's champion. Raises NotFound, and Unavailable while it has no version."""
+    try:
+        champion = await registry.resolve(replicas.known(name), CHAMPION)
+    except UnknownVersion:
+        raise Unavailable(f"{name} has no version yet; train one.") from None
+    try:
+        return await asyncio.to_thread(storage.read_metadata, champion.source)
+    except checkpoint.CheckpointError as error:
+        raise Unavailable(str(error)) from error
+
+
 async def resolve(registry: Registry, name: str, version: str) -> RegisteredVersion:
     """The version of a number or an alias. Raises NotFound, Unavailable."""
     try:
@@ -169,6 +191,7 @@ async def _model(name: str, registry: Registry, all_replicas: AllReplicas) -> Mo
     labels = next((meta.labels for item, meta in described if CHAMPION in item.aliases), [])
     return Model(
         name=name,
+        about=about(specs.get(name)),
         labels=labels,
         versions=[_version(item, meta) for item, meta in described],
         serving=[ServingReplica(**replica) for replica in serving],
@@ -202,23 +225,11 @@ def _version(item: RegisteredVersion, meta: checkpoint.Metadata) -> Version:
     )
 
 
-@lru_cache(maxsize=1)
-def _table() -> table_data.Table:
-    return table_data.read_shipped()
-
-
-def _examples(name: str, settings: Settings, random: np.random.Generator, n: int) -> Examples:
-    held_out = validation.load(name, settings)
+def _examples(name: str, held_out: HeldOut, random: np.random.Generator, n: int) -> Examples:
     chosen = random.permutation(len(held_out.truth))[:n]
-    labelled = [(str(i), held_out.labels[held_out.truth[i]]) for i in chosen]
-    inputs = held_out.inputs(chosen)
-    shown: list[Any]
-    if held_out.features:
-        rows = (dict(zip(held_out.features, map(float, row), strict=True)) for row in inputs)
-        shown = [RowExample(id=i, label=label, row=row) for (i, label), row in zip(labelled, rows, strict=True)]
-    else:
-        pictures = map(encode_base64_png, inputs)
-        shown = [
-            ImageExample(id=i, label=label, image=image) for (i, label), image in zip(labelled, pictures, strict=True)
-        ]
-    return Examples(name=name, source=held_out.source, examples=shown)
+    labels = [held_out.labels[held_out.truth[i]] for i in chosen]
+    shown = zip(chosen, labels, map(held_out.shown, held_out.inputs.at(chosen)), strict=True)
+    kind = RowExample if held_out.features else ImageExample
+    return Examples(
+        name=name, source=held_out.source, examples=[kind(id=str(i), label=label, **given) for i, label, given in shown]
+    )

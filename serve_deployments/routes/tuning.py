@@ -1,4 +1,4 @@
-"""Routes about studies: what was searched, every trial, and what a search may try."""
+"""Routes about studies: every study with its trials, and the parameters that a search may try."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import Any
 from fastapi import APIRouter, Path
 from starlette.responses import Response
 
+from models import specs
 from serve_deployments.http.errors import NotFound
+from serve_deployments.parts.services import Aside, CurrentSettings, InAside, InTurn
 from serve_deployments.predict.calculations import Calculations
-from serve_deployments.routes.services import Aside, CurrentSettings, InAside, InTurn
 from serve_deployments.schemas.base import ErrorReply
 from serve_deployments.schemas.tuning import (
     Importance,
@@ -24,8 +25,9 @@ from serve_deployments.schemas.tuning import (
     StudySummary,
 )
 from serve_deployments.versions import replicas
+from training import families
 from training.tuning import importance
-from training.tuning.config import TUNE_SCHEMAS
+from training.tuning.config import search_of
 from training.tuning.studies import SHIPPED, Store, Study, Summary, UnknownStudy
 
 STUDY = Path(max_length=64, description="the study's id; that of its job")
@@ -50,8 +52,8 @@ async def study(settings: CurrentSettings, aside: InAside, calculations: InTurn,
     store = Store(settings)
     found = await asyncio.to_thread(_read, store, study)
     shares, note = await _importance(found, aside, calculations)
-    told = Importance(method=importance.METHOD, params=shares) if shares is not None else None
-    return StudyDetails(**_base(found, store), trials=found.trials, importance=told, importance_note=note)
+    found_importance = Importance(method=importance.METHOD, params=shares) if shares is not None else None
+    return StudyDetails(**_base(found, store), trials=found.trials, importance=found_importance, importance_note=note)
 
 
 @router.get("/tuning/{study}/trials.csv", response_class=Response, responses={200: {"content": {"text/csv": {}}}})
@@ -63,18 +65,19 @@ async def trials_csv(settings: CurrentSettings, study: str = STUDY) -> Response:
 
 
 @router.get("/models/{name}/searches")
-async def searches(name: str = Path(examples=["breast-cancer"])) -> Searches:
+async def searches(name: str = Path(examples=[specs.names()[0]])) -> Searches:
     """Ready-made searches of a model, and what may be tried at all."""
-    schema = TUNE_SCHEMAS[replicas.known(name)]
+    spec = replicas.spec_of(name)
+    found = {preset: search_of(spec, preset) for preset in spec.searches}
     offered = [
         SearchPreset(
             preset=preset,
             space={key: dimension.model_dump() for key, dimension in search.space.items()},
             **search.model_dump(include={"metric", "mode", "step", "num_samples", "minutes"}),
         )
-        for preset, search in schema.SEARCHES.items()
+        for preset, search in found.items()
     ]
-    return Searches(name=name, searches=offered, tunable=schema.TUNABLE.widest())
+    return Searches(name=name, searches=offered, tunable=families.TUNE[spec.family].TUNABLE.widest())
 
 
 def _read(store: Store, study: str) -> Study:
@@ -102,8 +105,9 @@ async def _importance(
 
 
 def _calculate(found: Study) -> tuple[dict[str, float] | None, str | None]:
-    config = TUNE_SCHEMAS[found.model].model_validate(found.config)
-    return importance.importance(found, config.search.space)
+    spec = specs.get(found.model)
+    config = families.TUNE[spec.family].model_validate(found.config)
+    return importance.importance(found, config.search(spec).space)
 
 
 def _csv(found: Study) -> str:

@@ -9,16 +9,14 @@ from pathlib import Path as FilePath
 from fastapi import APIRouter, Path, Query, Request
 from starlette.datastructures import UploadFile
 
-from models.artifact import storage
-from models.registry import CHAMPION
+from models import specs
 from serve_deployments.http.bodies import body_of
 from serve_deployments.http.errors import Conflict, Invalid, NotFound, TooLarge, UnsupportedMedia
 from serve_deployments.http.multipart import read_multipart
+from serve_deployments.parts.services import CurrentSettings, InAside, Jobs, Registry
 from serve_deployments.predict.requests import content_type
-from serve_deployments.routes.models import resolve
-from serve_deployments.routes.services import CurrentSettings, InAside, Jobs, Registry
+from serve_deployments.routes.models import champion_metadata
 from serve_deployments.schemas.base import ErrorReply
-from serve_deployments.versions import replicas
 from settings import MAX_UPLOAD_BYTES
 from training.batch_predict.pictures import ArchiveTooLarge
 from training.batch_predict.uploads import MAX_FILES, Store, UnknownUpload, Upload
@@ -48,15 +46,14 @@ async def upload(
     registry: Registry,
     settings: CurrentSettings,
     aside: InAside,
-    model: str = Query(max_length=64, examples=["cifar10"]),
+    model: str = Query(max_length=64, examples=[specs.names()[0]]),
 ) -> Upload:
     """Send parts named `file`: pictures or one ZIP of pictures, or one CSV with the features as columns.
 
     They are checked at once, row by row. The upload is for one `batch_predict` job and is deleted when
     that has ended, or when it was not used for an hour.
     """
-    champion = await resolve(registry, replicas.known(model), CHAMPION)
-    features = (await asyncio.to_thread(storage.read_metadata, champion.source)).config.get("features", [])
+    features = (await champion_metadata(registry, model)).config.get("features", [])
     store = Store(settings)
     arrived = store.arrive()
     try:

@@ -15,7 +15,7 @@ class TrainingPreset(Reply):
     """A ready-made configuration of a training: what it takes and what it gave."""
 
     preset: str
-    minutes: float = Field(description="on 2 cores with nothing else to do")
+    minutes: float | None = Field(description="on 2 cores with nothing else to do; null: not measured yet")
     gives: str = Field(description="on validation, in words")
     config: dict[str, Any] = Field(description="for POST /jobs")
     needs: str = Field("", description="what this server lacks for it, and what happens then")
@@ -34,7 +34,7 @@ class JobRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     kind: Kind
-    model: str = Field(max_length=64, examples=["breast-cancer"])
+    model: str = Field(max_length=64)
     config: dict[str, Any] = Field({}, examples=[{"num_boost_round": 50}])
 
 
@@ -65,10 +65,11 @@ class CorrectionRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
+    model: str | None = Field(None, max_length=64, description="default: the first model that takes pictures")
     image: str = Field(description="base64 of the picture file")
     label: str = Field(max_length=64, examples=["frog"])
-    answered: str | None = Field(None, max_length=64, description="what the model said")
-    version: str | None = Field(None, max_length=64, description="the version that said so")
+    answered: str | None = Field(None, max_length=64, description="the model's answer")
+    version: str | None = Field(None, max_length=64, description="the version that answered")
 
 
 class Corrections(Reply):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -29,10 +29,42 @@ class ServingReplica(Reply):
     precision: str
 
 
+class Gate(Reply):
+    """The rule of promotion: ``metric`` may be lower than the champion's by at most ``margin``."""
+
+    metric: str = Field(description="a key of a version's metrics")
+    words: str
+    margin: float
+
+
+class Figure(Reply):
+    """A figure of an evaluation, and how to show it."""
+
+    key: str = Field(description="where `validation` and `test` have it; dots lead into objects and lists")
+    title: str
+    help: str
+    form: Literal["number", "share", "count", "error"]
+    better: Literal["high", "low"]
+
+
+class ModelAbout(Reply):
+    """What a model is, in words."""
+
+    family: Literal["image", "table"]
+    title: str = Field(description="short, such as a tab's title")
+    question: str = Field(description="one line for the choice of a model")
+    notice: str = Field("", description="to show with its answers")
+    positive: str | None = Field(None, description="the class that a binary table's probability is of")
+    gate: Gate
+    figures: list[Figure] = Field(description="most important first")
+    corrections: bool = Field(False, description="whether answers may be corrected")
+
+
 class Model(Reply):
     """One model with its versions, newest first, and the replicas that serve it."""
 
     name: str
+    about: ModelAbout
     labels: list[str]
     versions: list[Version]
     serving: list[ServingReplica]
@@ -83,7 +115,8 @@ class Feature(Reply):
     """A column of the table model with the range of its training rows."""
 
     name: str
-    group: str = Field(description="mean, error or worst")
+    group: str = Field(description="a key, such as mean")
+    group_title: str = Field(description="what a form calls the group; empty without one in the spec")
     unit: str
     min: float
     max: float
@@ -92,7 +125,7 @@ class Feature(Reply):
 
 
 class Features(Reply):
-    """``GET /models/breast-cancer/features``."""
+    """``GET /models/{name}/features``."""
 
     name: str
     features: list[Feature]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Any
+
+from pydantic import Field, create_model
 
 from serve_deployments.schemas.base import Reply
 
@@ -10,7 +12,7 @@ from serve_deployments.schemas.base import Reply
 class ModelVersion(Reply):
     """The model and the version that really answered."""
 
-    name: str = Field(examples=["cifar10"])
+    name: str
     version: str = Field(examples=["1"])
 
 
@@ -32,18 +34,17 @@ class ImagePrediction(Reply):
 
 
 class RowPrediction(Reply):
-    """Answer for one row; ``contributions`` only with ``explain=true``."""
+    """Answer for one row, beside the probability of the positive class; ``contributions`` with ``explain=true``."""
 
-    label: str = Field(description="malignant or benign")
-    probability_malignant: float = Field(ge=0, le=1)
+    label: str
     out_of_range: list[str] = Field(description="features outside the range of the training rows")
     contributions: dict[str, float] | None = Field(
-        None, description="log-odds toward malignant of each feature, and 'bias'; their sum is the logit"
+        None, description="log-odds toward the positive class of each feature, and 'bias'; their sum is the logit"
     )
 
 
 class ImageReply(Reply):
-    """``POST /cifar10/predict``."""
+    """``POST /{model}/predict`` of an image model."""
 
     model: ModelVersion
     predictions: list[ImagePrediction]
@@ -52,23 +53,23 @@ class ImageReply(Reply):
 
 
 class RowReply(Reply):
-    """``POST /breast-cancer/predict``."""
+    """``POST /{model}/predict`` of a table model."""
 
     model: ModelVersion
-    predictions: list[RowPrediction]
+    predictions: list[Any]
     latency_ms: float
     request_id: str
 
 
 class ImageCompareReply(Reply):
-    """``POST /cifar10/compare``: both answers to the same images."""
+    """``POST /{model}/compare``: both answers to the same images."""
 
     champion: ImageReply
     challenger: ImageReply
 
 
-class RowCompareReply(Reply):
-    """``POST /breast-cancer/compare``: both answers to the same rows."""
-
-    champion: RowReply
-    challenger: RowReply
+def row_replies(model: str, probability: str) -> tuple[type[Reply], type[Reply]]:
+    """The replies of ``predict`` and ``compare`` of a table model whose answers have the field ``probability``."""
+    prediction = create_model(f"{model}Prediction", __base__=RowPrediction, **{probability: (float, Field(ge=0, le=1))})
+    reply = create_model(f"{model}Reply", __base__=RowReply, predictions=(list[prediction], ...))
+    return reply, create_model(f"{model}CompareReply", __base__=Reply, champion=(reply, ...), challenger=(reply, ...))

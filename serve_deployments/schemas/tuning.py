@@ -64,12 +64,15 @@ class SearchPreset(Reply):
     mode: str
     step: str
     num_samples: int
-    minutes: float = Field(description="on 2 cores with nothing else to do")
+    minutes: float | None = Field(description="on 2 cores with nothing else to do; null: not measured yet")
     space: dict[str, dict[str, Any]]
 
 
 class Searches(Reply):
-    """``GET /models/{name}/searches``; ``tunable``: what a space may name, and the values it lies between."""
+    """``GET /models/{name}/searches``; ``tunable``: each parameter that a space may name.
+
+    A parameter has a ``title``, a ``description``, a ``type``, and the bounds ``low`` and ``high``, null without one.
+    """
 
     name: str
     searches: list[SearchPreset]

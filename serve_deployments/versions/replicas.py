@@ -8,19 +8,26 @@ from typing import Any
 
 from ray import serve
 
+from models import specs
+from models.specs import ModelSpec
 from serve_deployments.http.errors import NotFound
-from serve_deployments.routes.remote import as_raised
-from settings import MODEL_NAMES
+from serve_deployments.parts.remote import as_raised
 
 log = logging.getLogger("ray.serve")
 ASK_S = 3.0
 
 
 def known(model: str) -> str:
-    """The model's name, checked. Raises NotFound for an unknown one."""
-    if model not in MODEL_NAMES:
-        raise NotFound(f"There is no model {model[:80]!r}; there are {' and '.join(MODEL_NAMES)}.")
-    return model
+    """The name of a model, as it is. Raises NotFound for one that there is not."""
+    return spec_of(model).name
+
+
+def spec_of(model: str) -> ModelSpec:
+    """The spec of a model. Raises NotFound for one that there is not."""
+    try:
+        return specs.get(model)
+    except specs.UnknownModel as error:
+        raise NotFound(str(error)) from None
 
 
 class Replicas:

@@ -13,17 +13,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from contextlib import suppress
 from typing import Literal
 
-from models import gate
+from models import gate, specs
 from models.artifact import storage
 from models.artifact.checkpoint import CheckpointError
 from models.artifact.storage import ForeignSource, StorageError
 from models.registry import CHAMPION, PREVIOUS, InUse, RegisteredVersion, Registry, UnknownVersion
 from serve_deployments.http.errors import Conflict, NotFound, Unavailable
-from serve_deployments.routes.remote import GONE
+from serve_deployments.parts.remote import GONE
 from serve_deployments.versions.replicas import Replicas
-from settings import MODEL_NAMES
 
 log = logging.getLogger("ray.serve")
 PREPARE_S = 60.0
@@ -37,7 +37,7 @@ class Swap:
     def __init__(self, registry: Registry, replicas: Replicas) -> None:
         self._registry = registry
         self._replicas = replicas
-        self._moving = {name: asyncio.Lock() for name in MODEL_NAMES}
+        self._moving = {name: asyncio.Lock() for name in specs.names()}
 
     async def promote(self, model: str, version: str, reason: str, force: bool) -> None:
         """Put ``version`` (a number or an alias) into service; replicas that already serve it do not change.
@@ -95,11 +95,12 @@ class Swap:
             await self._switch(target)
 
     async def follow_registry(self) -> None:
-        """Make running replicas serve the champion: a process may have died between the alias and the switch."""
-        for model in MODEL_NAMES:
+        """Make running replicas serve the champion: whoever moved the alias may have died before they switched."""
+        for model in specs.names():
             if await asyncio.to_thread(self._replicas.counts, model):
                 async with self._moving[model]:
-                    await self._switch(await self._resolve(model, CHAMPION))
+                    with suppress(NotFound):  # a model without a version has nothing to serve
+                        await self._switch(await self._resolve(model, CHAMPION))
 
     async def _resolve(self, model: str, version: str) -> RegisteredVersion:
         try:
@@ -158,7 +159,7 @@ def _pass_gate(champion: RegisteredVersion, target: RegisteredVersion) -> None:
         raise Conflict(f"Version {target.version} of {target.model} cannot be compared: {error}") from None
     if not verdict.passed:
         raise Conflict(
-            f"Version {target.version} of {target.model} does not pass the gate. {verdict.sentence} "
-            "Set force to promote it anyway.",
-            {"gate": verdict.sentence},
+            f"The gate refuses version {target.version} of {target.model}. {verdict.sentence} "
+            "To promote it anyway, set force.",
+            {"gate": verdict.model_dump()},
         )

@@ -1,4 +1,7 @@
-"""One running app for all journeys, in local mode. Version 2 of its image model answers the next class."""
+"""One running app for all journeys, in local mode. Version 2 of its image model says the next class.
+
+Its AIR_HOME has a third model, which a user added (``tests.helpers.samples.wine``).
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ import pytest
 import requests
 
 from benchmarks.harness.running_app import RunningApp, first_page, wait_until_gone
-from tests.helpers.samples import versions
+from tests.helpers.samples import versions, wine
 
 
 @pytest.fixture(scope="session")
@@ -19,6 +22,7 @@ def app(tmp_path_factory: pytest.TempPathFactory, small_cifar10: Path) -> Iterat
     """The real app; ``early`` is its first answer. It must end without leaving a process behind."""
     home = tmp_path_factory.mktemp("app") / "home"
     versions.add_shifted(home)
+    wine.write(home)
     app = RunningApp(home, CIFAR10_DIR=str(small_cifar10)).start(wait=False)
     app.early = first_page(app)
     app.wait_until_ready()

@@ -12,6 +12,7 @@ from models.artifact import checkpoint
 from models.image.backends import has_fast_bf16
 from models.pictures.decode import decode
 from settings import ROOT
+from tests.helpers.models import ROWS
 from training.datasets import tables as table_data
 
 
@@ -35,16 +36,16 @@ def test_models_list_versions_and_what_each_replica_serves(api: httpx.Client) ->
 
 def test_features_come_with_ranges_of_the_training_rows(api: httpx.Client) -> None:
     features = api.get("/models/breast-cancer/features").json()["features"]
-    table = table_data.read_shipped()
+    table = table_data.read(ROWS)
     matrix, _ = table.part("train")
     assert [feature["name"] for feature in features] == table.features
-    assert sum(feature["group"] == "mean" for feature in features) == 10
+    assert sum(feature["group"] == "mean" and feature["group_title"] == "Mean values" for feature in features) == 10
     first = features[0]
     assert (first["min"], first["max"]) == (matrix[:, 0].min(), matrix[:, 0].max())
 
 
 def test_row_examples_are_validation_rows_with_their_true_label(api: httpx.Client) -> None:
-    table = table_data.read_shipped()
+    table = table_data.read(ROWS)
     matrix, malignant = table.part("validation")
     known = {tuple(row): flag for row, flag in zip(matrix, malignant, strict=True)}
     examples = api.get("/models/breast-cancer/examples?n=20").json()["examples"]

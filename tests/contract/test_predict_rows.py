@@ -12,13 +12,14 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from models import catalog
-from serve_deployments.predict import table as table_app
+from models.table.model import TableModel
 from settings import ROOT
+from tests.helpers.models import ROWS
 from training.datasets import tables as dataset
 
 URL = "/breast-cancer/predict"
 JSON = {"Content-Type": "application/json"}
-TABLE = dataset.read_shipped()
+TABLE = dataset.read(ROWS)
 
 
 def _row(i: int = 0) -> dict[str, float]:
@@ -39,14 +40,14 @@ def test_all_rows_get_the_models_own_answers(api: httpx.Client) -> None:
     answers = np.array([p["probability_malignant"] for p in body["predictions"]])
     assert np.abs(answers - expected).max() < 1e-6
     assert [p["label"] for p in body["predictions"]] == ["malignant" if p >= 0.5 else "benign" for p in expected]
-    assert roc_auc_score(TABLE.malignant, answers) >= 0.99
+    assert roc_auc_score(TABLE.positive, answers) >= 0.99
 
 
 def test_noisy_rows_are_still_told_apart(api: httpx.Client) -> None:
     noise = np.random.default_rng(5).normal(1, 0.05, TABLE.matrix.shape)
     rows = [dict(zip(TABLE.features, map(float, values), strict=True)) for values in TABLE.matrix * noise]
     answers = [p["probability_malignant"] for p in api.post(URL, json=rows).json()["predictions"]]
-    assert roc_auc_score(TABLE.malignant, answers) >= 0.99
+    assert roc_auc_score(TABLE.positive, answers) >= 0.99
 
 
 def test_one_object_is_one_row_whatever_the_order_of_keys(api: httpx.Client) -> None:
@@ -85,11 +86,12 @@ def test_explanations_and_many_rows_do_not_hold_up_other_requests(
 ) -> None:
     threads = set()
 
-    def encode(*arguments: Any) -> list[dict[str, Any]]:
+    def encode(*arguments: Any, **options: Any) -> list[dict[str, Any]]:
         threads.add(threading.current_thread().name)
-        return table_app.encode(*arguments)
+        return real(*arguments, **options)
 
-    monkeypatch.setattr(table_app.TableApp, "encode", lambda _, *arguments: encode(*arguments))
+    real = TableModel.encode
+    monkeypatch.setattr(TableModel, "encode", encode)
     assert api.post(f"{URL}{options}", json=[_row()] * count).status_code == 200
     assert threads == {"predict_0"}
 

@@ -15,6 +15,7 @@ from tritonclient.utils import InferenceServerException
 from models import catalog
 from models.artifact import checkpoint
 from tests.helpers.in_process.studio import Studio
+from tests.helpers.models import ROWS
 from tests.helpers.samples.versions import SHIPPED
 from training.datasets import tables as table_data
 
@@ -34,7 +35,7 @@ def images() -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def rows() -> np.ndarray:
-    return table_data.read_shipped().part("validation")[0][:5]
+    return table_data.read(ROWS).part("validation")[0][:5]
 
 
 def _ask(client: triton.InferenceServerClient, model: str, name: str, values: np.ndarray, binary: bool) -> Any:

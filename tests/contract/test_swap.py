@@ -138,7 +138,10 @@ def test_gate_stops_a_worse_version_unless_forced(public: Studio, anyone: httpx.
     refused = _promote(admin, worse)
     assert refused.status_code == 409
     champions = checkpoint.read_metadata(versions.SHIPPED / "cifar10").metrics["validation_accuracy"]
-    assert f"is 0.5000, the champion's {champions:.4f}" in refused.json()["error"]["message"]
+    error = refused.json()["error"]
+    assert f"is 0.5000, the champion's {champions:.4f}" in error["message"]
+    assert error["detail"]["gate"]["passed"] is False
+    assert error["detail"]["gate"]["sentence"] in error["message"]
     assert _serving(anyone) == {"1"}
     assert _promote(admin, worse, force=True).status_code == 200
     assert _serving(anyone) == {worse}

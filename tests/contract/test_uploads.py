@@ -12,6 +12,7 @@ import pytest
 from settings import MAX_UPLOAD_BYTES
 from tests.helpers.in_process.played import Played
 from tests.helpers.in_process.studio import Studio
+from tests.helpers.models import ROWS
 from tests.helpers.samples import pictures
 from training.datasets import tables as breast_cancer
 
@@ -56,7 +57,7 @@ def test_archive_is_checked_picture_by_picture(
 
 
 def test_table_is_checked_line_by_line(admin: httpx.Client) -> None:
-    table = breast_cancer.read_shipped()
+    table = breast_cancer.read(ROWS)
     frame = pd.DataFrame(table.part("test")[0][:4], columns=table.features).astype(object)
     frame.loc[1, "mean radius"] = "wide"
     upload = _send(admin, "breast-cancer", "rows.csv", frame.to_csv(index=False).encode())

@@ -11,8 +11,8 @@ import httpx
 from models.registry import Registry
 from settings import ROOT
 from tests.helpers.in_process.studio import Studio
+from tests.helpers.models import IMAGES
 from tests.helpers.samples import versions
-from training.datasets.pictures import LABELS, SHIPPED_SOURCE
 
 PICTURE = (ROOT / "docs" / "example.png").read_bytes()
 
@@ -115,7 +115,7 @@ def test_training_that_has_to_download_its_data_says_so_before(studio: Studio, t
         (sentence,) = needs(bare, "cifar10")
         assert sentence.startswith("CIFAR-10 is not on this server: a training downloads it first (170 MB)")
         examples = bare.client().get("/models/cifar10/examples", params={"n": 40}).json()
-        assert Counter(example["label"] for example in examples["examples"]) == dict.fromkeys(LABELS, 4)
-        assert examples["source"] == SHIPPED_SOURCE
+        assert Counter(example["label"] for example in examples["examples"]) == dict.fromkeys(IMAGES.data.labels, 4)
+        assert examples["source"] == IMAGES.data.examples_source
         found = bare.client().get("/models/cifar10/versions/1/differences", params={"against": "1"}).json()
         assert (found["rows"], found["differing"]) == (40, 0)

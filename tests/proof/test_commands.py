@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from settings import ROOT
+from tests.helpers.models import ROWS
 from training.batch_predict.results import CSV
 from training.batch_predict.run import main
 from training.datasets import tables as breast_cancer
@@ -48,8 +49,8 @@ def test_full_disk_is_told_in_a_sentence_and_leaves_no_version(small_cifar10: Pa
 
 
 def test_terminal_writes_the_files_and_says_what_is_in_them(tmp_path: Path) -> None:
-    matrix, _ = breast_cancer.read_shipped().part("test")
-    frame = pd.DataFrame(matrix[:4], columns=breast_cancer.read_shipped().features).astype(object)
+    matrix, _ = breast_cancer.read(ROWS).part("test")
+    frame = pd.DataFrame(matrix[:4], columns=breast_cancer.read(ROWS).features).astype(object)
     frame.loc[1, "mean area"] = np.nan
     frame.to_csv(tmp_path / "rows.csv", index=False)
 

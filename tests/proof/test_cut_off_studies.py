@@ -13,12 +13,13 @@ import pytest
 import ray
 
 from settings import ROOT, Settings
+from tests.helpers.models import ROWS
 from tests.helpers.training.own_ray import own_ray
 from tests.helpers.training.resumed_studies import assert_resumed
 from training.runs.errors import ConfigError
 from training.tuning import studies
 from training.tuning import study as tuning
-from training.tuning.config import TuneBreastCancer
+from training.tuning.config import TuneTable
 
 SMALL_SPACE = {
     "max_depth": {"type": "int", "low": 1, "high": 6},
@@ -45,10 +46,10 @@ CHILD = """
 import signal, sys
 from settings import get_settings
 from training import ray_session, tuning
-from training.tuning.config import TuneBreastCancer
+from training.tuning.config import TuneTable
 ray_session.connect(get_settings(), runtime_env=None)
 signal.signal(signal.SIGTERM, signal.default_int_handler)
-tuning.tune(TuneBreastCancer.model_validate_json(sys.argv[1]), get_settings(), run_name=sys.argv[2])
+tuning.tune(ROWS, TuneTable.model_validate_json(sys.argv[1]), get_settings(), run_name=sys.argv[2])
 """
 
 
@@ -61,7 +62,7 @@ def test_cut_off_study_goes_on_without_running_finished_trials_again(
     training_settings: Settings, store: studies.Store, sent: int, state: str, because: str
 ) -> None:
     rounds = {"num_boost_round": {"type": "int", "low": 400, "high": 2000}}
-    config = TuneBreastCancer(num_samples=12, max_concurrent=2, space=SMALL_SPACE | rounds)
+    config = TuneTable(num_samples=12, max_concurrent=2, space=SMALL_SPACE | rounds)
     name = f"cut-off-{state}"
     environment = {
         **os.environ,
@@ -83,7 +84,7 @@ def test_cut_off_study_goes_on_without_running_finished_trials_again(
         time.sleep(0.05)
     assert store.read(name).state == "running"
     with pytest.raises(ConfigError, match="is running already"):
-        tuning.tune(config, training_settings, run_name=name)
+        tuning.tune(ROWS, config, training_settings, run_name=name)
     child.send_signal(sent)
     child.wait(timeout=30)
 
@@ -93,7 +94,7 @@ def test_cut_off_study_goes_on_without_running_finished_trials_again(
     assert len(ended) >= 3
     others = [trial for trial in cut.trials if trial.trial not in ended]
     assert all((trial.state, trial.stopped_because) == ("interrupted", because) for trial in others)
-    tuning.tune(config, training_settings, run_name=name)
+    tuning.tune(ROWS, config, training_settings, run_name=name)
 
     assert_resumed(store.read(name), 12, ended, others, training_settings)
 

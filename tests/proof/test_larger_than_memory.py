@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from settings import Settings
+from tests.helpers.models import IMAGES
 from tests.helpers.samples import pictures
 from tests.helpers.training.own_ray import own_ray
 from training.datasets import pictures_ray as cifar10_ray
-from training.datasets.pictures import Pictures, decode_stored
+from training.datasets.pictures import Pictures
 from training.image import data as cifar10_data
 from training.image import loaders
 from training.image import train as stage
-from training.runs.config import TrainCifar10
+from training.runs.config import TrainImages
 
 STORE_MB = 80
 
@@ -53,9 +55,12 @@ def test_stream_of_more_than_the_object_store_holds_gives_each_picture_once(
 
 
 def test_network_learns_from_a_stream_larger_than_the_object_store(small_store: Settings, many: Pictures) -> None:
-    config = TrainCifar10(net="lenet", loader="stream", epochs=1, batch_size=100, num_workers=2)
-    small = cifar10_data.load(small_store, config)
-    held_out = (decode_stored(many.stored.slice(0, 200).to_pylist(), raw=False), many.labels[:200])
-    streamed = cifar10_data.Loaded(small.splits, many, held_out[0], held_out, held_out, small.preprocessor)
+    config = TrainImages(net="lenet", loader="stream", epochs=1, batch_size=100, num_workers=2)
+    small = cifar10_data.load(IMAGES, small_store, config)
+    held_out = (
+        many.take(np.arange(200)).decoded(),
+        many.labels[:200],
+    )
+    streamed = cifar10_data.Loaded(IMAGES, small.splits, many, held_out[0], held_out, held_out, small.preprocessor)
     _, history = stage.fit(config, small_store, streamed)
     assert history[0]["validation_accuracy"] >= 0.8

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from models import catalog
-from models.image.model import Cifar10Model
+from models.image.model import ImageModel
 from settings import Settings
+from tests.helpers.models import IMAGES
 from tests.helpers.samples.versions import SHIPPED
 from training.datasets import originals
 from training.datasets import pictures as cifar10
@@ -19,16 +20,16 @@ BACKENDS = [("openvino", "fp32"), ("openvino", "bf16"), ("torch", "bf16")]
 
 
 def test_real_images_split_as_documented(real_cifar10: Path, tmp_path: Path) -> None:
-    splits = cifar10.load(Settings(air_home=tmp_path, cifar10_dir=real_cifar10))
+    splits = cifar10.load(IMAGES, Settings(air_home=tmp_path, cifar10_dir=real_cifar10))
     assert (len(splits.train), len(splits.validation), len(splits.test)) == (45_000, 5_000, 10_000)
     assert (np.bincount(splits.validation.labels) == 500).all()
 
 
 def test_real_copies_split_like_their_pictures(real_cifar10: Path, tmp_path: Path) -> None:
     settings = Settings(air_home=tmp_path, cifar10_dir=real_cifar10)
-    splits = cifar10.load(settings)
+    splits = cifar10.load(IMAGES, settings)
     train, validation = (
-        (cifar10.decode_stored(part.stored.to_pylist(), part.raw), part.labels)
+        (cifar10.decode_stored(part.stored.to_pylist(), part.raw, IMAGES.data.size), part.labels)
         for part in (splits.train, splits.validation)
     )
     found = originals.find(settings, train, validation, 10)
@@ -37,25 +38,25 @@ def test_real_copies_split_like_their_pictures(real_cifar10: Path, tmp_path: Pat
     assert len(set(found.twins)) == 505
 
 
-def _served(home: Path, engine: str, precision: str) -> Cifar10Model:
+def _served(home: Path, engine: str, precision: str) -> ImageModel:
     settings = Settings(air_home=home, air_engine=engine, air_precision=precision)
     return catalog.load_to_serve(SHIPPED / "cifar10", settings)
 
 
-def _answers(model: Cifar10Model, images: np.ndarray) -> np.ndarray:
+def _answers(model: ImageModel, images: np.ndarray) -> np.ndarray:
     return np.concatenate([model.predict(images[i : i + BATCH]) for i in range(0, len(images), BATCH)])
 
 
 @pytest.fixture(scope="module")
 def thousands(real_cifar10: Path) -> tuple[np.ndarray, np.ndarray]:
     """A third of the test set: every third picture."""
-    test = cifar10.load(Settings(cifar10_dir=real_cifar10)).test.take(np.arange(0, 10_000, 3))
-    return cifar10.decode_stored([item.as_py() for item in test.stored], test.raw), np.array(test.labels)
+    test = cifar10.load(IMAGES, Settings(cifar10_dir=real_cifar10)).test.take(np.arange(0, 10_000, 3))
+    return test.decoded(), np.array(test.labels)
 
 
 @pytest.fixture(scope="module")
 def torch_answers(thousands: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-    return _answers(Cifar10Model.load(SHIPPED / "cifar10"), thousands[0])
+    return _answers(ImageModel.load(SHIPPED / "cifar10"), thousands[0])
 
 
 @pytest.mark.parametrize(("engine", "precision"), BACKENDS)

@@ -9,11 +9,12 @@ import numpy as np
 
 from settings import Settings
 from tests.helpers.in_process.studio import Studio
+from tests.helpers.models import IMAGES
 from training.datasets import pictures as dataset
 
 
 def test_shipped_model_is_accurate_and_knows_when_it_is_not(real_cifar10: Path, tmp_path: Path) -> None:
-    splits = dataset.load(Settings(air_home=tmp_path, cifar10_dir=real_cifar10))
+    splits = dataset.load(IMAGES, Settings(air_home=tmp_path, cifar10_dir=real_cifar10))
     chosen = np.random.default_rng(0).permutation(len(splits.test))[:1_000]
     test = splits.test.take(chosen)
     stored = [item.as_py() for item in test.stored]

@@ -15,10 +15,10 @@ import requests
 from mlflow.tracking import MlflowClient
 
 from benchmarks.harness.running_app import RunningApp, free_port
-from models import catalog
+from models import catalog, specs
 from models.artifact import storage
 from models.registry import CHAMPION, PRETRAINED, Registry
-from settings import MODEL_NAMES, Settings
+from settings import Settings
 from tests.helpers.servers.aws import KEYS, aws_server
 from tests.helpers.servers.mlflow import mlflow_server
 from training.runs import fitting
@@ -68,7 +68,7 @@ def test_folder_of_this_machine_can_be_a_version_on_an_mlflow_server(tmp_path: P
     version = registry.register(str(folder))
     assert registry.resolve("cifar10", version).source == str(folder)
     registry.discard("cifar10", version)
-    for model in MODEL_NAMES:  # the server is shared with the other test, which begins with none
+    for model in specs.names():  # the server is shared with the other test, which begins with none
         registry.client.delete_registered_model(model)
 
 

@@ -10,10 +10,11 @@ import pytest
 
 from models.artifact import checkpoint
 from settings import Settings
+from tests.helpers.models import IMAGES
 from tests.helpers.training.own_ray import own_ray
 from training.image import data as cifar10_data
 from training.image import train as stage
-from training.runs.config import TrainCifar10
+from training.runs.config import TrainImages
 
 
 @pytest.fixture(scope="module")
@@ -25,15 +26,15 @@ def settings(tmp_path_factory: pytest.TempPathFactory, real_cifar10: Path) -> It
 
 @pytest.fixture(scope="module")
 def loaded(settings: Settings) -> cifar10_data.Loaded:
-    """The whole data set, loaded as for a training."""
-    return cifar10_data.load(settings, TrainCifar10())
+    """All of it, as a training takes it."""
+    return cifar10_data.load(IMAGES, settings, TrainImages())
 
 
 def test_an_epoch_of_quick_learns_from_copies_with_and_without_jpeg_and_says_how_well_it_does_on_both(
     settings: Settings,
 ) -> None:
     """One epoch of five; what all of them give is measured by ``benchmarks.training``."""
-    _, folder, metrics = stage.train(TrainCifar10(preset="quick", epochs=1), settings)
+    _, folder, metrics = stage.train(IMAGES, TrainImages(preset="quick", epochs=1), settings)
     assert metrics["validation_accuracy"] >= 0.6
     figures = checkpoint.read_evaluation(folder)["original_pixels"]
     assert figures["rows"] == 505
@@ -45,7 +46,7 @@ def test_an_epoch_of_quick_learns_from_copies_with_and_without_jpeg_and_says_how
 
 
 def test_two_workers_reach_the_accuracy_of_one(settings: Settings, loaded: cifar10_data.Loaded) -> None:
-    config = TrainCifar10(preset="quick", epochs=3)
+    config = TrainImages(preset="quick", epochs=3)
     images, labels = loaded.train
     few = replace(loaded, train=(images[:6_000], labels[:6_000]))
     accuracy = {}

@@ -12,17 +12,18 @@ import torch
 from models import catalog
 from models.registry import Registry
 from settings import Settings
+from tests.helpers.models import IMAGES, ROWS
 from tests.helpers.training.killed_worker import train_loop_killed_at
 from tests.helpers.training.own_ray import own_ray
 from training.datasets import tables as breast_cancer
 from training.image import data as cifar10_data
 from training.image import train as stage
-from training.runs.config import TrainBreastCancer, TrainCifar10
+from training.runs.config import TrainImages, TrainTable
 from training.runs.errors import DivergedError
 from training.table import train as table_stage
 
 EPOCHS = 4
-RUN = TrainCifar10(preset="quick", epochs=EPOCHS, batch_size=60, num_workers=2)
+RUN = TrainImages(preset="quick", epochs=EPOCHS, batch_size=60, num_workers=2)
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +36,8 @@ def training_settings(tmp_path_factory: pytest.TempPathFactory, small_cifar10: P
 
 @pytest.fixture(scope="module")
 def loaded(training_settings: Settings) -> cifar10_data.Loaded:
-    """The small data set, loaded as for a training."""
-    return cifar10_data.load(training_settings, RUN)
+    """The small data set as a training takes it."""
+    return cifar10_data.load(IMAGES, training_settings, RUN)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -72,17 +73,17 @@ def test_loss_that_is_not_finite_is_told_at_once_and_not_tried_again(
 
 
 def test_fewer_images_than_a_batch_are_learned_from(training_settings: Settings) -> None:
-    config = TrainCifar10(net="lenet", loader="stream", epochs=2, max_images=30, num_workers=2)
-    _, history = stage.fit(config, training_settings, cifar10_data.load(training_settings, config))
+    config = TrainImages(net="lenet", loader="stream", epochs=2, max_images=30, num_workers=2)
+    _, history = stage.fit(config, training_settings, cifar10_data.load(IMAGES, training_settings, config))
     assert history[1]["train_loss"] < history[0]["train_loss"]
 
 
 def test_table_model_learns_and_is_a_version_with_lineage(training_settings: Settings) -> None:
-    config = TrainBreastCancer(num_workers=2, scaled_columns=["all"], params={"gamma": 0.1})
-    version, folder, metrics = table_stage.train(config, training_settings)
+    config = TrainTable(num_workers=2, scaled_columns=["all"], params={"gamma": 0.1})
+    version, folder, metrics = table_stage.train(ROWS, config, training_settings)
     assert metrics["test_auc"] >= 0.99
     assert metrics["validation_auc"] >= 0.98
-    matrix, malignant = breast_cancer.read_shipped().part("test")
+    matrix, malignant = breast_cancer.read(ROWS).part("test")
     answers = catalog.load(folder).predict(matrix)
     assert ((answers >= 0.5) == malignant).mean() == pytest.approx(1 - metrics["test_error"])
     registry = Registry(training_settings)
@@ -91,7 +92,7 @@ def test_table_model_learns_and_is_a_version_with_lineage(training_settings: Set
     run = registry.client.get_run(newest.run_id)
     assert run.info.status == "FINISHED"
     assert run.data.params["num_workers"] == "2"
-    assert run.data.tags["data.fingerprint"] == breast_cancer.read_shipped().fingerprint()
+    assert run.data.tags["data.fingerprint"] == breast_cancer.read(ROWS).fingerprint()
     history = registry.client.get_metric_history(newest.run_id, "validation_logloss")
     assert len({metric.step for metric in history}) >= 100
     figures = {item.path for item in registry.client.list_artifacts(newest.run_id, "figures")}

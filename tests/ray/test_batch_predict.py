@@ -21,11 +21,14 @@ import pytest
 import ray
 from PIL import Image
 
-from models.image.model import Cifar10Model
+from models import specs
+from models.image.model import ImageModel
 from models.pictures.decode import decode
 from models.registry import PRETRAINED
-from models.table.model import BreastCancerModel
+from models.specs import Family
+from models.table.model import TableModel
 from settings import Settings
+from tests.helpers.models import IMAGES, ROWS
 from tests.helpers.samples import pictures
 from tests.helpers.servers.aws import KEYS
 from training.batch_predict import run as batch_predict
@@ -57,7 +60,7 @@ def _predict(
     settings: Settings, model: str, output: Path, num_workers: int = 1, **config: Any
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The result, and the rows that were written."""
-    result = predict(model, BatchPredict(num_workers=num_workers, **config), settings, output)
+    result = predict(specs.get(model), BatchPredict(num_workers=num_workers, **config), settings, output)
     return result, pq.read_table(output / PARQUET).to_pylist()
 
 
@@ -65,8 +68,8 @@ def _predict(
 def actors_here(training_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """Does an actor's work in this process, one block of the source after the other."""
 
-    def answers(source: Source, model: str, features: list[str], workers: int) -> Iterator[pa.Table]:
-        predictor, arguments, _ = batch_predict.predictor_of(source, model, features)
+    def answers(source: Source, model: str, family: Family, workers: int) -> Iterator[pa.Table]:
+        predictor, arguments, _ = batch_predict.predictor_of(source, model, family)
         yield from map(predictor(*arguments), ray.get(source.data.to_arrow_refs()))
 
     monkeypatch.setattr(batch_predict, "_answers", answers)
@@ -76,7 +79,7 @@ def actors_here(training_settings: Settings, monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.fixture(scope="module")
 def table() -> breast_cancer.Table:
-    return breast_cancer.read_shipped()
+    return breast_cancer.read(ROWS)
 
 
 @pytest.fixture
@@ -97,7 +100,7 @@ def test_test_rows_are_answered_as_the_model_answers_them(
 ) -> None:
     result, rows = _predict(training_settings, "breast-cancer", tmp_path)
     matrix, malignant = table.part("test")
-    model = BreastCancerModel.load(PRETRAINED / "breast-cancer")
+    model = TableModel.load(PRETRAINED / "breast-cancer")
     expected = model.predict(matrix)
     assert [row["probability_malignant"] for row in rows] == pytest.approx(expected.tolist(), abs=1e-9)
     assert [row["truth"] == "malignant" for row in rows] == malignant.tolist()
@@ -118,7 +121,7 @@ def test_test_rows_are_answered_as_the_model_answers_them(
 @pytest.mark.usefixtures("actors_here")
 def test_test_pictures_come_in_order_with_their_truth(training_settings: Settings, tmp_path: Path) -> None:
     result, rows = _predict(training_settings, "cifar10", tmp_path)
-    splits = cifar10.load(training_settings)
+    splits = cifar10.load(IMAGES, training_settings)
     assert [row["name"] for row in rows] == [f"test {number}" for number in range(1, 101)]
     assert [row["truth"] for row in rows] == [splits.labels[label] for label in splits.test.labels]
     assert result["right"] == sum(row["label"] == row["truth"] for row in rows)
@@ -131,7 +134,7 @@ def test_folder_of_pictures_with_bad_ones_is_answered_and_the_bad_ones_say_why(
 ) -> None:
     result, rows = _predict(training_settings, "cifar10", tmp_path / "out", data=str(folder))
     assert (result["rows"], result["errors"]) == (14, 2)
-    model = Cifar10Model.load(PRETRAINED / "cifar10")
+    model = ImageModel.load(PRETRAINED / "cifar10")
     for row in rows:
         if row["error"]:
             assert row["label"] is None
@@ -162,7 +165,7 @@ def test_one_large_file_is_shared_by_the_actors_and_tells_how_far_it_is(
     pq.write_table(table, tmp_path / "in.parquet")
     heard = Heard()
     config = BatchPredict(data=str(tmp_path / "in.parquet"), num_workers=2)
-    predict("cifar10", config, settings, tmp_path / "out", heard)
+    predict(specs.get("cifar10"), config, settings, tmp_path / "out", heard)
     assert pq.read_table(tmp_path / "out" / PARQUET)["name"].to_pylist() == table["name"].to_pylist()
     assert len(heard.steps) >= 2
     assert heard.steps == sorted(set(heard.steps))
@@ -239,7 +242,7 @@ def test_what_cannot_be_read_is_said_in_a_sentence_and_nothing_is_written(
     sentence: str,
 ) -> None:
     with pytest.raises(error, match=sentence):
-        predict(model, BatchPredict(**config), training_settings, tmp_path / "out")
+        predict(specs.get(model), BatchPredict(**config), training_settings, tmp_path / "out")
     assert list(tmp_path.rglob("*.*")) == []
 
 

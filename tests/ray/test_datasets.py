@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from settings import Settings
+from tests.helpers.models import IMAGES, ROWS
 from tests.helpers.servers.aws import KEYS
 from training.datasets import pictures as cifar10
 from training.datasets import tables as breast_cancer
@@ -18,10 +19,10 @@ from training.runs.errors import DataError
 
 
 def test_unreadable_picture_is_named(training_settings: Settings) -> None:
-    test = cifar10.load(training_settings).test
+    test = cifar10.load(IMAGES, training_settings).test
     stored = [item.as_py() for item in test.stored]
     stored[17] = b"broken"
-    label = sorted(cifar10.LABELS)[test.labels[17]]
+    label = sorted(IMAGES.data.labels)[test.labels[17]]
     with pytest.raises(DataError, match=rf"^test/{label}/\d\.png cannot be decoded; replace or remove it\.$"):
         cifar10.decode_with_ray(replace(test, stored=pa.array(stored, type=pa.binary())))
     with pytest.raises(DataError, match=r"^Picture 17 cannot be decoded"):
@@ -31,7 +32,7 @@ def test_unreadable_picture_is_named(training_settings: Settings) -> None:
 def test_pictures_of_which_none_can_be_read_are_told_by_the_first(training_settings: Settings) -> None:
     pointers = pa.array([b"version https://git-lfs.github.com/spec/v1"] * 8, type=pa.binary())
     with pytest.raises(DataError, match=r"^Picture 0 cannot be decoded"):
-        cifar10.decode_with_ray(cifar10.Pictures(pointers, np.zeros(8, dtype=np.int64), raw=False))
+        cifar10.decode_with_ray(cifar10.Pictures(pointers, np.zeros(8, dtype=np.int64), raw=False, size=32))
 
 
 @pytest.fixture
@@ -54,7 +55,7 @@ def test_table_is_read_from_s3(
     if "anonymous@" not in address:
         for name, value in KEYS.items():
             monkeypatch.setenv(name, value)
-    assert breast_cancer.read_with_ray(address).fingerprint() == breast_cancer.read_shipped().fingerprint()
+    assert breast_cancer.read_with_ray(ROWS, address).fingerprint() == breast_cancer.read(ROWS).fingerprint()
 
 
 @pytest.mark.parametrize("key", ["open-data/nothing.csv", "private-data/folder/table.csv"])
@@ -63,7 +64,7 @@ def test_s3_object_that_cannot_be_read_is_one_sentence(
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", s3)
     with pytest.raises(DataError, match=key) as caught:
-        breast_cancer.read_with_ray(f"s3://anonymous@{key}")
+        breast_cancer.read_with_ray(ROWS, f"s3://anonymous@{key}")
     assert "\n" not in str(caught.value)
 
 
@@ -83,4 +84,4 @@ def test_unusable_table_is_told_in_one_sentence(
     file = tmp_path / "table.csv"
     file.write_text(text)
     with pytest.raises(DataError, match=sentence):
-        breast_cancer.read_with_ray(str(file))
+        breast_cancer.read_with_ray(ROWS, str(file))

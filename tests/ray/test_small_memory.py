@@ -11,9 +11,10 @@ import pytest
 import ray
 
 from models.registry import PRETRAINED
-from models.table.model import BreastCancerModel
+from models.table.model import TableModel
 from serve_deployments.cluster_view import ray_state
 from settings import Settings
+from tests.helpers import models
 from tests.ray.conftest import LOGICAL_CPUS, STORE_MB
 from training.batch_predict.results import PARQUET
 from training.batch_predict.run import predict
@@ -30,7 +31,7 @@ def test_batch_prediction_that_does_not_fit_spills_and_answers_right(
     training_settings: Settings, tmp_path: Path
 ) -> None:
     settings = training_settings.model_copy(update={"air_block_mb": 1})
-    table = breast_cancer.read_shipped()
+    table = breast_cancer.read(models.ROWS)
     rows = table.part("validation")[0]
     rows = rows[np.random.default_rng(0).integers(0, len(rows), ROWS)]
     pq.write_table(pa.table(dict(zip(table.features, rows.T, strict=True))), tmp_path / "rows.parquet")
@@ -39,14 +40,14 @@ def test_batch_prediction_that_does_not_fit_spills_and_answers_right(
     # of the disk.
     held = [ray.put(np.full(PIECE_MB * 1024**2, number, dtype=np.uint8)) for number in range(PIECES)]
 
-    result = predict("breast-cancer", BatchPredict(data=str(tmp_path / "rows.parquet")), settings, tmp_path / "answers")
+    result = predict(models.ROWS, BatchPredict(data=str(tmp_path / "rows.parquet")), settings, tmp_path / "answers")
 
     after = ray_state.look().nodes[0].store
     assert after.total == STORE_MB * 1024**2
     assert after.spilled - before.spilled >= (PIECES * PIECE_MB - STORE_MB) * 1024**2
     assert (result["rows"], result["errors"]) == (ROWS, 0)
     answers = pq.read_table(tmp_path / "answers" / PARQUET)["probability_malignant"].to_numpy()
-    wanted = BreastCancerModel.load(PRETRAINED / "breast-cancer").predict(rows)
+    wanted = TableModel.load(PRETRAINED / "breast-cancer").predict(rows)
     np.testing.assert_allclose(answers, wanted, rtol=1e-6)
     for number, piece in enumerate(held):  # one after the other: all at once do not fit
         assert (ray.get(piece) == number).all()

@@ -15,8 +15,9 @@ from models.artifact import checkpoint
 from models.registry import Registry
 from models.table.model import scale
 from settings import Settings
+from tests.helpers.models import ROWS
 from training.datasets import tables as dataset
-from training.runs.config import TrainBreastCancer
+from training.runs.config import TrainTable
 from training.runs.errors import ConfigError, TrainingError
 from training.table import train as stage
 
@@ -25,15 +26,15 @@ from training.table import train as stage
 def trained(training_settings: Settings) -> dict[str, Path]:
     """Folders of three runs: the defaults twice, and every column scaled."""
     runs = {
-        "first": TrainBreastCancer(),
-        "again": TrainBreastCancer(),
-        "scaled": TrainBreastCancer(scaled_columns=["all"], params={"gamma": 0.1}),
+        "first": TrainTable(),
+        "again": TrainTable(),
+        "scaled": TrainTable(scaled_columns=["all"], params={"gamma": 0.1}),
     }
-    return {name: stage.train(config, training_settings)[1] for name, config in runs.items()}
+    return {name: stage.train(ROWS, config, training_settings)[1] for name, config in runs.items()}
 
 
 def _test_answers(folder: Path) -> np.ndarray:
-    matrix, _ = dataset.read_shipped().part("test")
+    matrix, _ = dataset.read(ROWS).part("test")
     return catalog.load(folder).predict(matrix)
 
 
@@ -42,7 +43,7 @@ def test_defaults_tell_malignant_from_benign(trained: dict[str, Path], name: str
     metrics = checkpoint.read_metadata(trained[name]).metrics
     assert metrics["test_auc"] >= 0.99
     assert metrics["validation_auc"] >= 0.98
-    _, malignant = dataset.read_shipped().part("test")
+    _, malignant = dataset.read(ROWS).part("test")
     assert ((_test_answers(trained[name]) >= 0.5) == malignant).mean() == pytest.approx(1 - metrics["test_error"])
 
 
@@ -52,7 +53,7 @@ def test_one_seed_gives_the_same_predictions(trained: dict[str, Path]) -> None:
 
 def test_scaler_is_fitted_on_training_rows_and_serving_uses_it(trained: dict[str, Path]) -> None:
     model = catalog.load(trained["first"])
-    matrix, _ = dataset.read_shipped().part("train")
+    matrix, _ = dataset.read(ROWS).part("train")
     scaler = model.metadata.preprocessor["scaler"]
     assert set(scaler) == {"mean radius", "mean texture"}
     assert scaler["mean radius"]["mean"] == pytest.approx(matrix[:, 0].mean())
@@ -65,13 +66,13 @@ def test_scaler_is_fitted_on_training_rows_and_serving_uses_it(trained: dict[str
 
 def test_contributions_sum_to_the_logit(trained: dict[str, Path]) -> None:
     model = catalog.load(trained["first"])
-    matrix, _ = dataset.read_shipped().part("test")
+    matrix, _ = dataset.read(ROWS).part("test")
     p = model.predict(matrix)
     assert np.abs(model.contributions(matrix).sum(1) - np.log(p / (1 - p))).max() < 1e-5
 
 
 def test_thresholds_count_false_alarms_and_misses_on_validation(trained: dict[str, Path]) -> None:
-    matrix, malignant = dataset.read_shipped().part("validation")
+    matrix, malignant = dataset.read(ROWS).part("validation")
     p = catalog.load(trained["first"]).predict(matrix)
     rows = checkpoint.read_evaluation(trained["first"])["thresholds"]
     middle = next(row for row in rows if row["threshold"] == 0.3)
@@ -87,7 +88,7 @@ def test_run_is_a_version_with_lineage(trained: dict[str, Path], training_settin
     run = registry.client.get_run(newest.run_id)
     assert run.info.status == "FINISHED"
     assert run.data.params["num_workers"] == "1"
-    assert run.data.tags["data.fingerprint"] == dataset.read_shipped().fingerprint()
+    assert run.data.tags["data.fingerprint"] == dataset.read(ROWS).fingerprint()
     history = registry.client.get_metric_history(newest.run_id, "validation_logloss")
     assert len({metric.step for metric in history}) >= 100
     figures = {item.path for item in registry.client.list_artifacts(newest.run_id, "figures")}
@@ -96,13 +97,13 @@ def test_run_is_a_version_with_lineage(trained: dict[str, Path], training_settin
 
 def test_unknown_column_is_named(training_settings: Settings) -> None:
     with pytest.raises(ConfigError, match="'mean colour'"):
-        stage.train(TrainBreastCancer(scaled_columns=["mean colour"]), training_settings)
+        stage.train(ROWS, TrainTable(scaled_columns=["mean colour"]), training_settings)
 
 
 def test_parameter_that_xgboost_refuses_is_one_sentence_and_leaves_nothing(training_settings: Settings) -> None:
     before = Registry(training_settings).versions("breast-cancer")
     with pytest.raises(TrainingError) as caught:
-        stage.train(TrainBreastCancer(params={"updater": "refresh"}), training_settings)
+        stage.train(ROWS, TrainTable(params={"updater": "refresh"}), training_settings)
     assert str(caught.value).startswith("XGBoost refuses the parameters: Updater: `refresh` can not")
     assert "\n" not in str(caught.value)
     assert Registry(training_settings).versions("breast-cancer") == before

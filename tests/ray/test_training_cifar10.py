@@ -21,6 +21,7 @@ from models import catalog
 from models.artifact import checkpoint
 from models.registry import Registry
 from settings import Settings
+from tests.helpers.models import IMAGES
 from tests.helpers.samples import pictures
 from tests.helpers.training.killed_worker import train_loop_killed_at
 from training.datasets import pictures as dataset
@@ -29,12 +30,12 @@ from training.image import train as stage
 from training.image.corrections import Store
 from training.image.learner import Learner, logits_of
 from training.image.loaders import MemoryLoader
-from training.runs.config import TrainCifar10
+from training.runs.config import TrainImages
 from training.runs.errors import DataError
 from training.runs.progress import Epoch
 
 EPOCHS, KILLED_AT = 3, 2
-RUN = TrainCifar10(preset="quick", epochs=EPOCHS, batch_size=50, num_workers=1)
+RUN = TrainImages(preset="quick", epochs=EPOCHS, batch_size=50, num_workers=1)
 CORRECTED = RUN.model_copy(update={"use_corrections": True})
 CPU = torch.device("cpu")
 
@@ -76,8 +77,8 @@ def _learner(loaded: cifar10_data.Loaded) -> Learner:
 
 @pytest.fixture(scope="module")
 def correction(training_settings: Settings) -> Correction:
-    """A correction of an answer of a network that was trained without it, saved where trainings find it."""
-    loaded = cifar10_data.load(training_settings, RUN)
+    """A correction of what a network answers that was trained without it; it is kept where trainings find it."""
+    loaded = cifar10_data.load(IMAGES, training_settings, RUN)
     learner = _learner(loaded)
     for epoch in range(EPOCHS):
         learner.epoch(epoch)
@@ -91,7 +92,7 @@ def correction(training_settings: Settings) -> Correction:
 
 @pytest.fixture(scope="module")
 def undisturbed(training_settings: Settings, correction: Correction) -> Undisturbed:
-    loaded = cifar10_data.load(training_settings, CORRECTED)
+    loaded = cifar10_data.load(IMAGES, training_settings, CORRECTED)
     learner, history, kept = _learner(loaded), {}, io.BytesIO()
     for epoch in range(EPOCHS):
         if epoch == KILLED_AT:
@@ -103,12 +104,12 @@ def undisturbed(training_settings: Settings, correction: Correction) -> Undistur
 @pytest.fixture(scope="module")
 def trained(training_settings: Settings, correction: Correction, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     killed = tmp_path_factory.mktemp("killed") / "worker"
-    chapters = TrainCifar10(net="lenet", loader="torch", epochs=3, batch_size=10, num_workers=2)
+    chapters = TrainImages(net="lenet", loader="torch", epochs=3, batch_size=10, num_workers=2)
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(io.StringIO()) as said:
         patch.setattr(stage, "train_loop", train_loop_killed_at(KILLED_AT, killed))
-        airnet = stage.train(CORRECTED, training_settings)[1]
+        airnet = stage.train(IMAGES, CORRECTED, training_settings)[1]
     assert killed.exists()
-    return Trained(airnet, stage.train(chapters, training_settings)[1], said.getvalue())
+    return Trained(airnet, stage.train(IMAGES, chapters, training_settings)[1], said.getvalue())
 
 
 @pytest.mark.parametrize("net", ["airnet", "lenet"])
@@ -120,8 +121,8 @@ def test_network_learns(trained: Trained, net: str) -> None:
 
 
 def test_reported_test_accuracy_is_what_the_folder_gives(trained: Trained, training_settings: Settings) -> None:
-    splits = dataset.load(training_settings)
-    images = dataset.decode_stored([item.as_py() for item in splits.test.stored], splits.test.raw)
+    splits = dataset.load(IMAGES, training_settings)
+    images = dataset.decode_stored([item.as_py() for item in splits.test.stored], splits.test.raw, IMAGES.data.size)
     model = catalog.load(trained.airnet)
     accuracy = (model.predict(images).argmax(1) == splits.test.labels).mean()
     assert accuracy == pytest.approx(model.metadata.metrics["test_accuracy"])
@@ -135,7 +136,8 @@ def test_every_epoch_is_in_the_run(trained: Trained, training_settings: Settings
     steps = {metric.step for metric in registry.client.get_metric_history(run_id, "train_loss")}
     assert steps == set(range(EPOCHS))
     assert (
-        registry.client.get_run(run_id).data.tags["data.fingerprint"] == dataset.load(training_settings).fingerprint()
+        registry.client.get_run(run_id).data.tags["data.fingerprint"]
+        == dataset.load(IMAGES, training_settings).fingerprint()
     )
 
 
@@ -202,17 +204,17 @@ def test_training_is_wrong_before_the_correction_and_right_after(
     assert without["corrections"] == 0
     assert learned.metadata.data["fingerprint"] == without["fingerprint"], "the gate could not compare"
     Store(training_settings).remove(Store(training_settings).all()[0].id)
-    with pytest.raises(DataError, match="no corrections to train on"):
-        stage.train(CORRECTED, training_settings)
+    with pytest.raises(DataError, match="no corrections to learn from"):
+        stage.train(IMAGES, CORRECTED, training_settings)
 
 
 def test_test_picture_kept_where_there_was_no_data_is_not_learned_from(
     training_settings: Settings, capfd: pytest.CaptureFixture[str]
 ) -> None:
     without = training_settings.model_copy(update={"cifar10_dir": None})
-    test = dataset.load(training_settings).test
+    test = dataset.load(IMAGES, training_settings).test
     Store(without).add(test.stored[3].as_py(), "cat", None, None)
     with pytest.raises(DataError, match="no corrections"):
-        stage.train(CORRECTED, training_settings)
+        stage.train(IMAGES, CORRECTED, training_settings)
     assert "is left out" in capfd.readouterr().out
     Store(without).remove(Store(without).all()[0].id)

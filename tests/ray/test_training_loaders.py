@@ -11,13 +11,14 @@ import ray.data
 import torch
 
 from settings import Settings
+from tests.helpers.models import IMAGES
 from tests.helpers.samples import pictures
 from training.datasets import pictures_ray as cifar10_ray
 from training.datasets.pictures import Pictures, decode_stored
 from training.image import data as cifar10_data
 from training.image import loaders
 from training.image.learner import Learner
-from training.runs.config import TrainCifar10
+from training.runs.config import TrainImages
 
 pytestmark = pytest.mark.usefixtures("training_settings")
 
@@ -56,7 +57,7 @@ def test_stream_gives_each_picture_once_and_shuffled_again(many: Pictures) -> No
 
 def test_fewer_images_than_a_batch_are_one_shared_by_the_workers(few: Pictures, few_of_torch: ray.data.Dataset) -> None:
     device = torch.device("cpu")
-    images = decode_stored(few.stored.to_pylist(), raw=False)
+    images = decode_stored(few.stored.to_pylist(), raw=False, size=IMAGES.data.size)
     for loader in (
         loaders.MemoryLoader(images, few.labels, 250, seed=0, rank=1, world=2, device=device),
         loaders.ShardLoader(cifar10_ray.streamed(few).iterator(), 30, 250, seed=0, world=2, device=device),
@@ -67,8 +68,8 @@ def test_fewer_images_than_a_batch_are_one_shared_by_the_workers(few: Pictures, 
 
 
 def test_fewer_images_than_a_batch_are_learned_from(training_settings: Settings) -> None:
-    config = TrainCifar10(net="lenet", loader="stream", epochs=2, max_images=30).placed(gpu=False)
-    loaded, device = cifar10_data.load(training_settings, config), torch.device("cpu")
+    config = TrainImages(net="lenet", loader="stream", epochs=2, max_images=30).placed(IMAGES, gpu=False)
+    loaded, device = cifar10_data.load(IMAGES, training_settings, config), torch.device("cpu")
     shard = cifar10_ray.streamed(loaded.stored).iterator()
     loader = loaders.ShardLoader(shard, loaded.train_count, config.batch_size, seed=0, world=1, device=device)
     learner = Learner(loaded.recipe(config), loader, loaded.sample, loaded.validation, device)
@@ -78,7 +79,7 @@ def test_fewer_images_than_a_batch_are_learned_from(training_settings: Settings)
 
 def test_the_chapters_pairs_become_columns(few: Pictures, few_of_torch: ray.data.Dataset) -> None:
     rows = sorted(few_of_torch.take_all(), key=lambda row: row["id"])
-    wanted = decode_stored(few.stored.to_pylist(), raw=False)
+    wanted = decode_stored(few.stored.to_pylist(), raw=False, size=IMAGES.data.size)
     assert sorted(row["label"] for row in rows) == sorted(few.labels)
     assert {row["image"].tobytes() for row in rows} == {image.tobytes() for image in wanted}
     assert len({row["id"] for row in rows}) == 30

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from settings import Settings
+from tests.helpers.models import IMAGES
 from training.datasets import pictures_ray as cifar10_ray
 from training.datasets.pictures import Pictures
 from training.image import data as cifar10_data
@@ -18,7 +19,7 @@ from training.image import train as stage
 from training.image.learner import Learner
 from training.image.loaders import MemoryLoader, ShardLoader
 from training.runs import lone_worker
-from training.runs.config import TrainCifar10
+from training.runs.config import TrainImages
 from training.runs.errors import DataError, DivergedError, TrainingError, UnreadablePictureError
 
 CPU = torch.device("cpu")
@@ -26,8 +27,8 @@ CPU = torch.device("cpu")
 
 @pytest.fixture(scope="module")
 def loaded(training_settings: Settings) -> cifar10_data.Loaded:
-    """The small data set, loaded as for a training."""
-    return cifar10_data.load(training_settings, TrainCifar10())
+    """The small data set as a training takes it."""
+    return cifar10_data.load(IMAGES, training_settings, TrainImages())
 
 
 @pytest.mark.usefixtures("training_settings")
@@ -41,7 +42,7 @@ def test_worker_that_finds_no_place_is_told_in_a_sentence(monkeypatch: pytest.Mo
 
 def test_loss_that_is_not_finite_names_step_and_rate(loaded: cifar10_data.Loaded) -> None:
     endless = replace(loaded, preprocessor=loaded.preprocessor | {"std": [1e-42] * 3})
-    run = TrainCifar10(net="lenet", epochs=1, batch_size=60)
+    run = TrainImages(net="lenet", epochs=1, batch_size=60)
     loader = MemoryLoader(*endless.train, run.batch_size, run.seed, 0, 1, CPU)
     learner = Learner(endless.recipe(run), loader, endless.sample, endless.validation, CPU)
     with pytest.raises(DivergedError, match=r"The loss became nan at step 0 with learning rate 0\.\d+; try a smaller"):
@@ -67,7 +68,7 @@ def test_picture_that_cannot_be_read_is_known_by_its_number(flow: Callable[[Pict
 def test_picture_that_cannot_be_read_ends_a_training_with_its_name(
     training_settings: Settings, loaded: cifar10_data.Loaded, broken: Pictures, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    config = TrainCifar10(net="lenet", loader="stream", epochs=1, batch_size=60)
+    config = TrainImages(net="lenet", loader="stream", epochs=1, batch_size=60)
     with pytest.raises(DataError, match=r"^train/\w+/\d+\.png cannot be decoded; replace or remove it\.$"):
         stage.fit(config, training_settings, replace(loaded, train=None, stored=broken))
     assert "going on" not in capsys.readouterr().out

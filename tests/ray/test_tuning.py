@@ -14,16 +14,19 @@ import xgboost as xgb
 from models.image.networks import build
 from models.registry import Registry
 from settings import Settings
+from tests.helpers.models import ROWS
 from tests.helpers.training.resumed_studies import assert_resumed
 from training.datasets import tables as dataset
-from training.runs.config import TrainBreastCancer, TrainCifar10, from_command_line
+from training.image import trials as image_trials
+from training.runs.config import TrainImages, TrainTable, from_command_line
 from training.runs.errors import ConfigError, TrainingError
 from training.runs.progress import Listener
 from training.table import train as breast_cancer
+from training.table import trials as table_trials
 from training.tuning import search as searching
-from training.tuning import studies, trials
+from training.tuning import studies
 from training.tuning import study as tuning
-from training.tuning.config import TuneBreastCancer, TuneCifar10
+from training.tuning.config import TuneImages, TuneTable
 from training.tuning.recorder import Recorder
 
 SMALL_SPACE = {
@@ -67,8 +70,8 @@ def heard() -> Heard:
 
 @pytest.fixture(scope="module")
 def table_outcome(training_settings: Settings, heard: Heard) -> dict[str, Any]:
-    """The result of a small default study of the table model."""
-    return tuning.tune(TuneBreastCancer(**SMALL), training_settings, listener=heard)
+    """What a small default study of the table model gave."""
+    return tuning.tune(ROWS, TuneTable(**SMALL), training_settings, listener=heard)
 
 
 @pytest.fixture(scope="module")
@@ -99,20 +102,20 @@ def test_study_finds_the_best_of_its_trials(table_study: studies.Study, table_ou
 def test_best_is_a_training_configuration_that_gives_the_same(
     table_outcome: dict[str, Any], training_settings: Settings
 ) -> None:
-    config = TrainBreastCancer.model_validate(table_outcome["config"])
+    config = TrainTable.model_validate(table_outcome["config"])
     assert config.max_depth == table_outcome["best"]["params"]["max_depth"]
     assert config.params == {"subsample": table_outcome["best"]["params"]["subsample"]}
-    metrics = breast_cancer.train(config, training_settings)[2]
+    metrics = breast_cancer.train(ROWS, config, training_settings)[2]
     assert metrics["validation_logloss"] == pytest.approx(table_outcome["best"]["value"], abs=1e-5)
-    words = tuning.train_command("breast-cancer", table_outcome["config"]).split()
+    words = tuning.train_command(ROWS, table_outcome["config"]).split()
     assert words[:3] == ["python", "-m", "training.breast_cancer"]
-    parsed = from_command_line(TrainBreastCancer, words[3:])
+    parsed = from_command_line(TrainTable, ROWS, words[3:])
     numbers = {name: float(value) for name, value in parsed.params.items()}
     assert parsed.model_copy(update={"params": numbers}) == config
 
 
 def test_default_is_tried_so_tuning_never_finds_worse(table_study: studies.Study) -> None:
-    usual = TrainBreastCancer()
+    usual = TrainTable()
     tried = [(trial.params["max_depth"], trial.params["learning_rate"]) for trial in table_study.trials[:2]]
     assert (usual.max_depth, usual.learning_rate) in tried
 
@@ -142,12 +145,12 @@ def test_every_trial_is_a_child_run_and_the_best_keeps_its_model(
         assert [metric.step for metric in history] == [figures["step"] for figures in trial.metrics]
     best = children[table_study.best.trial]
     folder = client.download_artifacts(best.info.run_id, "checkpoint", str(tmp_path))
-    booster = xgb.Booster(model_file=str(Path(folder) / trials.BOOSTER))
+    booster = xgb.Booster(model_file=str(Path(folder) / table_trials.MODEL_FILE))
     assert booster.num_boosted_rounds() == table_study.best.params["num_boost_round"]
 
 
 def test_image_study_stops_bad_trials_early(training_settings: Settings, store: studies.Store) -> None:
-    config = TuneCifar10(
+    config = TuneImages(
         num_samples=4,
         epochs=2,
         max_images=60,
@@ -157,24 +160,24 @@ def test_image_study_stops_bad_trials_early(training_settings: Settings, store: 
             "batch_size": {"type": "int", "low": 10, "high": 30},
         },
     )
-    outcome = tuning.tune(config, training_settings)
+    outcome = tuning.tune(ROWS, config, training_settings)
     study = store.read(outcome["study"])
     assert [trial.trial for trial in study.trials] == ["001", "002", "003", "004"]
     assert study.best.value == max(t.value("validation_accuracy") for t in study.trials if t.state == "finished")
     for trial in study.trials:
         assert trial.state in ("finished", "stopped"), trial.stopped_because
         assert len(trial.metrics) == (2 if trial.state == "finished" else 1)
-    assert TrainCifar10.model_validate(outcome["config"]).batch_size == outcome["best"]["params"]["batch_size"]
-    weights = torch.load(store.folder(study.study) / f"checkpoint-{study.best.trial}" / trials.NETWORK)
+    assert TrainImages.model_validate(outcome["config"]).batch_size == outcome["best"]["params"]["batch_size"]
+    weights = torch.load(store.folder(study.study) / f"checkpoint-{study.best.trial}" / image_trials.MODEL_FILE)
     build({"net": "airnet", "num_classes": 10, "widths": [32, 64, 128]}).load_state_dict(weights)
 
 
 def test_failed_trial_says_why_and_the_chapters_search_goes_on(
     training_settings: Settings, store: studies.Store
 ) -> None:
-    """The first values that this seed draws are invalid."""
-    config = TuneBreastCancer(preset="chapter", num_samples=3, seed=2, space=BREAKING_SPACE)
-    study = store.read(tuning.tune(config, training_settings)["study"])
+    """Of what this seed draws, the first cannot be."""
+    config = TuneTable(preset="chapter", num_samples=3, seed=2, space=BREAKING_SPACE)
+    study = store.read(tuning.tune(ROWS, config, training_settings)["study"])
     assert (study.state, study.metric, study.mode) == ("succeeded", "train-logloss", "min")
     assert [trial.state for trial in study.trials] == ["failed", "finished", "finished"]
     for trial in study.trials:
@@ -196,7 +199,7 @@ def test_study_without_any_result_fails_with_the_reason(
 
     monkeypatch.setattr(searching, "search", search)
     with pytest.raises(TrainingError, match=f"No trial came to its end; the first that failed: {REFUSED}"):
-        tuning.tune(TuneBreastCancer(num_samples=1, space=SMALL_SPACE), training_settings, run_name="all-fail")
+        tuning.tune(ROWS, TuneTable(num_samples=1, space=SMALL_SPACE), training_settings, run_name="all-fail")
     study = store.read("all-fail")
     assert study.state == "failed"
     assert REFUSED in study.error
@@ -217,8 +220,8 @@ def test_time_budget_ends_the_study_and_keeps_what_is_done(
     training_settings: Settings, store: studies.Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(searching, "time", Clock(store, "in-time"))
-    config = TuneBreastCancer(num_samples=1000, time_budget_s=20, space=SMALL_SPACE)
-    study = store.read(tuning.tune(config, training_settings, run_name="in-time")["study"])
+    config = TuneTable(num_samples=1000, time_budget_s=20, space=SMALL_SPACE)
+    study = store.read(tuning.tune(ROWS, config, training_settings, run_name="in-time")["study"])
     assert study.state == "succeeded"
     assert 2 <= len(study.trials) < 1000
     cut = [trial for trial in study.trials if trial.state == "interrupted"]
@@ -242,10 +245,10 @@ class Stopper(Heard):
 def test_stopped_study_goes_on_without_running_finished_trials_again(
     training_settings: Settings, table_study: studies.Study, store: studies.Store
 ) -> None:
-    """``tests/proof/test_cut_off_studies.py`` stops a process with a signal."""
-    config = TuneBreastCancer(**SMALL)
+    """``tests/proof/test_cut_off_studies.py`` does it to a process by a signal."""
+    config = TuneTable(**SMALL)
     with pytest.raises(KeyboardInterrupt):
-        tuning.tune(config, training_settings, run_name="stopped", listener=Stopper(after=3))
+        tuning.tune(ROWS, config, training_settings, run_name="stopped", listener=Stopper(after=3))
 
     cut = store.read("stopped")
     assert cut.state == "stopped"
@@ -255,7 +258,7 @@ def test_stopped_study_goes_on_without_running_finished_trials_again(
     assert [(trial.state, trial.stopped_because) for trial in others] == [("interrupted", "the study was stopped")]
     drawn = [[(trial.params, trial.metrics) for trial in found.trials[:3]] for found in (cut, table_study)]
     assert drawn[0] == drawn[1], "one seed gives the same trials and the same figures"
-    tuning.tune(config, training_settings, run_name="stopped")
+    tuning.tune(ROWS, config, training_settings, run_name="stopped")
 
     assert_resumed(store.read("stopped"), 6, ended, others, training_settings)
 
@@ -264,7 +267,7 @@ def test_ended_study_is_not_run_again(
     training_settings: Settings, table_outcome: dict[str, Any], store: studies.Store
 ) -> None:
     before = store.read(table_outcome["study"])
-    again = tuning.tune(TuneBreastCancer(**SMALL), training_settings, run_name=table_outcome["study"])
+    again = tuning.tune(ROWS, TuneTable(**SMALL), training_settings, run_name=table_outcome["study"])
     assert again == table_outcome
     assert store.read(table_outcome["study"]) == before
 
@@ -273,7 +276,7 @@ def test_study_is_not_gone_on_with_by_other_options(
     training_settings: Settings, table_outcome: dict[str, Any], store: studies.Store
 ) -> None:
     with pytest.raises(ConfigError, match="begun with other options"):
-        tuning.tune(TuneBreastCancer(**SMALL, seed=5), training_settings, run_name=table_outcome["study"])
+        tuning.tune(ROWS, TuneTable(**SMALL, seed=5), training_settings, run_name=table_outcome["study"])
     assert store.read(table_outcome["study"]).state == "succeeded"
 
 
@@ -301,14 +304,12 @@ def test_terminal_lists_and_shows_studies(
 
 
 def test_trials_scale_rows_as_training_does(training_settings: Settings, table_study: studies.Study) -> None:
-    """The model that a study keeps reproduces the figures in its record."""
-    table = dataset.read_shipped()
+    """The model that a study keeps answers as the figures in its record say."""
+    table = dataset.read(ROWS)
     matrix, malignant = table.part("validation")
-    preprocessor = breast_cancer.fit_preprocessor(
-        table, breast_cancer.scaled_columns(TrainBreastCancer(), table.features)
-    )
+    preprocessor = breast_cancer.fit_preprocessor(table, breast_cancer.scaled_columns(TrainTable(), table.features))
     folder = studies.Store(training_settings).folder(table_study.study) / f"checkpoint-{table_study.best.trial}"
-    booster = xgb.Booster(model_file=str(folder / trials.BOOSTER))
+    booster = xgb.Booster(model_file=str(folder / table_trials.MODEL_FILE))
     p = booster.inplace_predict(breast_cancer.scale(matrix, table.features, preprocessor))
     logloss = -np.where(malignant, np.log(p), np.log(1 - p)).mean()
     assert logloss == pytest.approx(table_study.best.value, abs=1e-5)

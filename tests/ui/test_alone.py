@@ -21,7 +21,7 @@ from tests.helpers.clients.screens import IMAGE_ANSWER, TABLE_ANSWER, WAIT_MS, a
 from tests.helpers.in_process.studio import Served, Studio
 
 START_S = 60
-EVERY_MS = 5_000  # as ui/kit/watch.js has it
+EVERY_MS = 5_000  # as ui/look/watch.js has it
 
 
 class Way(httpx.AsyncBaseTransport):
@@ -65,8 +65,8 @@ def test_page_opened_before_the_api_says_so_and_comes_alive(
 ) -> None:
     page = open_page(lone)
     expect(page.locator("#air-status")).to_contain_text("The service does not answer: it is starting, or it is down.")
-    expect(page.get_by_text("The examples appear as soon as the image model is up.")).to_be_visible()
-    give_picture(page, "air-picture", picture)
+    expect(page.get_by_text("The examples appear as soon as the model is up.")).to_be_visible()
+    give_picture(page, "air-cifar10-picture", picture)
     expect(page.locator(IMAGE_ANSWER)).to_contain_text("Your picture is kept, and this page tries again by itself.")
     way.shut = False
     later(page)

@@ -21,8 +21,11 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.helpers import models
 from tests.helpers.clients.screens import (
+    IMAGES,
     PHONE,
+    TABLE,
     assert_accessible,
     assert_fits,
     button,
@@ -34,9 +37,7 @@ from tests.helpers.clients.screens import (
 from tests.helpers.in_process.played import Played, wait_for
 from tests.helpers.in_process.played_batches import predict
 from tests.helpers.in_process.studio import Studio
-from training.datasets.tables import read_shipped
-
-IMAGES, TABLE = "Images: what a picture shows", "Table: malignant or benign"
+from training.datasets.tables import read
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def open_screen(open_page: Callable[..., Page]) -> Callable[..., Page]:
 @pytest.fixture
 def two_bad_lines(tmp_path: Path) -> Path:
     """A CSV file of eight real rows, two of which cannot be read."""
-    table = read_shipped()
+    table = read(models.ROWS)
     rows = [dict(zip(table.features, row, strict=True)) for row in table.part("validation")[0][:8].tolist()]
     rows[2]["mean radius"] = "<b id='injected'>"
     rows[5]["worst area"] = ""
@@ -72,7 +73,7 @@ def _give(page: Page, field: str, path: Path) -> None:
 def _press(page: Page, name: str, api: httpx.Client) -> str:
     """Press the button that starts a prediction; returns the job's id."""
     button(page, name).click()
-    expect(page.locator("#air-batch-note")).to_contain_text("Asked for.")
+    expect(page.locator("#air-batch-note")).to_contain_text("Queued.")
     return _newest(api)["id"]
 
 
@@ -221,7 +222,7 @@ def test_two_browsers_and_a_reload_see_one_prediction_wait_for_a_training(
     expect(page.locator("#air-jobs")).not_to_contain_text("the test set")
     page.get_by_role("tab", name="Batch").click()
     button(page, "Cancel this prediction").click()
-    button(page, "No, go on").click()
+    button(page, "No, continue").click()
     button(page, "Cancel this prediction").click()
     button(page, "Yes, stop it").click()
     _state(page, "Stopped.")

@@ -19,7 +19,7 @@ from tests.helpers.in_process.played import Played, wait_for
 from tests.helpers.in_process.processes import actor, at_rest, replica_process
 from tests.helpers.in_process.studio import HERE, Studio
 
-SIGN_IN_FIRST = "Sign in first: only who has the admin's token may change things here."
+SIGN_IN_FIRST = "Sign in first: only those with the admin's token may change things here."
 TRAINING = "02"
 MANY, STEP_MS = 5, 50
 
@@ -48,7 +48,7 @@ def killed(public: Studio) -> Iterator[list[Process]]:
 
 
 def _replicas(page: Page) -> list[str]:
-    found = page.locator("#air-workload-serving li", has_text="replica of the image model")
+    found = page.locator("#air-workload-serving li", has_text="replica of cifar10")
     return sorted(found.locator("code").all_inner_texts())
 
 
@@ -99,7 +99,7 @@ def test_admin_kills_by_button_reads_the_seconds_and_sees_new_processes(
             r"The other replicas answered meanwhile\."
         )
     )
-    new = page.locator("#air-workload-serving li", has_text="new").filter(has_text="replica of the image model")
+    new = page.locator("#air-workload-serving li", has_text="new").filter(has_text="replica of cifar10")
     expect(new).to_have_count(1)
     expect(new.locator("code")).to_have_text(str(come.pid))
 
@@ -119,7 +119,7 @@ def test_admin_kills_by_button_reads_the_seconds_and_sees_new_processes(
     expect(note).to_have_text(
         re.compile(
             rf"The training worker {workers[0].pid} was killed\. \d+\.\d s later process {anew[0].pid} works in its "
-            r"place\. The training goes on from its last checkpoint\."
+            r"place\. The training resumes from its last checkpoint\."
         )
     )
     button(page, "Sign out").click()

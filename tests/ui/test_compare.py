@@ -29,10 +29,11 @@ from tests.helpers.clients.screens import (
 )
 from tests.helpers.in_process.studio import Studio
 from tests.helpers.samples import versions
-from ui.kit.cards import percent
-from ui.kit.client import IMAGES, TABLE
+from ui.kit.words import percent
 
 SHIP = ROOT / "docs" / "example.png"
+IMAGES, TABLE = "cifar10", "breast-cancer"
+IMAGE_CHOICE, TABLE_CHOICE = "Images: What does a picture show?", "Table: Is this sample malignant or benign?"
 SHIFTED = "2"
 
 
@@ -62,7 +63,7 @@ def worse(public: Studio, admin: httpx.Client) -> Iterator[str]:
 def screen(open_page: Callable[..., Page], public: Studio) -> Page:
     """The Retrain screen with version 2 of the image model beside the champion."""
     page = to_retrain(open_page(public.url))
-    _choose(page, "Images: what a picture shows", SHIFTED)
+    _choose(page, IMAGE_CHOICE, SHIFTED)
     return page
 
 
@@ -70,7 +71,7 @@ def screen(open_page: Callable[..., Page], public: Studio) -> Page:
 def table_screen(open_page: Callable[..., Page], public: Studio, other_table: str) -> Page:
     """The same with a small version of the table model."""
     page = to_retrain(open_page(public.url))
-    _choose(page, "Table: malignant or benign", other_table)
+    _choose(page, TABLE_CHOICE, other_table)
     return page
 
 
@@ -186,7 +187,7 @@ def test_differences_vanish_when_another_version_or_model_is_chosen(spare: str, 
     expect(screen.locator("ul.air-differ")).to_have_count(0)
     expect(screen.locator("#air-both-answers h4")).to_have_text(["Champion", f"Version {spare}"])
     _show_differences(screen)
-    screen.get_by_label("Table: malignant or benign").check()
+    screen.get_by_label(TABLE_CHOICE).check()
     expect(screen.get_by_text("get different answers")).to_have_count(0)
     expect(screen.locator("ul.air-differ")).to_have_count(0)
     expect(screen.locator("#air-both-answers h4")).to_have_count(0)
@@ -197,28 +198,30 @@ def test_gate_is_announced_says_no_and_may_be_overruled_and_what_is_in_use_is_no
 ) -> None:
     now, note = screen.locator("#air-now"), screen.locator("#air-move-note")
     expect(now.locator(".air-good")).to_contain_text(
-        re.compile(rf"The gate will let version {SHIFTED} pass: .* and up to 0\.5 points less is let pass\.")
+        re.compile(rf"The gate will accept version {SHIFTED}: .* and a drop of up to 0\.5 points is allowed\.")
     )
     compare_version(screen, worse)
     expect(now.locator(".air-warning")).to_contain_text(
-        re.compile(rf"The gate will refuse version {worse}: “Right answers” is 40\.0 %, the champion's .* 0\.5 points")
+        re.compile(
+            rf"The gate will refuse version {worse}: its validation accuracy is 40\.0 %, the champion's .* 0\.5 points"
+        )
     )
     sign_in(screen)
     before = now.locator("strong").first.inner_text().split()[1]
-    button(screen, f"Put version {worse} into service").click()
-    expect(note).to_contain_text("worse by more than the 0.005 that is let pass")
-    button(screen, "Promote all the same").click()
-    expect(note).to_contain_text(f"Version {worse} is in service")
-    expect(button(screen, "Promote all the same")).to_have_count(0)
+    button(screen, f"Promote version {worse}").click()
+    expect(note).to_contain_text("worse by more than the allowed 0.005. If you know better, you can promote it anyway.")
+    button(screen, "Promote anyway").click()
+    expect(note).to_contain_text(f"Version {worse} is the champion")
+    expect(button(screen, "Promote anyway")).to_have_count(0)
 
     expect(now).to_contain_text("The champion cannot be discarded.")
     expect(button(screen, f"Discard version {worse}")).to_be_disabled()
     expect(button(screen, "Show where they differ")).to_have_count(0)
     compare_version(screen, before)
     expect(button(screen, f"Discard version {before}")).to_be_disabled()
-    expect(now).to_contain_text(f"Version {before} cannot be discarded: “Take it back” goes back to it.")
-    button(screen, "Take it back").click()
-    expect(note).to_contain_text(f"Taken back: version {before} answers again.")
+    expect(now).to_contain_text(f"Version {before} cannot be discarded: “Roll back” returns to it.")
+    button(screen, "Roll back").click()
+    expect(note).to_contain_text(f"Rolled back: version {before} answers again.")
 
     compare_version(screen, spare)
     discard = button(screen, f"Discard version {spare}")
@@ -249,7 +252,10 @@ def test_comparison_is_accessible_and_fits_a_phone(
 ) -> None:
     page = to_retrain(open_page(public.url, viewport=PHONE))
     sign_in(page)
-    for model, version in (("Images: what a picture shows", spare), ("Table: malignant or benign", other_table)):
+    for model, version in (
+        (IMAGE_CHOICE, spare),
+        (TABLE_CHOICE, other_table),
+    ):
         _choose(page, model, version)
         _show_differences(page)
         page.locator(".air-differ button").first.click()

@@ -1,4 +1,4 @@
-"""The Retrain screen in real Chromium: train, watch, compare, promote, roll back; and permissions.
+"""The Retrain screen in real Chromium: train, watch, compare, promote, roll back; and who may not.
 
 No job runs: the test writes what a training would write (``tests.helpers.in_process.played``).
 """
@@ -17,7 +17,9 @@ from playwright.sync_api import Page, expect
 from settings import ROOT
 from tests.helpers.clients.screens import (
     ADMIN_TOKEN,
+    IMAGES,
     PHONE,
+    TABLE,
     ask_row,
     assert_accessible,
     assert_fits,
@@ -34,8 +36,7 @@ from tests.helpers.in_process.studio import Studio
 from tests.helpers.samples import versions
 
 SHIP = ROOT / "docs" / "example.png"
-SIGN_IN_FIRST = "Sign in first: only who has the admin's token may change things here."
-IMAGES, TABLE = "Images: what a picture shows", "Table: malignant or benign"
+SIGN_IN_FIRST = "Sign in first: only those with the admin's token may change things here."
 
 
 @pytest.fixture
@@ -45,8 +46,8 @@ def open_screen(open_page: Callable[..., Page]) -> Callable[..., Page]:
 
 
 def _asked(page: Page, api: httpx.Client) -> dict[str, Any]:
-    """The training that was just started."""
-    expect(page.locator("#air-train-note")).to_contain_text("Asked for.")
+    """The training that was just queued."""
+    expect(page.locator("#air-train-note")).to_contain_text("Queued.")
     return next(job for job in api.get("/jobs").json()["jobs"] if job["kind"] == "train")
 
 
@@ -59,7 +60,7 @@ def test_nothing_can_be_changed_before_signing_in_which_holds_on_all_screens(
 ) -> None:
     page = open_screen(public.url)
     expect(page.locator("#air-why")).to_have_text(SIGN_IN_FIRST)
-    for name in ("Train", "Take it back"):
+    for name in ("Train", "Roll back"):
         expect(button(page, name)).to_be_disabled()
     to_batch(page)
     expect(page.locator("#air-batch-why")).to_have_text(SIGN_IN_FIRST)
@@ -77,7 +78,7 @@ def test_nothing_can_be_changed_before_signing_in_which_holds_on_all_screens(
     assert ADMIN_TOKEN not in page.content() + page.url
     assert ADMIN_TOKEN not in page.evaluate("[...document.querySelectorAll('input')].map(field => field.value).join()")
     train(page, IMAGES, "Epochs", "0")
-    expect(page.locator("#air-train-note")).to_contain_text("config.epochs: must be at least 1")
+    expect(page.locator("#air-train-note")).to_contain_text("Epochs: must be at least 1")
     to_batch(page)
     page.get_by_role("radio", name="The test set", exact=True).check()
     expect(button(page, "Predict the test set")).to_be_enabled()
@@ -94,13 +95,13 @@ def test_log_is_shown_to_who_has_signed_in(
     Played(public, job_id)
     (public.home / "jobs" / job_id / "log.txt").write_text("the third tree\n")
     page = open_screen(public.url)
-    page.get_by_role("button", name="What it printed").click()
+    page.get_by_role("button", name="Log").click()
     expect(page.get_by_text("Sign in to read the log.")).to_be_visible()
     sign_in(page)
     expect(page.get_by_role("region", name="End of the log")).to_have_text("the third tree")
 
 
-def test_from_the_button_to_the_version_in_service_and_back(
+def test_from_the_button_to_the_promoted_version_and_back(
     open_screen: Callable[..., Page], public: Studio, admin: httpx.Client, jobs: str
 ) -> None:
     page = open_screen(public.url)
@@ -114,8 +115,8 @@ def test_from_the_button_to_the_version_in_service_and_back(
     expect(page.locator("#air-job")).to_contain_text("20 trees")
     expect(page.get_by_role("radio", name=TABLE)).to_be_checked()
     running = Played(public, job["id"])
-    for number, surprise in enumerate((0.5, 0.3, 0.2)):
-        running.epoch(number, {"validation_logloss": surprise, "validation_error": surprise / 10})
+    for number, loss in enumerate((0.5, 0.3, 0.2)):
+        running.epoch(number, {"validation_logloss": loss, "validation_error": loss / 10})
     version = versions.add_cut(public.home, 20, job["id"])
     running.succeed({"version": version, "metrics": {}})
     later(page)
@@ -125,23 +126,23 @@ def test_from_the_button_to_the_version_in_service_and_back(
     expect(page.locator("#air-comparison table.air-matrix")).to_have_count(2)
     expect(page.locator("#air-comparison .air-notice")).to_contain_text(f"Version {version} is")
     before = page.locator("#air-now strong").inner_text().split()[1]
-    put = button(page, f"Put version {version} into service")
-    expect(put).to_be_disabled()
+    promote = button(page, f"Promote version {version}")
+    expect(promote).to_be_disabled()
     sign_in(page)
-    page.get_by_label("Reason (may stay empty)").fill("it is <i>new</i>")
-    put.click()
-    expect(page.get_by_text(f"Version {version} is in service: every answer comes from it now.")).to_be_visible()
+    page.get_by_label("Reason (optional)").fill("it is <i>new</i>")
+    promote.click()
+    expect(page.get_by_text(f"Version {version} is the champion: every answer comes from it now.")).to_be_visible()
     later(page)
     expect(page.locator("#air-status")).to_contain_text(f"Table: version {version}, ready")
     row = admin.get("/models/breast-cancer/examples?n=1").json()["examples"][0]["row"]
     assert ask_row(admin, row)["model"]["version"] == version
     newest = page.locator("#air-moves tbody tr").first.locator("td")
-    expect(newest).to_have_text([re.compile("."), "put into service", before, version, "it is <i>new</i>"])
-    button(page, "Take it back").click()
-    expect(page.get_by_text(f"Taken back: version {before} answers again.")).to_be_visible()
+    expect(newest).to_have_text([re.compile("."), "promoted", before, version, "it is <i>new</i>"])
+    button(page, "Roll back").click()
+    expect(page.get_by_text(f"Rolled back: version {before} answers again.")).to_be_visible()
     later(page)
     expect(page.locator("#air-status")).to_contain_text(f"Table: version {before}, ready")
-    expect(newest.nth(1)).to_have_text("taken back")
+    expect(newest.nth(1)).to_have_text("rolled back")
     assert ask_row(admin, row)["model"]["version"] == before
 
 
@@ -169,7 +170,7 @@ def test_two_browsers_watch_one_training_until_it_is_stopped(
         expect(seen.locator("#air-progress")).to_contain_text("25 % of the steps done · training · accuracy 0.45")
     expect(page.get_by_role("progressbar")).to_be_visible()
     button(page, "Cancel this training").click()
-    button(page, "No, go on").click()
+    button(page, "No, continue").click()
     button(page, "Cancel this training").click()
     button(page, "Yes, stop it").click()
     running.wait_until_ended()
@@ -202,7 +203,7 @@ def test_learning_from_corrections_is_offered_when_there_are_some(
         epochs.fill("500")
         page.get_by_role("textbox", name="Weight of a correction").fill("1001")
         button(page, "Train").click()
-        expect(page.locator("#air-train-note")).to_contain_text("config.correction_weight: must be ")
+        expect(page.locator("#air-train-note")).to_contain_text("Weight of a correction: must be ")
         page.get_by_role("textbox", name="Weight of a correction").fill("7")
         button(page, "Train").click()
         job = _asked(page, admin)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
-from tests.helpers.clients.screens import TABLE_ANSWER, ask_row, copied_code, run, to_table
-from ui.kit.cards import percent
-from ui.predict.pushes import signed
+from tests.helpers.clients.screens import TABLE_ANSWER, ask_row, copied_code, run, to_table, violations
+from ui.kit.words import percent, signed
 
 VERDICT = f"{TABLE_ANSWER} .air-verdict"
 Row = dict[str, float]
@@ -40,7 +41,7 @@ def test_form_starts_with_medians_their_answer_and_what_pushed_it(
     expect(table.get_by_label("worst radius")).not_to_be_visible()
     contributions = prediction["contributions"]
     strongest = sorted((name for name in contributions if name != "bias"), key=lambda name: -abs(contributions[name]))
-    pushes = table.locator("#air-pushes")
+    pushes = table.locator("#air-breast-cancer-pushes")
     values = pushes.locator(".air-value")
     for number, name in enumerate(strongest[:8]):
         expect(pushes.locator(".air-name").nth(number)).to_have_text(f"{name} = {medians[name]:g}")
@@ -90,9 +91,64 @@ def test_value_that_cannot_be_right_is_marked_at_its_field_and_leaves_no_old_ans
     table.get_by_label("mean area").fill("")
     expect(table.locator(TABLE_ANSWER)).to_contain_text("“mean area (µm²)” is empty. Type a number to get an answer.")
     expect(table.locator(VERDICT)).to_have_count(0)
-    expect(table.locator("#air-pushes")).to_have_text("")
+    expect(table.locator("#air-breast-cancer-pushes")).to_have_text("")
     table.get_by_label("mean area").fill("600")
     expect(table.locator(VERDICT)).to_have_count(1)
+
+
+def _paste(field: Locator, text: str) -> None:
+    field.page.evaluate("text => navigator.clipboard.writeText(text)", text)
+    field.press("ControlOrMeta+a")
+    field.press("ControlOrMeta+v")
+
+
+def _answer_to(table: Page, http: httpx.Client, row: Row) -> None:
+    """The screen has answered as the API does to this row."""
+    probability = ask_row(http, row)["predictions"][0]["probability_malignant"]
+    expect(table.locator(TABLE_ANSWER)).to_contain_text(f"malignant: {percent(probability)}")
+
+
+def test_decimal_comma_is_read_as_it_is_meant(table: Page, http: httpx.Client, medians: Row) -> None:
+    field = table.get_by_label("mean radius")
+    field.clear()
+    field.press_sequentially("21,5")
+    expect(field).to_have_value("21.5")
+    _answer_to(table, http, medians | {"mean radius": 21.5})
+    for pasted, value in (("17,99", 17.99), ("1.5e1", 15), (" 3 ", 3), ("-1,5e-3", -0.0015), ("\u22122", -2)):
+        _paste(field, pasted)
+        expect(field).to_have_value(str(value))
+    _paste(field, "17,99")
+    _answer_to(table, http, medians | {"mean radius": 17.99})
+    asked = re.search(r"\{.*?\}", copied_code(table), re.DOTALL)
+    assert ast.literal_eval(asked[0]) == pytest.approx(medians | {"mean radius": 17.99})
+    threshold = table.get_by_label("number input for Threshold")
+    threshold.press("ControlOrMeta+a")
+    threshold.press_sequentially("0,97")
+    expect(table.locator(TABLE_ANSWER)).to_contain_text("the threshold of 97 %")
+    _paste(threshold, "0,02")
+    expect(table.locator(TABLE_ANSWER)).to_contain_text("the threshold of 2 %")
+
+
+def test_text_that_is_no_one_number_is_not_pasted_and_said_beside_its_field(table: Page) -> None:
+    name = "mean radius"
+    field = table.get_by_label(name)
+    said = table.locator(".block").filter(has=table.get_by_label(name)).get_by_role("alert")
+    before = field.input_value()
+    for text in ("1.234,56", "abc", "1 000", "1e999"):
+        _paste(field, text)
+        expect(said).to_have_text(f"“{text}” is not a number")
+    _paste(field, "1,001")
+    expect(said).to_have_text("“1,001” may be 1.001 or 1001; type one of these")
+    expect(field).to_have_value(before)
+    expect(field).to_have_attribute("aria-invalid", "true")
+    assert violations(table) == []
+    field.fill("17.5")
+    expect(said).to_have_count(0)
+    field.press_sequentially(",6")
+    expect(said).to_have_text("“17.5” has a decimal sign already; type thousands without one")
+    field.press("Backspace")
+    expect(said).to_have_count(0)
+    expect(field).not_to_have_attribute("aria-invalid", "true")
 
 
 def test_threshold_moves_false_alarms_misses_and_the_decision(table: Page, http: httpx.Client, medians: Row) -> None:
@@ -100,7 +156,7 @@ def test_threshold_moves_false_alarms_misses_and_the_decision(table: Page, http:
     probability = answer["predictions"][0]["probability_malignant"]
     url = f"/models/breast-cancer/versions/{answer['model']['version']}/evaluation"
     steps = {step["threshold"]: step for step in http.get(url).json()["thresholds"]}
-    counts = table.locator("#air-figures dt + dd")
+    counts = table.locator("#air-breast-cancer-figures dt + dd")
     expect(counts).to_have_text([str(steps[0.5]["false_alarms"]), str(steps[0.5]["misses"])])
     for threshold in (0.02, 0.97):
         assert steps[threshold] | {"threshold": 0} != steps[0.5] | {"threshold": 0}, "it would show nothing"

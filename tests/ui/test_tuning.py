@@ -17,6 +17,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.helpers.clients.screens import (
     PHONE,
+    TABLE,
     assert_accessible,
     assert_fits,
     button,
@@ -29,7 +30,6 @@ from tests.helpers.in_process.played import wait_for
 from tests.helpers.in_process.played_studies import PlayedStudy
 from tests.helpers.in_process.studio import Studio
 
-TABLE = "Table: malignant or benign"
 LEARNT = "it did all its 100 rounds"
 BEHIND = "it was behind the others after 20 rounds"
 
@@ -70,7 +70,7 @@ def _search(page: Page, trials: int) -> None:
 def _searching(page: Page, studio: Studio, api: httpx.Client, trials: int) -> PlayedStudy:
     """Start a search; returns its study once it runs."""
     _search(page, trials)
-    expect(page.locator("#air-tune-note")).to_contain_text("Asked for.")
+    expect(page.locator("#air-tune-note")).to_contain_text("Queued.")
     return PlayedStudy(studio, _newest(api, "tune")["id"])
 
 
@@ -134,19 +134,19 @@ def test_from_the_search_to_the_training_with_what_it_found(
     expect(button(page, "Search")).to_be_disabled()
     _sign_in(page)
     study = _searching(page, public, admin, 4)
-    expect(page.locator("#air-study")).to_contain_text("Asked for: 4 trials")
-    for number, surprise in enumerate((0.4, 0.1, 0.2, 0.3), 1):
-        study.begin(f"{number:03d}", _params(number), 0.9, surprise)
+    expect(page.locator("#air-study")).to_contain_text("Planned: 4 trials")
+    for number, loss in enumerate((0.4, 0.1, 0.2, 0.3), 1):
+        study.begin(f"{number:03d}", _params(number), 0.9, loss)
         study.end_trial(f"{number:03d}", "finished", LEARNT)
     study.succeed()
     later(page)
-    _state(page, "Done: surprise 0.1 in trial 002.")
+    _state(page, "Done: log loss 0.1 in trial 002.")
     job = _newest(admin, "tune")
     assert (job["model"], job["config"]["num_samples"], job["result"]["trials"]) == ("breast-cancer", 4, 4)
     expect(_rows(page)).to_have_count(4)
     page.reload()
     to_tuning(page)
-    _state(page, "Done: surprise 0.1 in trial 002.")
+    _state(page, "Done: log loss 0.1 in trial 002.")
     expect(_rows(page)).to_have_count(4)
     with page.expect_download() as download:
         page.get_by_role("link", name="All trials as a CSV file").click()
@@ -161,14 +161,14 @@ def test_from_the_search_to_the_training_with_what_it_found(
     page.locator(f'#air-jobs button[data-job="{newest}"]').wait_for()
     expect(page.get_by_role("radio", name=TABLE, exact=True)).to_be_checked()
     config = job["result"]["config"]
-    expect(page.get_by_role("textbox", name="Depth of a tree")).to_have_value(str(config["max_depth"]))
+    expect(page.get_by_role("textbox", name="Max depth")).to_have_value(str(config["max_depth"]))
     taken = page.locator("#air-taken")
     expect(taken).to_contain_text(f"study {job['id']}, trial {job['result']['best']['trial']}")
     assert config["params"]
     for name in config["params"]:
         expect(taken).to_contain_text(name)
     button(page, "Train").click()
-    expect(page.locator("#air-train-note")).to_contain_text("Asked for.")
+    expect(page.locator("#air-train-note")).to_contain_text("Queued.")
     sent = _newest(admin, "train")["config"]
     assert sent["params"] == config["params"]
     assert sent["learning_rate"] == pytest.approx(config["learning_rate"], rel=1e-9)
@@ -177,7 +177,7 @@ def test_from_the_search_to_the_training_with_what_it_found(
     }
     button(page, "Remove them").click()
     expect(taken).to_be_hidden()
-    expect(page.get_by_role("textbox", name="Depth of a tree")).to_have_value("")
+    expect(page.get_by_role("textbox", name="Max depth")).to_have_value("")
 
 
 def test_two_browsers_watch_one_study_and_cancelling_keeps_what_has_ended(
@@ -211,7 +211,7 @@ def test_two_browsers_watch_one_study_and_cancelling_keeps_what_has_ended(
     expect(other.locator("#air-jobs")).not_to_contain_text("search")
     other.get_by_role("tab", name="Tuning").click()
     button(page, "Cancel this study").click()
-    button(page, "No, go on").click()
+    button(page, "No, continue").click()
     button(page, "Cancel this study").click()
     button(page, "Yes, stop it").click()
     wait_for(lambda: _newest(admin, "tune")["state"] == "stopped")
@@ -221,8 +221,8 @@ def test_two_browsers_watch_one_study_and_cancelling_keeps_what_has_ended(
         _state(seen, "Stopped. The trials that had ended are kept.")
         expect(_rows(seen).filter(has_text="running now")).to_have_count(0)
         expect(_rows(seen)).to_have_count(5)
-    expect(button(page, "Go on with it")).to_be_enabled()
-    expect(button(other, "Go on with it")).to_be_disabled()
+    expect(button(page, "Resume this study")).to_be_enabled()
+    expect(button(other, "Resume this study")).to_be_disabled()
 
 
 def test_what_is_wrong_with_a_search_is_said_beside_the_field(
@@ -232,12 +232,12 @@ def test_what_is_wrong_with_a_search_is_said_beside_the_field(
     page = open_screen(public.url)
     _sign_in(page)
     _search(page, 0)
-    expect(page.locator("#air-tune-note")).to_contain_text("Something is wrong with “Trials”.")
+    expect(page.locator("#air-tune-note")).to_contain_text("There is a problem with “Trials”")
     expect(page.locator(".air-empty .info-text")).to_have_text("must be at least 1, got '0'.")
 
-    unfold(page, "What to try", _field(page, "Depth of a tree: from"))
+    unfold(page, "What to try", _field(page, "Max depth: from"))
     faults = {
-        "Depth of a tree: from": ("99", "max_depth", "99"),
+        "Max depth: from": ("99", "max_depth", "99"),
         "Learning rate: from": ("", "learning_rate", "“From” is empty."),
         "Trees: to": ("<b id='injected'>", "num_boost_round", "is not a number."),
     }
@@ -246,7 +246,7 @@ def test_what_is_wrong_with_a_search_is_said_beside_the_field(
         expect(page.locator(f"#air-space-fault-{name}")).to_contain_text(said)
         expect(_field(page, label)).to_have_attribute("aria-invalid", "true")
     button(page, "Search").click()
-    expect(page.locator("#air-tune-note")).to_contain_text("It is said beside the field.")
+    expect(page.locator("#air-tune-note")).to_contain_text("see the message beside the field.")
     expect(page.locator("#injected")).to_have_count(0)
     assert len(admin.get(jobs).json()["jobs"]) == before
     for box in page.locator("[data-air-space] input[type=checkbox]").all():
@@ -257,8 +257,8 @@ def test_what_is_wrong_with_a_search_is_said_beside_the_field(
 def test_screen_is_accessible_and_fits_a_phone(open_screen: Callable[..., Page], app_url: str) -> None:
     page = open_screen(app_url, viewport=PHONE)
     _rows(page).nth(1).get_by_role("button").click()
-    unfold(page, "What to try", _field(page, "Depth of a tree: from"))
-    _field(page, "Depth of a tree: from").fill("99")
+    unfold(page, "What to try", _field(page, "Max depth: from"))
+    _field(page, "Max depth: from").fill("99")
     expect(page.locator("#air-space-fault-max_depth")).not_to_be_empty()
     assert_accessible(page)
     assert_fits(page)

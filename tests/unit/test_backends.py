@@ -10,7 +10,7 @@ import pytest
 
 from models import catalog
 from models.image import backends
-from models.image.model import Cifar10Model
+from models.image.model import ImageModel
 from settings import Settings
 from tests.helpers.samples.versions import SHIPPED
 from training.image import outliers
@@ -19,12 +19,12 @@ BATCH = 250
 BACKENDS = [("openvino", "fp32"), ("openvino", "bf16"), ("torch", "bf16")]
 
 
-def _served(home: Path, engine: str, precision: str) -> Cifar10Model:
+def _served(home: Path, engine: str, precision: str) -> ImageModel:
     settings = Settings(air_home=home, air_engine=engine, air_precision=precision)
     return catalog.load_to_serve(SHIPPED / "cifar10", settings)
 
 
-def _answers(model: Cifar10Model, images: np.ndarray) -> np.ndarray:
+def _answers(model: ImageModel, images: np.ndarray) -> np.ndarray:
     return np.concatenate([model.predict(images[i : i + BATCH]) for i in range(0, len(images), BATCH)])
 
 
@@ -33,7 +33,7 @@ def test_no_conclusion_changes_on_drawn_pictures(tmp_path: Path, engine: str, pr
     """Strange pictures, where answers are close; ``tests/proof/test_real_cifar10.py`` does it with the test set."""
     images = outliers.draw(500, 7)
     answers = _answers(_served(tmp_path, engine, precision), images)
-    reference = _answers(Cifar10Model.load(SHIPPED / "cifar10"), images)
+    reference = _answers(ImageModel.load(SHIPPED / "cifar10"), images)
     assert np.abs(answers - reference).mean() <= 0.01
     clear = np.sort(reference, 1)[:, -1] - np.sort(reference, 1)[:, -2] > 0.1
     assert (answers.argmax(1) == reference.argmax(1))[clear].mean() >= 0.99
@@ -68,4 +68,4 @@ def test_torch_answers_when_the_export_does_not(tmp_path: Path, harm: str) -> No
     model = catalog.load_to_serve(SHIPPED / "cifar10", Settings(air_home=tmp_path))
     assert (model.backend, model.precision) == ("torch", "fp32")
     images = outliers.draw(8, 1)
-    assert model.predict(images) == pytest.approx(Cifar10Model.load(SHIPPED / "cifar10").predict(images), abs=1e-6)
+    assert model.predict(images) == pytest.approx(ImageModel.load(SHIPPED / "cifar10").predict(images), abs=1e-6)

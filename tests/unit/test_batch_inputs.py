@@ -13,18 +13,19 @@ import pyarrow.parquet as pq
 import pytest
 
 from settings import Settings
+from tests.helpers.models import ROWS
 from tests.helpers.samples import pictures
 from training.batch_predict.pictures import ArchiveTooLarge
 from training.batch_predict.uploads import Store, Upload
 from training.datasets import tables as breast_cancer
 from training.runs.errors import DataError
 
-FEATURES = breast_cancer.read_shipped().features
+FEATURES = breast_cancer.read(ROWS).features
 PICTURE = pictures.encoded(pictures.photo(40, 40), "PNG")
 
 
 def _rows(count: int = 3) -> list[list[str]]:
-    matrix, _ = breast_cancer.read_shipped().part("test")
+    matrix, _ = breast_cancer.read(ROWS).part("test")
     return [[repr(float(value)) for value in row] for row in matrix[:count]]
 
 

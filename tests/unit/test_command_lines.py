@@ -13,25 +13,22 @@ import pytest
 from settings import ROOT
 from training.batch_predict import run as batch_predict
 from training.runs import command
-from training.runs.config import TrainBreastCancer
-from training.table import train as breast_cancer
 from training.tuning import study as tuning
 
 
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["--max-depth", "0"], "max_depth"),
-        (["--num-boost-round", "many"], "num_boost_round"),
+        (["--max-depth", "0"], "max_depth: must be at least 1, got '0'."),
+        (["--num-boost-round", "many"], "num_boost_round: must be a whole number, got 'many'."),
         (["--trees", "5"], "--trees"),
         (["--params", "objective=reg:squarederror"], "objective is set by the program"),
     ],
 )
 def test_bad_option_of_a_training_is_named(
-    options: list[str], sentence: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    options: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["training.breast_cancer", *options])
-    assert command.run("breast-cancer", TrainBreastCancer, breast_cancer.train) == 2
+    assert command.run("breast-cancer", options) == 2
     assert sentence in capsys.readouterr().err
 
 
@@ -40,9 +37,9 @@ def test_bad_option_of_a_training_is_named(
     [
         ([], "Name a model, cifar10 or breast-cancer, or a study"),
         (["mnist"], "Name a model, cifar10 or breast-cancer, or a study"),
-        (["breast-cancer", "--num-samples", "0"], "num_samples"),
+        (["breast-cancer", "--num-samples", "0"], "num_samples: must be at least 1, got '0'."),
         (["breast-cancer", "--space", "{}"], "space: it is empty"),
-        (["cifar10", "--preset", "chapter"], "preset"),
+        (["cifar10", "--preset", "chapter"], "preset: must be 'default', got 'chapter'."),
         (["--resume", "nothing"], "There is no study 'nothing'"),
     ],
 )

@@ -10,6 +10,7 @@ from PIL import Image
 
 from models.pictures.decode import ImageError
 from settings import Settings
+from tests.helpers.models import IMAGES
 from tests.helpers.samples import pictures
 from training.datasets import pictures as dataset
 from training.image.corrections import HeldOut, Store
@@ -17,7 +18,7 @@ from training.image.corrections import HeldOut, Store
 
 def test_held_out_pictures_are_refused_whatever_file_they_come_in(tmp_path: Path, small_cifar10: Path) -> None:
     settings = Settings(air_home=tmp_path, cifar10_dir=small_cifar10)
-    store, splits = Store(settings), dataset.load(settings)
+    store, splits = Store(IMAGES, settings), dataset.load(IMAGES, settings)
     for part in (splits.test, splits.validation):
         stored = part.stored[0].as_py()
         again = pictures.encoded(Image.open(io.BytesIO(stored)), "BMP")
@@ -29,8 +30,8 @@ def test_held_out_pictures_are_refused_whatever_file_they_come_in(tmp_path: Path
 
 
 def test_shipped_validation_pictures_are_refused_where_there_is_no_data(tmp_path: Path) -> None:
-    store = Store(Settings(air_home=tmp_path, cifar10_dir=None))
-    shipped = dataset.read_shipped().stored[7].as_py()
+    store = Store(IMAGES, Settings(air_home=tmp_path, cifar10_dir=None))
+    shipped = dataset.read_examples(IMAGES).stored[7].as_py()
     large = Image.open(io.BytesIO(shipped)).resize((224, 224), Image.Resampling.BICUBIC)
     for data in (shipped, pictures.encoded(large, "JPEG", quality=75)):
         with pytest.raises(HeldOut, match="or nearly the same"):
@@ -38,7 +39,7 @@ def test_shipped_validation_pictures_are_refused_where_there_is_no_data(tmp_path
 
 
 def test_same_picture_has_one_correction_and_the_newest_comes_first(tmp_path: Path) -> None:
-    store = Store(Settings(air_home=tmp_path, cifar10_dir=None))
+    store = Store(IMAGES, Settings(air_home=tmp_path, cifar10_dir=None))
     first, other = store.add(pictures.striped(0), "cat", "dog", "1"), store.add(pictures.striped(1), "dog", None, None)
     again = store.add(pictures.striped(0), "frog", "dog", "2")
     assert again.id == first.id != other.id

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from settings import Settings
+from tests.helpers.models import IMAGES, ROWS
 from tests.helpers.samples import pictures
 from training.datasets import pictures as cifar10
 from training.datasets import tables as breast_cancer
@@ -52,7 +53,7 @@ def test_split_depends_on_content_not_on_order(tmp_path: Path) -> None:
     (tmp_path / "b").mkdir()
     _write_parquet(tmp_path / "a")
     _write_parquet(tmp_path / "b", order=np.random.default_rng(1))
-    one, two = (cifar10.load(_settings(tmp_path / name)) for name in "ab")
+    one, two = (cifar10.load(IMAGES, _settings(tmp_path / name)) for name in "ab")
     assert sorted(one.validation.digests()) == sorted(two.validation.digests())
     assert one.fingerprint() == two.fingerprint()
     assert (len(one.train), len(one.validation), len(one.test)) == (180, 20, 50)
@@ -68,8 +69,8 @@ def test_torchvision_batches_are_read(tmp_path: Path) -> None:
         written[name] = random.integers(0, 256, (20, 3072), dtype=np.uint8)
         content = {"data": written[name], "labels": [i % 10 for i in range(20)]}
         (folder / name).write_bytes(pickle.dumps(content))
-    splits = cifar10.load(_settings(tmp_path))
-    image = cifar10.decode_stored([splits.test.stored[3].as_py()], raw=True)[0]
+    splits = cifar10.load(IMAGES, _settings(tmp_path))
+    image = cifar10.decode_stored([splits.test.stored[3].as_py()], raw=True, size=IMAGES.data.size)[0]
     assert np.array_equal(image, written["test_batch"][3].reshape(3, 32, 32).transpose(1, 2, 0))
 
 
@@ -82,13 +83,13 @@ def test_batch_that_would_run_code_is_refused(tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "data_batch_1").write_bytes(pickle.dumps(Evil()))
     with pytest.raises(DataError, match="data_batch_1"):
-        cifar10.load(_settings(tmp_path))
+        cifar10.load(IMAGES, _settings(tmp_path))
     assert not (tmp_path / "pwned").exists()
 
 
 def test_class_folders_are_read(small_cifar10: Path) -> None:
-    splits = cifar10.load(_settings(small_cifar10))
-    assert splits.labels == sorted(cifar10.LABELS)
+    splits = cifar10.load(IMAGES, _settings(small_cifar10))
+    assert splits.labels == sorted(IMAGES.data.labels)
     assert (len(splits.train), len(splits.validation), len(splits.test)) == (360, 40, 100)
     assert len(set(splits.train.labels[:60])) == 10, "the first pictures are of every class"
 
@@ -108,17 +109,17 @@ def test_class_folders_are_read(small_cifar10: Path) -> None:
 def test_unusable_source_is_told_in_one_sentence(tmp_path: Path, prepare, sentence: str) -> None:
     prepare(tmp_path)
     with pytest.raises(DataError, match=sentence):
-        cifar10.load(_settings(tmp_path))
+        cifar10.load(IMAGES, _settings(tmp_path))
 
 
 def test_no_source_says_the_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CIFAR10_DIR", raising=False)
     with pytest.raises(DataError, match="Set CIFAR10_DIR"):
-        cifar10.load(Settings(air_home=tmp_path), download=False)
+        cifar10.load(IMAGES, Settings(air_home=tmp_path), download=False)
 
 
 def test_table_split_is_60_20_20_in_each_class_and_ignores_order() -> None:
-    table = breast_cancer.read_shipped()
+    table = breast_cancer.read(ROWS)
     assert len(table.features) == 30
     assert {s: int((table.split == s).sum()) for s in breast_cancer.SPLITS} == {
         "train": 341,
@@ -126,7 +127,7 @@ def test_table_split_is_60_20_20_in_each_class_and_ignores_order() -> None:
         "test": 113,
     }
     order = np.random.default_rng(0).permutation(len(table.matrix))
-    again = breast_cancer._split(table.matrix[order], table.malignant[order])
+    again = breast_cancer._split(table.matrix[order], table.positive[order])
     assert (again == table.split[order]).all()
 
 
@@ -134,16 +135,16 @@ def test_shipped_csv_is_scikit_learns(tmp_path: Path) -> None:
     from sklearn.datasets import load_breast_cancer
 
     bundled = load_breast_cancer()
-    table = breast_cancer.read_shipped()
+    table = breast_cancer.read(ROWS)
     assert np.array_equal(table.matrix, bundled.data)
-    assert np.array_equal(table.malignant, bundled.target == 0)
+    assert np.array_equal(table.positive, bundled.target == 0)
 
 
 def _table(header: str, *columns: list) -> breast_cancer.Table:
     """A table of ten rows with a target, and what was read of it."""
     rows = zip(*columns, ["0", "1"] * 5, strict=True)
     text = "\n".join([f"{header},target", *(",".join(map(str, row)) for row in rows)])
-    return breast_cancer._table([io.BytesIO(text.encode())], "given.csv")
+    return breast_cancer._table(ROWS, [io.BytesIO(text.encode())], "given.csv")
 
 
 VALUES = [0.5 + i * i for i in range(10)]
@@ -185,9 +186,49 @@ def test_column_of_measurements_is_a_feature_whatever_it_resembles(name: str, nu
     assert _table(f"a,{name}", VALUES, numbers).features == ["a", name]
 
 
+PATIENTS = [f"patient_{i}" for i in range(10)]
+
+
+@pytest.mark.parametrize(
+    ("name", "cells", "why"),
+    [
+        ("patient", PATIENTS, "it has another text in each row, and an identifier's name"),
+        ("sample name", PATIENTS, "it has another text in each row, and an identifier's name"),
+        ("Code", PATIENTS, "it has another text in each row, and an identifier's name"),
+        ("", PATIENTS, "it has another text in each row, and no name"),
+        ("patient_id", ["P-1", *PATIENTS[:9]], "it is an identifier by its name, and has text"),
+        ("uuid", ["8e5", "17", *PATIENTS[:7], PATIENTS[6]], "it is an identifier by its name, and has text"),
+    ],
+)
+def test_identifier_that_is_text_is_no_feature_and_is_kept_in_mind(name: str, cells: list[str], why: str) -> None:
+    table = _table(f"a,{name},b", VALUES, cells, VALUES[::-1])
+    assert (table.features, table.left_out) == (["a", "b"], {name or "column 2": why})
+    assert table.matrix[3].tolist() == [VALUES[3], VALUES[6]]
+
+
+@pytest.mark.parametrize(
+    ("name", "cells"),
+    [("site", PATIENTS), ("code", ["red", "blue"] * 5), ("patient no", [*map(str, SHUFFLED[:9]), "wide"])],
+)
+def test_text_that_is_no_identifier_is_refused_by_its_column(name: str, cells: list[str]) -> None:
+    with pytest.raises(DataError, match=rf"column '{name}': '\w+' is no number"):
+        _table(f"a,{name}", VALUES, cells)
+
+
+def test_identifiers_of_several_files_are_looked_at_together() -> None:
+    files = [
+        io.BytesIO("\n".join(["code,a,target", *(f"{part}{i},{i}.5,{i % 2}" for i in range(10))]).encode())
+        for part in ("x", "y")
+    ]
+    table = breast_cancer._table(files, "given")
+    assert (table.features, len(table.matrix), list(table.left_out)) == (["a"], 20, ["code"])
+    with pytest.raises(DataError, match="column 'code': 'x0' is no number"):
+        breast_cancer._table([files[0], files[0]], "given")
+
+
 def test_training_reads_numbers_as_a_batch_prediction_does() -> None:
     rows = [f"1.00{i};{i},5;{i % 2};" for i in range(10)]
-    table = breast_cancer._table([io.BytesIO("\n".join(["a;b;target;", *rows]).encode())], "given.csv")
+    table = breast_cancer._table(ROWS, [io.BytesIO("\n".join(["a;b;target;", *rows]).encode())], "given.csv")
     assert (table.features, table.left_out) == (["a", "b"], {})
     assert table.matrix[1].tolist() == [1001, 1.5]
 
@@ -203,4 +244,4 @@ def test_training_reads_numbers_as_a_batch_prediction_does() -> None:
 )
 def test_training_table_is_refused_by_line_and_column(text: str, sentence: str) -> None:
     with pytest.raises(DataError, match=f"^given.csv: .*{sentence}"):
-        breast_cancer._table([io.BytesIO(text.encode())], "given.csv")
+        breast_cancer._table(ROWS, [io.BytesIO(text.encode())], "given.csv")

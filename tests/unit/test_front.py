@@ -31,6 +31,9 @@ class _Echo(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
+        if self.path.endswith("/gone"):
+            self.close_connection = True
+            return
         if self.path == "/reads":
             self.rfile.read(int(self.headers["content-length"]))
         self.send_response(200)
@@ -277,7 +280,19 @@ def test_what_haproxy_refuses_by_itself_has_the_form_of_an_error_of_the_api(
     assert (sentence in reply["error"]["message"], set(reply)) == (True, {"error", "request_id"})
 
 
-def test_percent_encoded_letters_are_decoded(start: Callable[..., Front]) -> None:
+@pytest.mark.parametrize("mode", ["local", "public"])
+def test_answer_of_who_has_gone_has_the_form_of_what_was_asked(start: Callable[..., Front], mode: str) -> None:
+    front_ = start(air_mode=mode)
+    ordinary, of_protocol = front_.ask("/api/models/gone"), front_.ask("/api/v%32/models/gone")
+    assert [ordinary.status_code, of_protocol.status_code] == [502, 502]
+    assert ordinary.headers["Retry-After"] == of_protocol.headers["Retry-After"] == "2"
+    sentence = "The server process behind this route stopped and is restarting; try again."
+    assert ordinary.json()["error"] == {"code": "unavailable", "message": sentence}
+    assert of_protocol.json()["error"] == sentence
+    assert set(ordinary.json()) == set(of_protocol.json()) == {"error", "request_id"}
+
+
+def test_letters_that_are_written_as_percent_are_letters(start: Callable[..., Front]) -> None:
     front_ = start(air_mode="local")
     assert front_.ask("/api/breast%2Dcancer/pre%64ict").headers["seen-path"] == "/api/breast-cancer/predict"
     assert front_.ask("/api/models/a%2Fb%3F").headers["seen-path"] == "/api/models/a%2Fb%3F"

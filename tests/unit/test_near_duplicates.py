@@ -7,6 +7,7 @@ import pytest
 from PIL import Image, ImageEnhance
 
 from models.pictures.decode import decode
+from tests.helpers.models import IMAGES
 from tests.helpers.samples import pictures
 from training.datasets import pictures as cifar10
 from training.image.near_duplicates import Known
@@ -15,11 +16,13 @@ from training.image.near_duplicates import Known
 @pytest.fixture(scope="module")
 def shipped() -> np.ndarray:
     """Forty pictures of CIFAR-10, four a class."""
-    return cifar10.decode_stored([item.as_py() for item in cifar10.read_shipped().stored], raw=False)
+    return cifar10.decode_stored(
+        [item.as_py() for item in cifar10.read_examples(IMAGES).stored], raw=False, size=IMAGES.data.size
+    )
 
 
 def _again(picture: Image.Image, kind: str, **options: object) -> np.ndarray:
-    return decode(pictures.encoded(picture, kind, **options), cifar10.SIZE)
+    return decode(pictures.encoded(picture, kind, **options), IMAGES.data.size)
 
 
 def test_real_pictures_are_known_in_every_disguise_and_told_apart(shipped: np.ndarray) -> None:

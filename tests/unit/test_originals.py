@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from settings import Settings
+from tests.helpers.models import IMAGES
 from tests.helpers.samples import pictures
 from training.datasets import originals
 from training.datasets import pictures as cifar10
@@ -26,16 +26,14 @@ def lossless() -> np.ndarray:
 @pytest.fixture(scope="module")
 def stored(lossless: np.ndarray) -> np.ndarray:
     """The same, once through JPEG."""
-    return cifar10.decode_stored([pictures.encoded(Image.fromarray(image), "JPEG") for image in lossless], raw=False)
-
-
-def _settings(folder: Path) -> Settings:
-    return Settings(air_home=folder / "home", cifar10_dir=folder)
+    return cifar10.decode_stored(
+        [pictures.encoded(Image.fromarray(image), "JPEG") for image in lossless], raw=False, size=IMAGES.data.size
+    )
 
 
 def _find(folder: Path, stored: np.ndarray) -> originals.Originals | None:
     """Pictures 0 to 14 train, 15 to 17 validate, 18 and 19 are of neither."""
-    return originals.find(_settings(folder), (stored[:15], LABELS[:15]), (stored[15:18], LABELS[15:18]), 10)
+    return originals.find(folder, (stored[:15], LABELS[:15]), (stored[15:18], LABELS[15:18]), 10)
 
 
 def test_each_copy_goes_where_its_twin_goes(tmp_path: Path, lossless: np.ndarray, stored: np.ndarray) -> None:

@@ -12,32 +12,37 @@ from pathlib import Path
 
 import pytest
 
-from settings import MODEL_NAMES, ROOT, Settings
+from models import specs
+from settings import ROOT, Settings
 from tests.helpers.repository.documents import commands
-from training.runs.config import BatchPredictCommand, TrainBreastCancer, TrainCifar10, from_command_line
+from training.runs.config import (
+    BatchPredictCommand,
+    TrainImages,
+    TrainTable,
+    from_command_line,
+)
 from training.tuning import studies
 from training.tuning import study as tuning
 
-SCHEMAS = {
-    "training.cifar10": TrainCifar10,
-    "training.breast_cancer": TrainBreastCancer,
-    "training.batch_predict": dict.fromkeys(MODEL_NAMES, BatchPredictCommand),
+# The options of a program and its model; a program without a model takes its name.
+PROGRAMS = {
+    "training.cifar10": (TrainImages, "cifar10"),
+    "training.breast_cancer": (TrainTable, "breast-cancer"),
+    "training.batch_predict": (BatchPredictCommand, None),
 }
 
 
 def test_every_program_that_is_named_is_looked_at_below() -> None:
     named = {shlex.split(command)[2] for command in commands("python -m ")}
-    assert named == {*SCHEMAS, "training.tuning", "training.tuning.studies", "models.registry"}
+    assert named == {*PROGRAMS, "training.tuning", "training.tuning.studies", "models.registry"}
     assert commands("make ")
 
 
-@pytest.mark.parametrize("command", [line for module in SCHEMAS for line in commands(f"python -m {module} ")])
+@pytest.mark.parametrize("command", [line for module in PROGRAMS for line in commands(f"python -m {module} ")])
 def test_training_command_has_only_options_that_exist(command: str) -> None:
     _, _, module, *options = shlex.split(command)
-    schema = SCHEMAS[module]
-    if isinstance(schema, dict):
-        schema = schema[options.pop(0)]
-    assert from_command_line(schema, options)
+    schema, model = PROGRAMS[module]
+    assert from_command_line(schema, specs.get(model or options.pop(0)), options)
 
 
 @pytest.fixture
@@ -52,8 +57,8 @@ def study(set_environment: Callable[..., None], tmp_path: Path) -> str:
 @pytest.mark.parametrize("command", commands("python -m training.tuning "))
 def test_tuning_command_has_only_options_that_exist(study: str, command: str) -> None:
     options = shlex.split(command.replace("STUDY", study))[3:]
-    config, resumed = tuning._from_command_line(options)
-    assert config.MODEL in MODEL_NAMES
+    task, resumed = tuning._from_command_line(options)
+    assert task.spec.name in specs.names()
     assert resumed == (study if "--resume" in options else None)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from itertools import count
 
-from serve_deployments.routes.recent import Recent
+from serve_deployments.parts.recent import Recent
 
 
 def test_many_cost_one_look_and_a_later_one_looks_again() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,8 +20,6 @@ from models.registry import PRETRAINED, Registry, RegistryError
 from settings import Settings
 from tests.unit.conftest import BUCKET
 from training.runs import command, ray_session
-from training.runs.config import TrainBreastCancer
-from training.table import train as breast_cancer
 
 SOURCE = f"s3://{BUCKET}/air/breast-cancer/one"
 WEIGHTS = "air/breast-cancer/one/booster.ubj"
@@ -194,9 +191,8 @@ def test_training_says_what_is_wrong_before_it_trains(
         raise AssertionError("it was about to train")
 
     monkeypatch.setattr(ray_session, "connect", connect)
-    monkeypatch.setattr(sys, "argv", ["breast_cancer.py"])
     set_environment(AIR_STORAGE="s3://nowhere/air", AIR_HOME=str(tmp_path))
-    assert command.run("breast-cancer", TrainBreastCancer, breast_cancer.train) == 2
+    assert command.run("breast-cancer", []) == 2
     [line] = capfd.readouterr().err.strip().splitlines()
     assert line.startswith("error: AIR_STORAGE: there is no bucket 'nowhere'")
 

@@ -21,6 +21,7 @@ def _study(trials: int, **options: Any) -> dict[str, Any]:
         "created": "2026-01-02T03:04:05+00:00",
         "config": {"space": {"gamma": {"type": "float", "low": 0.0, "high": 2.0}}},
         "importance": None,
+        "tunable": {"gamma": {"title": "Gamma", "description": "Least gain that a split must bring."}},
         "best": {"trial": "1", "value": 0.1, "params": {"gamma": 0.5}, "config": {"max_depth": 3, "params": {}}},
         "trials": [
             {
@@ -66,47 +67,62 @@ def test_trial_of_a_study_becomes_a_training_configuration() -> None:
 
 
 @pytest.mark.parametrize(
-    ("typed", "field", "said"),
+    ("typed", "field", "text"),
     [
         ({"low": "", "high": "5"}, "low", "“From” is empty."),
         ({"low": "1", "high": "x"}, "high", "“To”: “x” is not a number."),
         ({"low": "1", "high": "nan"}, "high", "“To”: “nan” is not a number."),
-        ({"low": "1", "high": "2.5"}, "high", "“To” is 2.5; it has to be a whole number."),
+        ({"low": "1", "high": "2.5"}, "high", "“To” is 2.5; it must be a whole number."),
         ({"low": "1", "high": "16"}, "high", "“To” is 16; it can be 1 to 15."),
-        ({"low": "5", "high": "5"}, "", "“From” is 5 and “To” is 5; “From” has to be the smaller one."),
+        ({"low": "5", "high": "5"}, "", "“From” is 5 and “To” is 5; “From” must be the smaller one."),
     ],
 )
-def test_fault_of_a_range_names_its_field(typed: dict[str, str], field: str, said: str) -> None:
+def test_fault_of_a_range_names_its_field(typed: dict[str, str], field: str, text: str) -> None:
     row = {"name": "max_depth", "type": "int", "on": True, **typed}
     limits = {"max_depth": {"type": "int", "low": 1, "high": 15}}
-    assert study_space.check([row], limits) == {"max_depth": {"field": field, "said": said}}
-    assert study_space.check([row | {"on": False}], limits) == {"": {"field": "", "said": study_space.NOTHING}}
+    assert study_space.check([row], limits) == {"max_depth": {"field": field, "text": text}}
+    assert study_space.check([row | {"on": False}], limits) == {"": {"field": "", "text": study_space.NOTHING}}
 
 
 @pytest.mark.parametrize(
-    ("limits", "typed", "said"),
+    ("limits", "typed", "text"),
     [
         ({"low": 0, "high": None}, "-1", "“From” is -1; it can be 0 or more."),
         ({"low": None, "high": 9}, "10", "“From” is 10; it can be at most 9."),
     ],
 )
 def test_parameter_without_an_end_is_held_to_its_other_one(
-    limits: dict[str, int | None], typed: str, said: str
+    limits: dict[str, int | None], typed: str, text: str
 ) -> None:
     row = {"name": "gamma", "type": "float", "on": True, "low": typed, "high": "1000000"}
-    assert study_space.check([row], {"gamma": limits}) == {"gamma": {"field": "low", "said": said}}
+    assert study_space.check([row], {"gamma": limits}) == {"gamma": {"field": "low", "text": text}}
     assert study_space.check([row | {"low": "1"}], {"gamma": limits | {"high": None}}) == {}
 
 
 @pytest.mark.parametrize(
-    ("message", "fault"),
+    ("path", "problem", "faults"),
     [
-        ("config.space.max_depth: low must be below high", {"field": "", "said": "Low must be below high"}),
-        ("config.space: max_depth.low: input should be 1", {"field": "low", "said": "Input should be 1"}),
-        ("config.space.max_depth.high: too high.", {"field": "high", "said": "Too high."}),
+        (["space", "max_depth"], "low is 8", {"max_depth": {"field": "", "text": "Low is 8."}}),
+        (
+            ["space", "max_depth", "high"],
+            "must be at most 15, got 99",
+            {"max_depth": {"field": "high", "text": "“To” must be at most 15, got 99."}},
+        ),
+        (
+            ["space", "max_depth", "values", "1"],
+            "must be a number",
+            {"max_depth": {"field": "values", "text": "“Values” must be a number."}},
+        ),
+        (["space"], "it is empty", {"": {"field": "", "text": "It is empty."}}),
+        (["num_samples"], "must be at least 1", {}),
+        ([], "the queue is full", {}),
     ],
 )
-def test_refusal_of_a_space_finds_its_row(message: str, fault: dict[str, str]) -> None:
+def test_refusal_of_a_space_finds_its_row(path: list[str], problem: str, faults: study_space.Faults) -> None:
     row = {"name": "max_depth", "type": "int", "on": True, "low": "1", "high": "2"}
-    assert study_space.refused(message, [row]) == {"max_depth": fault}
-    assert study_space.refused("config.space: it is empty", [row]) == {}
+    assert study_space.refused(path, problem, [row]) == faults
+
+
+def test_parameters_have_the_words_of_the_api() -> None:
+    params = study_data.picture(_study(1))["params"]
+    assert [(each["title"], each["meaning"]) for each in params] == [("Gamma", "Least gain that a split must bring.")]

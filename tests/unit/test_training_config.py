@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from tests.helpers.models import IMAGES, ROWS
 from training.jobs import store as jobs
-from training.runs.config import XGBOOST, TrainBreastCancer, TrainCifar10, from_command_line
+from training.runs.config import XGBOOST, TrainImages, TrainTable, from_command_line
 from training.runs.errors import ConfigError
 from training.table.booster_params import SAME, refuse_without_effect
 from training.table.worker import booster_params
@@ -26,20 +27,20 @@ from training.tuning.space import BoosterParams
 def test_batch_suits_where_it_is_learned_from_unless_one_was_asked_for(
     asked: dict[str, Any], on_gpu: int, on_cpu: int
 ) -> None:
-    config = TrainCifar10(**asked)
-    assert (config.placed(gpu=True).batch_size, config.placed(gpu=False).batch_size) == (on_gpu, on_cpu)
+    config = TrainImages(**asked)
+    assert (config.placed(IMAGES, gpu=True).batch_size, config.placed(IMAGES, gpu=False).batch_size) == (on_gpu, on_cpu)
 
 
 def test_corrections_are_learned_from_in_memory_only() -> None:
     with pytest.raises(ValueError, match="use_corrections needs the loader memory"):
-        TrainCifar10(loader="stream", use_corrections=True)
+        TrainImages(loader="stream", use_corrections=True)
 
 
 def test_weight_of_corrections_without_corrections_is_refused() -> None:
     with pytest.raises(ValueError, match="correction_weight has no effect without use_corrections"):
-        TrainCifar10(correction_weight=7)
-    assert TrainCifar10.model_validate(TrainCifar10().model_dump()) == TrainCifar10()
-    assert TrainCifar10(correction_weight=7, use_corrections=True).correction_weight == 7
+        TrainImages(correction_weight=7)
+    assert TrainImages.model_validate(TrainImages().model_dump()) == TrainImages()
+    assert TrainImages(correction_weight=7, use_corrections=True).correction_weight == 7
 
 
 @pytest.mark.parametrize(
@@ -70,12 +71,12 @@ def test_parameter_of_xgboost_without_effect_is_refused_by_name(params: dict[str
         jobs.validated("train", "breast-cancer", {"params": params})
     options = [f"--params={name}={value}" for name, value in params.items()]
     with pytest.raises(ConfigError, match=rf"^params: .*{sentence}"):
-        from_command_line(TrainBreastCancer, options)
+        from_command_line(TrainTable, ROWS, options)
 
 
 def test_parameters_of_xgboost_with_an_effect_are_taken() -> None:
     for params in ({"gamma": 0.1}, {"lambda": 2, "alpha": 1}, {"booster": "dart", "rate_drop": 0.1}, {"max_leaves": 4}):
-        assert booster_params(TrainBreastCancer(params=params), 1).items() >= params.items()
+        assert booster_params(TrainTable(params=params), 1).items() >= params.items()
     refuse_without_effect(XGBOOST | {"max_depth": 3, "learning_rate": 0.1}, BoosterParams().model_dump())
     for name, other in SAME.items():
         refuse_without_effect(XGBOOST | {"max_depth": 3, "learning_rate": 0.1}, {name: 1})

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ui.kit import typed
+from ui.jobs import options, typed
 from ui.kit.client import ApiError
-from ui.retrain import form as train_form
 
 
 @pytest.mark.parametrize(
@@ -53,9 +52,9 @@ def test_shown_number_is_read_back_to_the_last_digit() -> None:
 
 @pytest.mark.parametrize(("text", "value"), [("", None), ("20", 20), ("0,5", 0.5), ("1e3", 1000)])
 def test_options_of_a_training_are_read_alike(text: str, value: float | None) -> None:
-    assert train_form.number("Trees", text) == value
+    assert options.number("Trees", text) == value
 
 
 def test_option_that_may_be_thousands_is_refused_with_both_readings() -> None:
     with pytest.raises(ApiError, match="Trees: “1,000” may be 1 or 1000; type one of these."):
-        train_form.number("Trees", "1,000")
+        options.number("Trees", "1,000")

@@ -53,9 +53,7 @@ def test_each_process_has_its_kind_of_workload(
 
 
 def test_words_are_for_people() -> None:
-    assert (
-        _role("actor", "ServeReplica:cifar10:cifar10", "01").does == "replica of the image model: answers predictions"
-    )
+    assert _role("actor", "ServeReplica:cifar10:cifar10", "01").does == "replica of cifar10: answers predictions"
     assert _role("task", "ReadImage->SplitBlocks(4)", "04").does == "task: ReadImage …"
     assert _role("actor", "Board", "02").does == "records the progress of a training"
 

@@ -24,10 +24,12 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from models import specs
 from models.artifact import checkpoint, storage
 from models.artifact.checkpoint import CheckpointError
 from models.registry import RegisteredVersion, UnknownVersion
-from settings import MODEL_NAMES, Settings, SettingsError, get_settings
+from models.specs import Family, ModelSpec
+from settings import Settings, SettingsError, get_settings
 from training.batch_predict.results import CSV, PARQUET
 from training.batch_predict.sources import Source, open_source
 from training.batch_predict.worker import BEGAN, PicturePredictor, Predictor, RowPredictor
@@ -46,21 +48,21 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 def predict(
-    model: str, config: BatchPredict, settings: Settings, output: Path, listener: Listener | None = None
+    spec: ModelSpec, config: BatchPredict, settings: Settings, output: Path, listener: Listener | None = None
 ) -> dict[str, Any]:
     """Write the predictions into the folder ``output``; returns counts, seconds and file names.
 
-    Reports progress to ``listener``. Raises TrainingError, and then leaves no incomplete file.
+    Reports progress to ``listener``. Raises TrainingError; then nothing half-written is left.
     """
     listener = listener or Listener()
     listener.stage("reading the data")
     ray_session.connect(settings)
     _in_small_blocks_in_order(settings)
-    version = _version(model, config.version, settings)
-    features = storage.read_metadata(version.source).config.get("features", [])
-    with open_source(model, config, features, settings) as source:
+    version = _version(spec.name, config.version, settings)
+    metadata = storage.read_metadata(version.source)
+    with open_source(spec, config, metadata, settings) as source:
         listener.stage("starting the workers")
-        batches = _answers(source, version.source, features, config.num_workers)
+        batches = _answers(source, version.source, spec.family, config.num_workers)
         return {"version": version.version, **keep(source, batches, output, listener)}
 
 
@@ -93,18 +95,18 @@ def _in_small_blocks_in_order(settings: Settings) -> None:
     context.target_max_block_size = settings.air_block_mb * 1024**2
 
 
-def predictor_of(source: Source, model: str, features: list[str]) -> tuple[type[Predictor], tuple[Any, ...], int]:
-    """The predictor for a source: its class, its arguments, and the number of inputs per batch."""
-    if features:
+def predictor_of(source: Source, model: str, family: Family) -> tuple[type[Predictor], tuple[Any, ...], int]:
+    """What answers the inputs of a source: a class, what it is made with, and how many inputs it takes at once."""
+    if family == "table":
         return RowPredictor, (model,), ROWS_AT_ONCE
     return PicturePredictor, (model, source.raw, source.root), PICTURES_AT_ONCE
 
 
-def _answers(source: Source, model: str, features: list[str], workers: int) -> Iterator[pa.Table]:
-    """The answers to all inputs, in order. Raises TrainingError."""
+def _answers(source: Source, model: str, family: Family, workers: int) -> Iterator[pa.Table]:
+    """The answers to all inputs, in their order. Raises TrainingError."""
     import ray
 
-    predictor, arguments, at_once = predictor_of(source, model, features)
+    predictor, arguments, at_once = predictor_of(source, model, family)
     answers = source.data.map_batches(
         predictor,
         fn_constructor_args=arguments,
@@ -203,12 +205,14 @@ def _is_text(kind: pa.DataType) -> bool:
 
 def main(arguments: list[str]) -> int:
     """Command line; returns the exit status."""
-    if not arguments or arguments[0] not in MODEL_NAMES:
-        print(f"usage: python -m training.batch_predict {'|'.join(MODEL_NAMES)} [options]; see --help", file=sys.stderr)
+    if not arguments or arguments[0] not in specs.names():
+        names = "|".join(specs.names())
+        print(f"usage: python -m training.batch_predict {names} [options]; see --help", file=sys.stderr)
         return 2
     try:
-        config = from_command_line(BatchPredictCommand, arguments[1:])
-        result = predict(arguments[0], config, get_settings(), config.output, _Printed())
+        spec = specs.get(arguments[0])
+        config = from_command_line(BatchPredictCommand, spec, arguments[1:])
+        result = predict(spec, config, get_settings(), config.output, _Printed())
     except (TrainingError, SettingsError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

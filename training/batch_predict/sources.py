@@ -15,16 +15,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
+from models.artifact.checkpoint import Metadata
+from models.specs import ModelSpec
 from settings import Settings
+from training import families
 from training.batch_predict import uploads
 from training.batch_predict.checking import Check
 from training.batch_predict.pictures import check_pictures, is_zip, pictures_of_zip
 from training.batch_predict.rows import check_rows
 from training.datasets import storage
-from training.datasets import tables as breast_cancer
 from training.datasets.csv.given_columns import given_names
 from training.runs.config import BatchPredict
 from training.runs.errors import DataError, innermost
@@ -49,22 +50,23 @@ class Source:
 
 
 @contextmanager
-def open_source(model: str, config: BatchPredict, features: list[str], settings: Settings) -> Iterator[Source]:
-    """The source that a configuration names; what had to be written for it is gone after the block.
+def open_source(spec: ModelSpec, config: BatchPredict, metadata: Metadata, settings: Settings) -> Iterator[Source]:
+    """The source that a configuration names, for the version of ``metadata``. Raises DataError.
 
-    ``features`` are the columns of a table model, none for one that takes pictures. Raises DataError.
+    What had to be written for it is gone after the block.
     """
+    features = metadata.config.get("features", [])
     scratch = settings.air_home / "cache" / f"batch-{uuid.uuid4().hex[:12]}"
     scratch.mkdir(parents=True)
     try:
         if config.upload is not None:
             upload = uploads.Store(settings).read(config.upload)
-            if upload.model != model:
-                raise DataError(f"Upload {upload.id} is for {upload.model}, not for {model}.")
+            if upload.model != spec.name:
+                raise DataError(f"Upload {upload.id} is for {upload.model}, not for {spec.name}.")
             yield _parquet(uploads.Store(settings).items(upload.id), ", ".join(upload.names))
         elif config.data is None:
-            yield _test_rows() if features else _test_pictures(settings)
-        elif features:
+            yield _test_set(*families.part(spec.family, "held_out").test_set(spec, settings, metadata))
+        elif spec.family == "table":
             yield _rows(config.data, features, scratch / "rows.parquet")
         else:
             yield _pictures(config.data, scratch / "pictures.parquet")
@@ -72,36 +74,9 @@ def open_source(model: str, config: BatchPredict, features: list[str], settings:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def rows_of_test_set() -> pa.Table:
-    """Features and truth of the table model's test set."""
-    table = breast_cancer.read_shipped()
-    matrix, malignant = table.part("test")
-    truth = np.where(malignant, "malignant", "benign")
-    return pa.table({**dict(zip(table.features, matrix.T, strict=True)), "truth": truth})
-
-
-def pictures_of_test_set(settings: Settings) -> tuple[pa.Table, bool]:
-    """Names, bytes and truth of the image model's test set, and whether they are raw. Raises DataError."""
-    from training.datasets import pictures as cifar10
-
-    splits = cifar10.load(settings)
-    pictures = splits.test
-    truth = np.array(splits.labels)[pictures.labels]
-    names = [f"test {number}" for number in range(1, len(pictures) + 1)]
-    return pa.table({"name": names, "bytes": pictures.stored, "truth": truth}), pictures.raw
-
-
-def _test_rows() -> Source:
+def _test_set(table: pa.Table, raw: bool) -> Source:
     import ray
 
-    table = rows_of_test_set()
-    return Source(TEST_SET, ray.data.from_arrow(table), len(table))
-
-
-def _test_pictures(settings: Settings) -> Source:
-    import ray
-
-    table, raw = pictures_of_test_set(settings)
     # A block is the work of one actor, and this table would be one.
     blocks = [table.slice(start, BLOCK_ROWS) for start in range(0, len(table), BLOCK_ROWS)]
     return Source(TEST_SET, ray.data.from_arrow(blocks), len(table), raw)

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from models import catalog
 from models.artifact import storage
 from models.pictures.decode import ImageError, decode
+from models.table.contract import probability_field
 from settings import LARGEST_NUMBER, get_settings
 from training.datasets.pictures import decode_stored
 from training.runs.ray_session import give_way
@@ -66,10 +67,9 @@ class PicturePredictor(Predictor):
         probabilities: list[float | None] = [None] * len(batch)
         unsure: list[bool | None] = [None] * len(batch)
         if good:
-            answers = self.model.predict(np.stack([images[i] for i in good]))
-            for i, best, probability in zip(good, answers.argmax(1), answers.max(1).tolist(), strict=True):
-                labels[i], probabilities[i] = self.model.labels[best], probability
-                unsure[i] = probability < self.model.unsure_below
+            pixels = np.stack([images[i] for i in good])
+            for i, answer in zip(good, self.model.encode(pixels, self.model.predict(pixels)), strict=True):
+                labels[i], probabilities[i], unsure[i] = answer["label"], answer["probability"], answer["unsure"]
         return {
             "name": pa.array(names, pa.string()),
             "label": pa.array(labels, pa.string()),
@@ -82,7 +82,7 @@ class PicturePredictor(Predictor):
     def _decode(self, stored: list[bytes | None], errors: list[str | None]) -> dict[int, np.ndarray]:
         """Pixels of the good pictures by their place; for the others ``errors`` is filled in."""
         if self._raw:
-            return dict(enumerate(decode_stored([data or b"" for data in stored], raw=True)))
+            return dict(enumerate(decode_stored([data or b"" for data in stored], True, self.model.size)))
         images = {}
         for i, data in enumerate(stored):
             if errors[i] is not None:
@@ -98,7 +98,7 @@ class RowPredictor(Predictor):
     """For models that take rows: the features, and maybe ``line``, ``error`` and columns of the giver's own."""
 
     def answer(self, batch: pa.Table) -> dict[str, Any]:
-        """Line, label, probability of malignant, features out of range, truth, error, and what was given."""
+        """Line, label, probability of the positive class, features out of range, truth, error, and what was given."""
         features: list[str] = self.model.features
         matrix = np.stack([_numbers(batch[feature]) for feature in features], axis=1)
         errors = batch["error"].to_pylist() if "error" in batch.column_names else _not_finite(matrix, features)
@@ -109,14 +109,14 @@ class RowPredictor(Predictor):
         if readable.any():
             rows = matrix[readable]
             probabilities[readable] = self.model.predict(rows)
-            told = zip(self.model.decide(probabilities[readable]), self.model.out_of_range(rows), strict=True)
-            for i, (label, names) in zip(np.flatnonzero(readable), told, strict=True):
-                labels[i], outside[i] = label, ", ".join(names)
+            answers = self.model.encode(rows, probabilities[readable])
+            for i, answer in zip(np.flatnonzero(readable), answers, strict=True):
+                labels[i], outside[i] = answer["label"], ", ".join(answer["out_of_range"])
         known = {"line", "error", "truth", *features}
         return {
             **({"line": batch["line"]} if "line" in batch.column_names else {}),
             "label": pa.array(labels, pa.string()),
-            "probability_malignant": pa.array(probabilities, pa.float64(), mask=~readable),
+            probability_field(self.model.labels): pa.array(probabilities, pa.float64(), mask=~readable),
             "out_of_range": pa.array(outside, pa.string()),
             **_truth_of(batch),
             "error": pa.array(errors, pa.string()),

@@ -1,7 +1,7 @@
 """Lossless copies of training pictures, for a data set that holds JPEGs.
 
-A file ``original_pixels*.npz`` in CIFAR10_DIR: ``x`` uint8 (n, 32, 32, 3) and ``y`` labels (n,). Each joins the split
-of its stored twin, the nearest picture of its class: a copy of a validation picture is never trained on.
+A file ``original_pixels*.npz`` in the folder of the pictures: ``x`` uint8 (n, size, size, 3) and ``y`` labels (n,).
+Each goes where its stored twin goes, the nearest picture of its class: a copy of a validation picture never trains.
 """
 
 from __future__ import annotations
@@ -13,13 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
-from settings import Settings
 from training.runs.errors import DataError
 
 FILES = "original_pixels*.npz"
 # A JPEG of this size differs from its original by about 100; two different pictures differ by thousands.
 LARGEST_MEAN_SQUARE = 500.0
-# uint8 (n, 32, 32, 3) and labels int64 (n,).
+# uint8 (n, size, size, 3) and labels int64 (n,).
 Labelled = tuple[np.ndarray, np.ndarray]
 
 
@@ -32,12 +31,12 @@ class Originals:
     twins: np.ndarray
 
 
-def find(settings: Settings, train: Labelled, validation: Labelled, classes: int) -> Originals | None:
+def find(folder: Path | None, train: Labelled, validation: Labelled, classes: int) -> Originals | None:
     """The originals of these pictures; None where the data source has none.
 
     Omits originals without a twin here, which may be of test images. Raises DataError for a damaged file.
     """
-    files = sorted(settings.cifar10_dir.glob(FILES)) if settings.cifar10_dir else []
+    files = sorted(folder.glob(FILES)) if folder else []
     if not files:
         return None
     read = [_read(file, train[0].shape[1:], classes) for file in files]

@@ -1,19 +1,13 @@
-"""The Wisconsin breast-cancer data: 569 rows, 30 features, read with Ray Data.
+"""Rows of a model's spec: a CSV read with Ray Data, split by content, described.
 
-``training/datasets/breast_cancer.csv`` is generated from scikit-learn's bundled copy by
-``python -m training.datasets.tables`` (W. Wolberg, O. Mangasarian, N. Street, W. Street,
-UCI Machine Learning Repository 1995, doi:10.24432/C5DW2B, CC BY 4.0). Column ``target``: 0 is
-malignant, 1 is benign.
-
-The split depends on content only: 60 % training, 20 % validation, 20 % test of each class, ranked by
-the SHA-256 of a row's values. Seeds and the order of rows do not matter.
+The split is made by content: 60 % training, 20 % validation, 20 % test of each class, ranked by the SHA-256 of a
+row's values. It does not depend on a seed or on the order of rows.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,54 +16,51 @@ from typing import IO
 import numpy as np
 
 from models.artifact.storage import without_secrets
+from models.specs import ModelSpec
 from training.datasets import storage
-from training.datasets.csv.index_columns import why_no_feature
+from training.datasets.csv.index_columns import label_of, text_identifiers, why_no_feature
 from training.datasets.csv.sheet import Sheet
 from training.datasets.csv.table import NumberTable
 from training.runs.errors import DataError, innermost
 
-CSV = Path(__file__).with_name("breast_cancer.csv")
-TARGET = "target"
-MALIGNANT_TARGET = 0
-GROUPS = ("mean", "error", "worst")
-UNITS = {"radius": "µm", "texture": "grey levels", "perimeter": "µm", "area": "µm²"}
 SPLITS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows with their split. ``matrix`` float64 (n, features), ``malignant`` bool (n,), ``split`` str (n,).
+    """Rows with their split. ``matrix`` float64 (n, features), ``positive`` bool (n,), ``split`` str (n,).
 
     ``left_out``: columns of the file that are not features, each with the reason.
     """
 
     features: list[str]
     matrix: np.ndarray
-    malignant: np.ndarray
+    positive: np.ndarray
     split: np.ndarray
     source: str
     left_out: dict[str, str] = field(default_factory=dict)
 
     def part(self, split: str) -> tuple[np.ndarray, np.ndarray]:
-        """Matrix and malignant flags of one split."""
+        """Matrix and flags, true for the positive class, of one split."""
         inside = self.split == split
-        return self.matrix[inside], self.malignant[inside]
+        return self.matrix[inside], self.positive[inside]
 
     def fingerprint(self) -> str:
         """SHA-256 over rows, labels and splits, independent of the order of rows."""
-        rows = zip(row_digests(self.matrix), self.malignant, self.split, strict=True)
+        rows = zip(row_digests(self.matrix), self.positive, self.split, strict=True)
         text = "\n".join(sorted(f"{digest} {flag} {split}" for digest, flag, split in rows))
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def read_with_ray(path: str | None) -> Table:
-    """Read the CSV, local or ``s3://…`` (``s3://anonymous@…`` without credentials), with Ray Data.
+def read_with_ray(spec: ModelSpec, path: str | None = None) -> Table:
+    """Read the spec's CSV or another one, local or ``s3://…``, with Ray Data.
 
-    AWS_ENDPOINT_URL names an S3 server other than Amazon's. Raises DataError.
+    ``s3://anonymous@…`` is read without credentials. AWS_ENDPOINT_URL names an S3 server other than Amazon's.
+    Raises DataError.
     """
     import ray
 
-    source = path or str(CSV)
+    source = path or str(spec.path(spec.data.csv))
     if "://" not in source and not Path(source).is_file():
         raise DataError(f"There is no file {source}; give a CSV file or an s3:// address with --data.")
     try:
@@ -79,62 +70,85 @@ def read_with_ray(path: str | None) -> Table:
     except Exception as error:
         # Arrow, fsspec and Ray each wrap a missing key or a refused login in their own error types.
         raise DataError(without_secrets(f"{source} cannot be read as CSV: {innermost(error)}")) from error
-    return _table([io.BytesIO(file["bytes"]) for file in files], without_secrets(source) if path else CSV.name)
+    return _table(spec, [io.BytesIO(file["bytes"]) for file in files], _name_of(spec, path))
 
 
-def read_shipped() -> Table:
-    """The CSV of this repository, read without Ray."""
-    with CSV.open("rb") as file:
-        return _table([file], CSV.name)
+def read(spec: ModelSpec, path: str | None = None) -> Table:
+    """The same without Ray: one file. Raises DataError."""
+    with storage.open_stream(path or str(spec.path(spec.data.csv))) as file:
+        return _table(spec, [io.BytesIO(file.read())], _name_of(spec, path))
 
 
-def _table(files: Sequence[IO[bytes]], source: str) -> Table:
+def _name_of(spec: ModelSpec, path: str | None) -> str:
+    return without_secrets(path) if path else spec.data.csv
+
+
+def _table(spec: ModelSpec, files: Sequence[IO[bytes]], source: str) -> Table:
+    target_name, values = spec.data.target, sorted(spec.data.labels.items())
     try:
-        names, columns = _columns(files)
+        header, columns, left_out = _columns(files, target_name, values)
         reasons = [
-            None if name == TARGET else why_no_feature(name, place, columns[:, place])
-            for place, name in enumerate(names)
+            None if name == target_name else why_no_feature(name, place, columns[:, i])
+            for i, (place, name) in enumerate(header)
         ]
     except DataError as error:
         raise DataError(f"{source}: {error}") from error
-    kept = [place for place, name in enumerate(names) if name != TARGET and reasons[place] is None]
-    features = [names[place] for place in kept]
-    left_out = {names[place] or f"column {place + 1}": why for place, why in enumerate(reasons) if why}
+    names = [name for _, name in header]
+    kept = [i for i, name in enumerate(names) if name != target_name and reasons[i] is None]
+    features = [names[i] for i in kept]
+    left_out |= {label_of(name, place): why for (place, name), why in zip(header, reasons, strict=True) if why}
     matrix = np.ascontiguousarray(columns[:, kept])
-    target = columns[:, names.index(TARGET)]
-    if not set(np.unique(target)) == {0.0, 1.0}:
-        raise DataError(f"{source}: column {TARGET!r} must hold 0 (malignant) and 1 (benign), both.")
+    target = columns[:, names.index(target_name)]
+    if set(np.unique(target)) != {float(value) for value, _ in values}:
+        raise DataError(f"{source}: column {target_name!r} must hold {_listed(values, ' and ')}, both.")
     if not features:
-        raise DataError(f"{source} has no feature besides {TARGET!r}.")
-    malignant = target == MALIGNANT_TARGET
-    if min(malignant.sum(), (~malignant).sum()) < 5:
+        raise DataError(f"{source} has no feature besides {target_name!r}.")
+    positive = target == next(float(value) for value, label in values if label == spec.data.positive)
+    if min(positive.sum(), (~positive).sum()) < 5:
         raise DataError(f"{source} has fewer than 5 rows of a class; too few to split.")
-    return Table(features, matrix, malignant, _split(matrix, malignant), source, left_out)
+    return Table(features, matrix, positive, _split(matrix, positive), source, left_out)
 
 
-def _columns(files: Sequence[IO[bytes]]) -> tuple[list[str], np.ndarray]:
-    """The names of the columns, and float64 (rows, columns), of files with the same header."""
-    header: list[str] = []
+def _listed(values: list[tuple[str, str]], joint: str) -> str:
+    return joint.join(f"{value} ({label})" for value, label in values)
+
+
+def _columns(
+    files: Sequence[IO[bytes]], target: str, values: list[tuple[str, str]]
+) -> tuple[list[tuple[int, str]], np.ndarray, dict[str, str]]:
+    """Places and names of the columns of numbers, float64 (rows, columns) of them, and the identifiers that are text.
+
+    The files have one header.
+    """
+    sheets = [_sheet(file, target, values) for file in files]
+    texts = text_identifiers(sheets)
+    header: list[tuple[int, str]] = []
     parts = []
-    for file in files:
-        sheet = Sheet(file)
-        sheet.refuse_twice()
-        if TARGET not in sheet.names:
-            raise DataError(f"it has no column {TARGET!r} (0 malignant, 1 benign).")
-        at = [i for i, name in enumerate(sheet.names) if name]
+    for sheet in sheets:
+        numbers = {i for i, name in enumerate(sheet.names) if label_of(name, i) not in texts}
+        at = [i for i in sorted(numbers) if sheet.names[i]]
         table = NumberTable(sheet, at)
-        if table.filled:
-            at = sorted({*at, *table.filled})
+        if filled := table.filled & numbers:
+            at = sorted({*at, *filled})
             table = NumberTable(sheet, at)
-        names = [sheet.names[i] for i in at]
-        if header and names != header:
+        columns = [(i, sheet.names[i]) for i in at]
+        if header and [name for _, name in columns] != [name for _, name in header]:
             raise DataError("its files have different headers.")
-        header = names
+        header = columns
         for part in table.parts():
             if wrong := next(filter(None, part.problems), None):
                 raise DataError(wrong[0].sentence())
             parts.append(part.matrix)
-    return header, np.concatenate(parts) if parts else np.empty((0, len(header)))
+    return header, np.concatenate(parts) if parts else np.empty((0, len(header))), texts
+
+
+def _sheet(file: IO[bytes], target: str, values: list[tuple[str, str]]) -> Sheet:
+    sheet = Sheet(file)
+    sheet.refuse_twice()
+    if target not in sheet.names:
+        named = ", ".join(f"{value} {label}" for value, label in values)
+        raise DataError(f"it has no column {target!r} ({named}).")
+    return sheet
 
 
 def row_digests(matrix: np.ndarray) -> list[str]:
@@ -142,49 +156,21 @@ def row_digests(matrix: np.ndarray) -> list[str]:
     return [hashlib.sha256(np.ascontiguousarray(row).tobytes()).hexdigest() for row in matrix]
 
 
-def _split(matrix: np.ndarray, malignant: np.ndarray) -> np.ndarray:
+def _split(matrix: np.ndarray, positive: np.ndarray) -> np.ndarray:
     digests = np.array(row_digests(matrix))
     split = np.empty(len(matrix), dtype=object)
     for flag in (True, False):
-        members = np.flatnonzero(malignant == flag)
+        members = np.flatnonzero(positive == flag)
         ranked = members[np.argsort(digests[members], kind="stable")]
         first, second = round(0.6 * len(ranked)), round(0.8 * len(ranked))
         split[ranked[:first]], split[ranked[first:second]], split[ranked[second:]] = SPLITS
     return split
 
 
-def group_of(feature: str) -> str:
-    """``mean``, ``error`` or ``worst``."""
-    return next((group for group in GROUPS if group in feature.split()), "other")
-
-
-def unit_of(feature: str) -> str:
-    """Unit of a feature, empty for a ratio."""
-    return next((unit for name, unit in UNITS.items() if name in feature.split()), "")
-
-
-def describe(table: Table) -> list[dict[str, object]]:
-    """Name, group, unit, range and median of each feature over the training rows."""
+def ranges(table: Table) -> dict[str, dict[str, float]]:
+    """Smallest and largest value and median of each feature over the training rows."""
     matrix, _ = table.part("train")
-    return [
-        {
-            "name": name,
-            "group": group_of(name),
-            "unit": unit_of(name),
-            "min": float(column.min()),
-            "max": float(column.max()),
-            "median": float(np.median(column)),
-            "step": 10.0 ** (math.floor(math.log10(max(float(np.ptp(column)), 1e-9))) - 2),
-        }
+    return {
+        name: {"min": float(column.min()), "max": float(column.max()), "median": float(np.median(column))}
         for name, column in zip(table.features, matrix.T, strict=True)
-    ]
-
-
-def _write_csv() -> None:
-    from sklearn.datasets import load_breast_cancer
-
-    load_breast_cancer(as_frame=True).frame.to_csv(CSV, index=False)
-
-
-if __name__ == "__main__":
-    _write_csv()
+    }

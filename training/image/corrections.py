@@ -1,8 +1,8 @@
-"""Corrected answers of the image model, kept with their pictures for the next training.
+"""Answers about pictures that people have corrected, kept with the picture for the next training.
 
-    AIR_HOME/corrections/<id>/
-      picture.png        the pixels of the model's input
-      correction.json    the right label, and the model's answer
+    AIR_HOME/corrections/<model>/<id>/
+      picture.png        the pixels that the model saw
+      correction.json    the right label, and what was answered
 
 The id is computed from the pixels: a picture has at most one correction. Pictures of the validation and
 test sets are refused, whatever their file: versions are compared on them, so none may train on them.
@@ -15,15 +15,15 @@ import json
 import re
 import shutil
 from datetime import datetime
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from models.pictures.decode import decode, encode_png
+from models.specs import ModelSpec
 from settings import Settings
-from training.datasets import pictures as cifar10
+from training.datasets import pictures
 from training.image.near_duplicates import Known, pixel_digest
 from training.runs.errors import DataError
 from training.runs.records import write_whole
@@ -31,6 +31,8 @@ from training.runs.records import write_whole
 PICTURE, CORRECTION = "picture.png", "correction.json"
 MAX_KEPT = 1_000
 ID = re.compile("[0-9a-f]{16}")
+# Read once: seconds for tens of thousands of pictures.
+_HELD_OUT: dict[tuple[str, Settings], Known] = {}
 HELD_OUT = (
     "It is one of the validation or test images, or nearly the same: versions are compared on them, so none may train "
     "on it."
@@ -65,17 +67,19 @@ class Correction(BaseModel):
 class Store:
     """The folders of all corrections."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._root = settings.air_home / "corrections"
-        self._settings = settings
+    def __init__(self, spec: ModelSpec, settings: Settings) -> None:
+        self._root = settings.air_home / "corrections" / spec.name
+        self._spec, self._settings = spec, settings
+        if spec.is_shipped:
+            self._adopt_earlier()
 
     def add(self, picture: bytes, label: str, answered: str | None, version: str | None) -> Correction:
         """Keep the right label of a picture; replaces an earlier correction of the same picture.
 
         Raises ImageError, HeldOut, TooMany.
         """
-        pixels = decode(picture, cifar10.SIZE)
-        if held_out(self._settings).has(pixels):
+        pixels = decode(picture, self._spec.data.size)
+        if held_out(self._spec, self._settings).has(pixels):
             raise HeldOut(f"This picture cannot be corrected. {HELD_OUT}")
         folder = self._root / pixel_digest(pixels)[:16]
         if not folder.exists() and len(list(self._root.glob(f"*/{CORRECTION}"))) >= MAX_KEPT:
@@ -93,6 +97,12 @@ class Store:
         (folder / PICTURE).write_bytes(png)
         write_whole(folder / CORRECTION, correction.model_dump_json(exclude={"image"}))
         return correction
+
+    def _adopt_earlier(self) -> None:
+        """Corrections from before there were several models lie one folder higher: they are the shipped model's."""
+        for path in self._root.parent.glob(f"*/{CORRECTION}"):
+            self._root.mkdir(exist_ok=True)
+            path.parent.rename(self._root / path.parent.name)
 
     def all(self) -> list[Correction]:
         """Every correction, newest first."""
@@ -112,16 +122,16 @@ class Store:
 
 
 def training_pictures(
-    settings: Settings, labels: list[str], held_out_images: list[np.ndarray]
+    spec: ModelSpec, settings: Settings, labels: list[str], held_out_images: list[np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Pixels uint8 (n, 32, 32, 3) and labels int64 (n,) to train on, without those among the held-out images.
+    """Pixels uint8 (n, size, size, 3) and labels int64 (n,) to learn from, but for held-out images.
 
     Raises DataError when there are none, or one has a label that the data does not have.
     """
     forbidden = Known(np.concatenate(held_out_images))
     pixels, targets = [], []
-    for correction in Store(settings).all():
-        image = decode(base64.b64decode(correction.image), cifar10.SIZE)
+    for correction in Store(spec, settings).all():
+        image = decode(base64.b64decode(correction.image), spec.data.size)
         if forbidden.has(image):
             print(f"Correction {correction.id} is not used. {HELD_OUT}", flush=True)
             continue
@@ -136,13 +146,17 @@ def training_pictures(
     return np.stack(pixels), np.array(targets, dtype=np.int64)
 
 
-@lru_cache(maxsize=1)
-def held_out(settings: Settings) -> Known:
-    """The validation and test images; without CIFAR-10, the shipped ones (a training checks again)."""
+def held_out(spec: ModelSpec, settings: Settings) -> Known:
+    """The validation and test images; those that ship where the data is not here (a training looks again)."""
+    if (spec.name, settings) not in _HELD_OUT:
+        _HELD_OUT[spec.name, settings] = _held_out(spec, settings)
+    return _HELD_OUT[spec.name, settings]
+
+
+def _held_out(spec: ModelSpec, settings: Settings) -> Known:
     try:
-        splits = cifar10.load(settings, download=False)
+        splits = pictures.load(spec, settings, download=False)
         parts = [splits.validation, splits.test]
     except DataError:
-        parts = [cifar10.read_shipped()]
-    stored = (cifar10.decode_stored([item.as_py() for item in part.stored], part.raw) for part in parts)
-    return Known(np.concatenate(list(stored)))
+        parts = [pictures.read_examples(spec)]
+    return Known(np.concatenate([part.decoded() for part in parts]))

@@ -1,4 +1,4 @@
-"""The images of a training: read, decoded, joined with originals and corrections, passed to its workers."""
+"""The images as a training takes them: read, decoded, completed, handed to its workers."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from models.image.preprocessing import fit_preprocessor
+from models.specs import ModelSpec
 from settings import Settings
 from training.datasets import originals
 from training.datasets import pictures as dataset
 from training.datasets.originals import Labelled
 from training.image import corrections
-from training.runs.config import TrainCifar10
+from training.runs.config import TrainImages
 
 SAMPLE_IMAGES = 5_000
 
@@ -25,6 +26,7 @@ class Loaded:
     ``train`` is None where pictures are decoded during the training; ``sample`` has some of them in any case.
     """
 
+    spec: ModelSpec
     splits: dataset.Splits
     stored: dataset.Pictures
     sample: np.ndarray
@@ -40,19 +42,27 @@ class Loaded:
         """Pictures in an epoch."""
         return len(self.stored) if self.train is None else len(self.train[1])
 
-    def recipe(self, config: TrainCifar10) -> dict[str, Any]:
+    def recipe(self, config: TrainImages) -> dict[str, Any]:
         """The ``setup`` of a ``training.image.learner.Learner`` for a ``placed`` config; plain numbers and words."""
+        preset = config.chosen(self.spec)
         return {
             "job": config.model_dump(),
-            "epochs": config.chosen.epochs,
-            "translate": config.chosen.translate,
-            "cutout": config.chosen.cutout,
-            "network": config_of_network(config, len(self.splits.labels)),
+            "epochs": preset.epochs,
+            "translate": preset.translate,
+            "cutout": preset.cutout,
+            "network": self.network(config),
             "preprocessor": self.preprocessor,
         }
 
-    def setup(self, config: TrainCifar10) -> dict[str, Any]:
-        """The recipe and its images in Ray's object store, for ``training.image.worker.make_learner``."""
+    def network(self, config: TrainImages) -> dict[str, Any]:
+        """What ``models.image.networks.build`` takes."""
+        classes, size = len(self.splits.labels), self.spec.data.size
+        if config.net == "lenet":
+            return {"net": "lenet", "num_classes": classes, "size": size}
+        return {"net": "airnet", "num_classes": classes, "widths": list(config.chosen(self.spec).widths)}
+
+    def setup(self, config: TrainImages) -> dict[str, Any]:
+        """The recipe and its images in Ray's object store: what ``training.image.worker.make_learner`` takes."""
         import ray
 
         return {
@@ -64,9 +74,9 @@ class Loaded:
         }
 
 
-def load(settings: Settings, config: TrainCifar10) -> Loaded:
+def load(spec: ModelSpec, settings: Settings, config: TrainImages) -> Loaded:
     """Read and decode the data. Raises DataError."""
-    splits = dataset.load(settings)
+    splits = dataset.load(spec, settings)
     stored = splits.train
     if config.max_images is not None:
         stored = stored.take(np.arange(min(config.max_images, len(stored))))
@@ -78,25 +88,25 @@ def load(settings: Settings, config: TrainCifar10) -> Loaded:
     validation, test = ((dataset.decode_with_ray(part), part.labels) for part in (splits.validation, splits.test))
     if config.loader != "memory":
         sample = dataset.decode_with_ray(stored.take(np.arange(min(SAMPLE_IMAGES, len(stored)))))
-        return Loaded(splits, stored, sample, validation, test, fit_preprocessor(sample))
+        return Loaded(spec, splits, stored, sample, validation, test, fit_preprocessor(sample))
     train = dataset.decode_with_ray(stored), stored.labels
-    copies = originals.find(settings, train, validation, len(splits.labels))
+    copies = originals.find(dataset.folder(spec, settings), train, validation, len(splits.labels))
     if copies is not None:
         print(f"{len(copies.train[1]):,} of the training images also in lossless form", flush=True)
         train = _joined(train, copies.train)
     corrected = 0
     if config.use_corrections:
-        added, corrected = _corrections(config, settings, splits.labels, (validation[0], test[0]))
+        added, corrected = _corrections(spec, config, settings, splits.labels, (validation[0], test[0]))
         train = _joined(train, added)
     sample, preprocessor = train[0][:SAMPLE_IMAGES], fit_preprocessor(train[0])
-    return Loaded(splits, stored, sample, validation, test, preprocessor, train, copies, corrected)
+    return Loaded(spec, splits, stored, sample, validation, test, preprocessor, train, copies, corrected)
 
 
 def _corrections(
-    config: TrainCifar10, settings: Settings, labels: list[str], held_out: tuple[np.ndarray, ...]
+    spec: ModelSpec, config: TrainImages, settings: Settings, labels: list[str], held_out: tuple[np.ndarray, ...]
 ) -> tuple[Labelled, int]:
-    """Corrected pictures, each repeated by its weight, and the number of corrections."""
-    pixels, targets = corrections.training_pictures(settings, labels, list(held_out))
+    """Corrected pictures, each as often as its weight says, and how many there are."""
+    pixels, targets = corrections.training_pictures(spec, settings, labels, list(held_out))
     weight = config.correction_weight
     print(f"{len(targets)} corrections, each counted as {weight} images", flush=True)
     return (np.repeat(pixels, weight, axis=0), np.repeat(targets, weight)), len(targets)
@@ -104,10 +114,3 @@ def _corrections(
 
 def _joined(one: Labelled, other: Labelled) -> Labelled:
     return np.concatenate((one[0], other[0])), np.concatenate((one[1], other[1]))
-
-
-def config_of_network(config: TrainCifar10, classes: int) -> dict[str, Any]:
-    """The argument of ``models.image.networks.build``."""
-    if config.net == "lenet":
-        return {"net": "lenet", "num_classes": classes}
-    return {"net": "airnet", "num_classes": classes, "widths": list(config.chosen.widths)}

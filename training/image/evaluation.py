@@ -1,6 +1,6 @@
 """Evaluate a trained image network: calibrate it on validation images, measure it, log the figures to MLflow.
 
-``training.results.evaluation`` computes the figures.
+The figures themselves are ``training.results.evaluation``'s.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 import torch
 from plotly.subplots import make_subplots
 
-from models.image.model import Cifar10Model, softmax
+from models.image.model import ImageModel, softmax
 from settings import available_cpus
 from training.image import outliers
 from training.image.data import Loaded
@@ -58,7 +58,7 @@ class Evaluated:
     def _figures(self) -> dict[str, Any]:
         names, (test_images, test_labels) = self._loaded.splits.labels, self._loaded.test
         test = self._answers(test_images)
-        strange = self._answers(outliers.draw(UNSURE_CHECK_PICTURES, UNSURE_CHECK_SEED))
+        strange = self._answers(outliers.draw(UNSURE_CHECK_PICTURES, UNSURE_CHECK_SEED, self._loaded.spec.data.size))
         figures = {
             "validation": evaluation.multiclass_figures(self.validation, self._loaded.validation[1], names),
             "test": evaluation.multiclass_figures(test, test_labels, names),
@@ -128,12 +128,12 @@ def mistakes_figure(images: np.ndarray, mistakes: dict[str, list[Any]]) -> go.Fi
     return figure.update_layout(title="Most confident mistakes", height=120 + 190 * rows)
 
 
-def golden_answers(model: Cifar10Model) -> tuple[np.ndarray, np.ndarray]:
-    """Inputs and outputs to check a loaded model with: the drawn pictures with the surest answers.
+def golden_answers(model: ImageModel) -> tuple[np.ndarray, np.ndarray]:
+    """Inputs and outputs to check a loaded model by: the drawn pictures it is surest about.
 
     Drawn, not taken from the data set: a checkpoint may be copied to places where the images may not.
     """
-    drawn = outliers.draw(GOLDEN_DRAWN, GOLDEN_SEED)
+    drawn = outliers.draw(GOLDEN_DRAWN, GOLDEN_SEED, model.size)
     answers = model.predict(drawn)
     surest = np.argsort(-answers.max(1))[: publishing.GOLDEN_ROWS]
     return drawn[surest], model.predict(drawn[surest])

@@ -31,9 +31,10 @@ OnStep = Callable[[int, float, list[float]], None]
 class Learner:
     """Trains a network by a ``training.image.data.Loaded.recipe``.
 
-    ``sample``, uint8 (n, 32, 32, 3), are training images that initialise the whitening layer. An epoch depends
-    only on the seed, its number and the state before it: a resumed run ends like an uninterrupted one, unless
-    its loader shuffles differently. Of ``world`` learners in torch's process group, this is number ``rank``.
+    ``sample``, uint8 (n, size, size, 3), are training images to whiten the first layer by. An epoch depends on
+    the seed, its number and the state before it alone: a run that goes on from a kept state ends as one
+    that was never cut off, unless its loader shuffles otherwise. Of several that learn together, in torch's
+    process group of ``world``, this is number ``rank``.
     """
 
     def __init__(
@@ -141,7 +142,7 @@ def has_bf16(device: torch.device) -> bool:
 def logits_of(
     network: nn.Module, images: np.ndarray, preprocessor: dict[str, Any], device: torch.device, bf16: bool = False
 ) -> np.ndarray:
-    """Scores, float32 (n, classes), of uint8 (n, 32, 32, 3) images, in batches."""
+    """Scores, float32 (n, classes), of uint8 (n, size, size, 3) images, in batches."""
     network.eval()
     parts = []
     for start in range(0, len(images), EVALUATION_BATCH):

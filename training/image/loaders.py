@@ -17,11 +17,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from training.datasets.pictures import SIZE
 from training.runs.errors import UnreadablePictureError
 
 SHUFFLED_BATCHES = 8
-# uint8 (n, 32, 32, 3), labels int64 (n,), and a number that identifies each picture in every epoch.
+# uint8 (n, size, size, 3), labels int64 (n,), and for each picture a number that stays its own in every epoch.
 Batch = tuple[Tensor, Tensor, np.ndarray]
 
 
@@ -59,8 +58,8 @@ class MemoryLoader:
 class ShardLoader:
     """The worker's shard of a Ray data set of ``count`` pictures, shuffled within a window of a few batches."""
 
-    def __init__(self, shard: Any, count: int, batch_size: int, seed: int, world: int, device: Any) -> None:
-        self._shard, self._seed, self._device = shard, seed, device
+    def __init__(self, shard: Any, count: int, size: int, batch_size: int, seed: int, world: int, device: Any) -> None:
+        self._shard, self._size, self._seed, self._device = shard, size, seed, device
         self._batch_size = share_of_a_batch(count, batch_size, world)
         self.steps = max(1, count // (self._batch_size * world))
 
@@ -77,7 +76,7 @@ class ShardLoader:
             ids = batch["id"].cpu().numpy()
             if "readable" in batch and not batch["readable"].all():
                 raise UnreadablePictureError(int(ids[~batch["readable"].cpu().numpy()][0]))
-            yield batch["image"].reshape(-1, SIZE, SIZE, 3), batch["label"], ids
+            yield batch["image"].reshape(-1, self._size, self._size, 3), batch["label"], ids
 
 
 def batches(count: int, batch_size: int, epoch: int, seed: int, rank: int, world: int) -> Iterator[np.ndarray]:

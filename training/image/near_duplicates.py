@@ -17,15 +17,15 @@ LUMINANCE = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
 
 
 class Known:
-    """A set of pictures, uint8 (n, 32, 32, 3)."""
+    """A set of pictures, uint8 (n, size, size, 3), that is asked whether it has one."""
 
     def __init__(self, pixels: np.ndarray) -> None:
         self._digests = {pixel_digest(image) for image in pixels}
         self._shapes = _shapes(pixels)
 
     def has(self, image: np.ndarray) -> bool:
-        """Whether an image, uint8 (32, 32, 3), is the same or nearly the same as one of the set."""
-        # A picture of a single colour has no shape: it is recognised by its pixels only.
+        """Whether an image, uint8 (size, size, 3), is the same as one of the set, or nearly."""
+        # One colour all over has no shape: such a picture is known by its pixels alone.
         return pixel_digest(image) in self._digests or bool((self._shapes @ _shapes(image[None])[0] >= SAME).any())
 
 
@@ -38,7 +38,13 @@ def _shapes(pixels: np.ndarray) -> np.ndarray:
     """float32 (n, 256), unit vectors, or zeros for pictures of one colour."""
     number, size = pixels.shape[:2]
     block = size // SIDE
-    luminance = (pixels @ LUMINANCE).reshape(number, SIDE, block, SIDE, block).mean((2, 4)).reshape(number, -1)
+    whole = block * SIDE  # what a size that SIDE does not divide has beyond is left out
+    luminance = (
+        (pixels[:, :whole, :whole] @ LUMINANCE)
+        .reshape(number, SIDE, block, SIDE, block)
+        .mean((2, 4))
+        .reshape(number, -1)
+    )
     luminance -= luminance.mean(1, keepdims=True)
     lengths = np.linalg.norm(luminance, axis=1, keepdims=True)
     return np.divide(luminance, lengths, out=np.zeros_like(luminance), where=lengths > 1)

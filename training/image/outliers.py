@@ -12,14 +12,18 @@ import string
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
+# They are drawn so large, then scaled to the model's size.
 SIZE = 32
 
 
-def draw(count: int, seed: int) -> np.ndarray:
-    """``count`` outlier pictures, uint8 (count, 32, 32, 3), determined by the seed."""
+def draw(count: int, seed: int, size: int = SIZE) -> np.ndarray:
+    """``count`` outlier pictures, uint8 (count, size, size, 3); the same for the same seed."""
     random = np.random.default_rng(seed)
     kinds = (_noise, _plain, _gradient, _stripes, _checkers, _text, _dots, _smooth_noise)
-    return np.stack([kinds[i % len(kinds)](random) for i in range(count)])
+    drawn = [kinds[i % len(kinds)](random) for i in range(count)]
+    if size != SIZE:
+        drawn = [np.asarray(Image.fromarray(one).resize((size, size), Image.Resampling.BICUBIC)) for one in drawn]
+    return np.stack(drawn)
 
 
 def _colour(random: np.random.Generator) -> np.ndarray:

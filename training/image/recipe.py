@@ -106,8 +106,8 @@ def set_learning_rate(chosen: list[torch.optim.Optimizer], done: float) -> None:
 class Augmenter:
     """Augments uint8 training images into the network's input for one step, on the images' device.
 
-    ``translate`` and ``cutout`` are pixels, as in ``training.runs.config.Preset``; ``outliers`` is the number of
-    pictures of no class to draw from (``outliers_for``), or 0.
+    ``translate`` and ``cutout`` are pixels, as in ``training.runs.config.ImagePreset``; ``outliers`` is how many
+    pictures that are none of the classes to draw from (``outliers_for``), or 0.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class Augmenter:
     ) -> None:
         self._preprocessor, self._classes, self._seed, self._device = preprocessor, classes, seed, device
         self._reach, self._cutout = translate, cutout
-        self._outliers = _bank(seed, outliers).to(device) if outliers else None
+        self._outliers = _bank(seed, outliers, preprocessor["size"]).to(device) if outliers else None
         self._chance = torch.Generator(device)
         self.begin(0)
 
@@ -131,7 +131,7 @@ class Augmenter:
         self._chance.manual_seed(self._seed * MAX_EPOCHS + epoch)
 
     def __call__(self, images: Tensor, labels: Tensor, flip: Tensor) -> tuple[Tensor, Tensor]:
-        """uint8 (n, 32, 32, 3), int64 (n,), bool (n,) → float (m, 3, 32, 32), target rows (m, classes)."""
+        """uint8 (n, h, w, 3), int64 (n,), bool (n,) → float (m, 3, h, w), target rows (m, classes)."""
         targets = F.one_hot(labels, self._classes).float()
         targets = targets * (1 - LABEL_SMOOTHING) + LABEL_SMOOTHING / self._classes
         images = self._translate(torch.where(flip.to(self._device)[:, None, None, None], images.flip(2), images))
@@ -186,10 +186,10 @@ def outliers_for(images: int) -> int:
 
 
 @lru_cache(maxsize=1)
-def _bank(seed: int, count: int) -> Tensor:
-    """Outliers to draw from; cached, because the trials of a study share a process and a seed."""
-    # An odd seed: the outliers that a version is evaluated with have even seeds.
-    return torch.from_numpy(draw(count, 2 * seed + 1))
+def _bank(seed: int, count: int, size: int) -> Tensor:
+    """Outliers to draw from; the trials of a study share a process and a seed."""
+    # Twice the seed and one: those that a version is measured by have even seeds.
+    return torch.from_numpy(draw(count, 2 * seed + 1, size))
 
 
 def flips(index: np.ndarray, epoch: int, seed: int) -> Tensor:

@@ -1,6 +1,6 @@
-"""Train an image model: Ray Data decodes, Ray Train's TorchTrainer trains, MLflow records.
+"""Train a model of the image family: Ray Data decodes, Ray Train's TorchTrainer trains, MLflow remembers.
 
-Stages: load (``data``) → fit (``worker``, ``learner``) → evaluate (``evaluation``) → publish a version.
+Stages: load (data) → fit (worker, learner) → evaluate (evaluation) → publish a version.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from typing import Any
 import torch
 
 from models.artifact import checkpoint
-from models.image import model as model_module
-from models.image.model import Cifar10Model
+from models.image.model import ImageModel
 from models.image.networks import build
+from models.specs import ModelSpec
 from settings import Settings, available_cpus
 from training.datasets.pictures_ray import TRAIN, from_torch, streamed
-from training.image.data import Loaded, config_of_network, load
+from training.image.data import Loaded, load
 from training.image.evaluation import Evaluated, golden_answers
 from training.image.worker import state_from, state_of, train_loop
 from training.results import publishing, tracking
 from training.runs import fitting, lone_worker, progress, ray_session
-from training.runs.config import TrainCifar10
+from training.runs.config import TrainImages
 from training.runs.errors import ConfigError, UnreadablePictureError, full_disk_as_data_error
 from training.runs.progress import REGISTERING, Epoch, Listener
 
@@ -32,7 +32,11 @@ WORKER_RESTARTS = 2
 
 @full_disk_as_data_error()
 def train(
-    config: TrainCifar10, settings: Settings, listener: Listener | None = None, run_name: str | None = None
+    spec: ModelSpec,
+    config: TrainImages,
+    settings: Settings,
+    listener: Listener | None = None,
+    run_name: str | None = None,
 ) -> tuple[str, Path, dict[str, float]]:
     """Run all stages; returns the new version, its folder and its metrics. Raises TrainingError.
 
@@ -43,10 +47,10 @@ def train(
     listener.stage("reading the images")
     registry = publishing.open_registry(settings)
     ray_session.connect(settings)
-    config = config.placed(gpu=ray_session.gpus() > 0)
-    loaded = load(settings, config)
-    network_config = config_of_network(config, len(loaded.splits.labels))
-    with tracking.run(registry.client, model_module.NAME, f"train {config.preset} {config.net}") as run:
+    config = config.placed(spec, gpu=ray_session.gpus() > 0)
+    loaded = load(spec, settings, config)
+    network_config = loaded.network(config)
+    with tracking.run(registry.client, spec.name, f"train {config.preset} {config.net}") as run:
         run.params(config.model_dump() | {"network": network_config})
         run.tags(
             {
@@ -65,16 +69,16 @@ def train(
         evaluated.log(run)
         meta = _metadata(config, loaded, network_config, evaluated, started)
         listener.stage(REGISTERING)
-        model = Cifar10Model(network, meta)
+        model = ImageModel(network, meta)
         version, folder = publishing.publish(
             settings, registry, run.run_id, meta, evaluated.figures, model.save, golden_answers(model)
         )
-        fitting.forget(settings, model_module.NAME, run_name)
+        fitting.forget(settings, spec.name, run_name)
     return version, folder, meta.metrics
 
 
 def fit(
-    config: TrainCifar10,
+    config: TrainImages,
     settings: Settings,
     loaded: Loaded,
     run: tracking.Run | None = None,
@@ -91,13 +95,13 @@ def fit(
             run.metrics(figures, step=number)
 
     gpus = ray_session.gpus()
-    config, workers = config.placed(gpu=gpus > 0), config.num_workers or gpus or 1
+    config, workers = config.placed(loaded.spec, gpu=gpus > 0), config.num_workers or gpus or 1
     if workers > loaded.train_count:
         raise ConfigError(f"num_workers: {workers} workers cannot share {loaded.train_count} images; use fewer.")
     scaling = fitting.scaling_config(settings, workers, gpu=gpus > 0)
-    run_config = fitting.run_config(settings, model_module.NAME, run_name or fitting.new_run_name())
+    run_config = fitting.run_config(settings, loaded.spec.name, run_name or fitting.new_run_name())
     setup = loaded.setup(config) | {"threads": max(1, available_cpus() // workers)}
-    title = f"{config.net}, {config.chosen.epochs} epochs"
+    title = f"{config.net}, {config.chosen(loaded.spec).epochs} epochs"
     with progress.shown(title, on_epoch, listener or Listener()) as board:
         setup, datasets = setup | {"board": board}, _datasets(config, loaded)
         try:
@@ -133,19 +137,19 @@ def _alone(
     return state_from(fitting.fit(attempt, WORKER_RESTARTS))
 
 
-def _datasets(config: TrainCifar10, loaded: Loaded) -> dict[str, Any] | None:
-    """The data sets that Ray Train divides among its workers; None where workers slice the images in memory."""
+def _datasets(config: TrainImages, loaded: Loaded) -> dict[str, Any] | None:
+    """What Ray Train shares out among its workers; nothing where each takes slices of the images in memory."""
     if config.loader == "memory":
         return None
     return {TRAIN: (streamed if config.loader == "stream" else from_torch)(loaded.stored)}
 
 
 def _metadata(
-    config: TrainCifar10, loaded: Loaded, network_config: dict[str, Any], evaluated: Evaluated, started: float
+    config: TrainImages, loaded: Loaded, network_config: dict[str, Any], evaluated: Evaluated, started: float
 ) -> checkpoint.Metadata:
     splits, copies = loaded.splits, loaded.originals
     return publishing.metadata(
-        model=model_module.NAME,
+        spec=loaded.spec,
         labels=splits.labels,
         config=network_config,
         preprocessor=loaded.preprocessor,

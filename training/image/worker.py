@@ -1,7 +1,7 @@
 """The training loop of a Ray Train worker for an image network: its share of the images, reports, recovery.
 
-A separate module, so that Ray sends the loop's name, not its code. Several workers save their state with
-Ray Train, a single one in ``kept`` (``training.runs.lone_worker``).
+``training.image.train`` starts it; it lives in a module of its own so that Ray ships its name, not its code.
+Several workers leave their state with Ray Train, one alone in ``kept`` (``training.runs.lone_worker``).
 """
 
 from __future__ import annotations
@@ -66,14 +66,16 @@ def train_loop(config: dict[str, Any]) -> None:
 
 
 def make_learner(config: dict[str, Any], device: torch.device, rank: int = 0, world: int = 1) -> Learner:
-    """The learner for a setup from ``training.image.data.Loaded.setup``, with this worker's share of the images."""
+    """The learner of a setup that ``training.image.data.Loaded.setup`` made, with this worker's share of the images."""
     job = config["job"]
     if job["loader"] == "memory":
         images = (ray.get(ref) for ref in config["images"])
         loader: Loader = MemoryLoader(*images, job["batch_size"], job["seed"], rank, world, device)
     else:
         shard = ray.train.get_dataset_shard(TRAIN)
-        loader = ShardLoader(shard, config["count"], job["batch_size"], job["seed"], world, device)
+        loader = ShardLoader(
+            shard, config["count"], config["preprocessor"]["size"], job["batch_size"], job["seed"], world, device
+        )
     validation = tuple(ray.get(ref) for ref in config["validation"])
     return Learner(config, loader, ray.get(config["sample"]), validation, device, rank, world)
 

@@ -13,14 +13,15 @@ import signal
 import sys
 import time
 import traceback
-from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
+from models import specs
+from models.specs import ModelSpec
 from settings import Settings, get_settings
+from training import families
 from training.jobs import store as jobs
 from training.runs import ray_session
-from training.runs.config import TRAINERS
 from training.runs.errors import TrainingError
 from training.runs.progress import REGISTERING
 from training.runs.records import read_lines, write_json
@@ -71,13 +72,14 @@ def run(folder: Path) -> int:
     ray_session.give_way()
     settings = get_settings()
     job = jobs.Job.model_validate_json((folder / jobs.JOB).read_bytes())
-    config = jobs.SCHEMAS[job.kind, job.model].model_validate(job.config)
+    spec = specs.get(job.model)
+    config = families.options(job.kind, spec.family).model_validate(job.config)
     try:
         files = Files(folder)
         # Workers of this Ray already have the app's environment; sending it again would cost seconds.
         ray_session.connect(settings, runtime_env=None)
-        stop_on_sigterm()  # again, because Ray installs its own handler, which prints a stack
-        result = _run_stages(job, config, settings, files, folder)
+        stop_on_sigterm()  # Ray puts a handler of its own in place, which prints a stack
+        result = _run_stages(job, spec, config, settings, files, folder)
     except TrainingError as error:
         return _end(folder, {"error": str(error)})
     except Exception as error:
@@ -86,17 +88,19 @@ def run(folder: Path) -> int:
     return _end(folder, {"result": result})
 
 
-def _run_stages(job: jobs.Job, config: Any, settings: Settings, files: Files, folder: Path) -> dict[str, Any]:
-    """Run the job; returns its ``result``. Raises TrainingError."""
+def _run_stages(
+    job: jobs.Job, spec: ModelSpec, config: Any, settings: Settings, files: Files, folder: Path
+) -> dict[str, Any]:
+    """What the job made, for its ``result``. Raises TrainingError."""
     if job.kind == "batch_predict":
         from training.batch_predict import run as batch_predict
 
-        return batch_predict.predict(job.model, config, settings, folder / jobs.FILES, files)
+        return batch_predict.predict(spec, config, settings, folder / jobs.FILES, files)
     if job.kind == "tune":
         from training.tuning import study as tuning
 
-        return tuning.tune(config, settings, listener=files, run_name=job.id)
-    version, _, metrics = import_module(TRAINERS[job.model]).train(config, settings, listener=files, run_name=job.id)
+        return tuning.tune(spec, config, settings, listener=files, run_name=job.id)
+    version, _, metrics = families.train(spec, config, settings, listener=files, run_name=job.id)
     return {"version": version, "metrics": metrics}
 
 

@@ -27,24 +27,20 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from models import specs
 from models.artifact.storage import without_secrets
-from settings import MODEL_NAMES, Settings, SettingsError, get_settings
+from settings import Settings, SettingsError, get_settings
+from training import families
 from training.runs import sentences
-from training.runs.config import BatchPredict, JobConfig, TrainBreastCancer, TrainCifar10
-from training.runs.errors import ConfigError
+from training.runs.errors import ConfigError, OptionError
 from training.runs.records import ID, new_id, read_json, read_lines, write_json
-from training.tuning.config import TUNE_SCHEMAS
+from training.tuning.space import SpaceError
 
 Kind = Literal["train", "tune", "batch_predict"]
 State = Literal["queued", "running", "stopping", "stopped", "succeeded", "failed", "interrupted"]
-ENDED: set[State] = {"stopped", "succeeded", "failed", "interrupted"}
-SCHEMAS: dict[tuple[str, str], type[JobConfig]] = {
-    ("train", "cifar10"): TrainCifar10,
-    ("train", "breast-cancer"): TrainBreastCancer,
-    **{("tune", name): schema for name, schema in TUNE_SCHEMAS.items()},
-    ("batch_predict", "cifar10"): BatchPredict,
-    ("batch_predict", "breast-cancer"): BatchPredict,
-}
+RESUMABLE: set[State] = {"stopped", "failed", "interrupted"}
+ENDED: set[State] = {*RESUMABLE, "succeeded"}
+CANCELLABLE: set[State] = {"queued", "running"}
 JOB, PROGRESS, METRICS, OUTCOME, LOG, CANCEL, FILES = (
     "job.json",
     "progress.json",
@@ -98,15 +94,26 @@ class UnknownJob(Exception):
 
 
 def validated(kind: str, model: str, config: dict[str, Any]) -> dict[str, Any]:
-    """``config`` with every default filled in. Raises ConfigError naming what is wrong."""
-    if model not in MODEL_NAMES:
-        raise ConfigError(f"model: there is no model {model[:80]!r}; there are {' and '.join(MODEL_NAMES)}.")
+    """``config`` with every default filled in. Raises ConfigError; OptionError where an option is wrong."""
     try:
-        return SCHEMAS[kind, model].model_validate(config).model_dump()
+        spec = specs.get(model)
+    except specs.UnknownModel as error:
+        raise ConfigError(f"model: {_lower(error)}") from error
+    try:
+        return families.options(kind, spec.family).model_validate(config).completed(spec).model_dump()
+    except OptionError as error:
+        raise OptionError(error.field, error.problem) from error
     except ValidationError as error:
         first = error.errors()[0]
-        field = ".".join(["config", *map(str, first["loc"])])
-        raise ConfigError(f"{field}: {sentences.said_of(first)}{sentences.got(first)}.") from error
+        cause = first.get("ctx", {}).get("error")
+        field = [*map(str, first["loc"]), *(cause.path if isinstance(cause, SpaceError) else ())]
+        said = cause.problem if isinstance(cause, SpaceError) else sentences.said_of(first)
+        raise OptionError(field, f"{said}{sentences.got(first)}") from error
+
+
+def _lower(error: Exception) -> str:
+    sentence = str(error)
+    return sentence[:1].lower() + sentence[1:]
 
 
 class Store:

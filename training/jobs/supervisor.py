@@ -26,7 +26,7 @@ import ray
 from settings import ROOT, Settings, get_settings
 from training.batch_predict import uploads
 from training.jobs import store as jobs
-from training.jobs.store import ENDED, Job, Kind, Store
+from training.jobs.store import ENDED, RESUMABLE, Job, Kind, Store
 from training.runs.progress import REGISTERING
 from training.runs.ray_session import NAMESPACE, ON_HEAD
 from training.runs.records import read_json, write_json
@@ -117,7 +117,7 @@ class Supervisor:
         Raises UnknownJob, NotPossible, QueueFull.
         """
         job = self._store.read(job_id)
-        if job.state not in ("stopped", "failed", "interrupted"):
+        if job.state not in RESUMABLE:
             raise NotPossible(f"Job {job_id} is {job.state}; only one that stopped or failed can be resumed.")
         self._refuse_when_full()
         try:

@@ -17,6 +17,7 @@ import numpy as np
 from models.artifact import checkpoint, storage
 from models.artifact.checkpoint import CheckpointError
 from models.registry import Registry, RegistryError
+from models.specs import ModelSpec
 from settings import Settings, available_cpus
 from training.runs.config import JobConfig
 from training.runs.errors import ConfigError
@@ -26,7 +27,7 @@ GOLDEN_ROWS = 16
 
 def metadata(
     *,
-    model: str,
+    spec: ModelSpec,
     labels: list[str],
     config: dict[str, Any],
     preprocessor: dict[str, Any],
@@ -40,7 +41,8 @@ def metadata(
 ) -> checkpoint.Metadata:
     """Metadata of a model that this process trained since ``started`` (time.time())."""
     return checkpoint.Metadata(
-        model=model,
+        model=spec.name,
+        family=spec.family,
         labels=labels,
         config=config,
         preprocessor=preprocessor,

@@ -1,25 +1,34 @@
-"""The frame of the training commands ``training.cifar10`` and ``training.breast_cancer``.
+"""What the training commands do around a training: read the options, train, print what came of it.
 
-Reads the options, trains, prints the result.
+python -m training NAME [options]        any model
+python -m training.cifar10 [options]     the shipped models also by a name of their own
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from importlib.util import find_spec
 
+from models import specs
 from settings import SettingsError, get_settings
-from training.runs.config import JobConfig, from_command_line
+from training import families
+from training.runs.config import from_command_line
 from training.runs.errors import TrainingError
 
 
-def run(model: str, schema: type[JobConfig], train: Callable[[Any, Any], tuple[str, Path, dict[str, float]]]) -> int:
-    """Train with the options of this process; returns the exit status. An error is one line on stderr."""
+def of(model: str) -> list[str]:
+    """The words that start the training of a model."""
+    own = f"training.{model.replace('-', '_')}"
+    return ["python", "-m", own] if find_spec(own) else ["python", "-m", "training", model]
+
+
+def run(model: str, arguments: list[str]) -> int:
+    """Train with these options; returns the exit status. What is wrong is one line on stderr."""
     try:
-        version, folder, metrics = train(from_command_line(schema), get_settings())
-    except (TrainingError, SettingsError) as error:
+        spec = specs.get(model)
+        config = from_command_line(families.TRAIN[spec.family], spec, arguments)
+        version, folder, metrics = families.train(spec, config, get_settings())
+    except (TrainingError, SettingsError, specs.UnknownModel) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

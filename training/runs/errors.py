@@ -4,6 +4,7 @@ TrainingError
 ├── DataError        the data source is missing or damaged
 │   └── UnreadablePictureError
 ├── ConfigError      an option is unknown or out of range
+│   └── OptionError
 └── DivergedError    the loss became NaN or infinite
 """
 
@@ -38,6 +39,16 @@ class UnreadablePictureError(DataError):
 
 class ConfigError(TrainingError):
     """An option is unknown or out of range; the sentence names it and what would be right."""
+
+
+class OptionError(ConfigError):
+    """An option of a job; ``field`` is the path to it ``within`` a body, ``problem`` what must be true of it."""
+
+    def __init__(self, field: list[str], problem: str, within: str | None = "config") -> None:
+        path = [within, *field] if within else field
+        super().__init__(f"{'.'.join(path)}: {problem}.")
+        self.field = field
+        self.problem = problem
 
 
 class DivergedError(TrainingError):

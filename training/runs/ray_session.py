@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from models import specs
 from settings import ROOT, Settings, available_cpus
 from training.runs.errors import ConfigError
 
@@ -24,7 +25,7 @@ ON_HEAD = {"node:__internal_head__": 0.001}
 LOGICAL_CPUS_PER_CORE = 4
 DISK_FULL_THRESHOLD = "0.99"
 TRAINING_NICENESS = 10
-FORWARDED = ("AIR_", "CIFAR10_", "MLFLOW_", "AWS_", "RAY_TRAIN_", "RAY_DATA_")
+FORWARDED = ("AIR_", "MLFLOW_", "AWS_", "RAY_TRAIN_", "RAY_DATA_")
 SECRET = ("TOKEN", "TOKEN_SHA256", "PASSWORD", "_KEY", "_KEY_ID")
 
 # Train V2's controller checks every 2 s by default, so a small fit mostly waits; each check takes processor
@@ -138,5 +139,6 @@ def quiet_ray_data() -> None:
 
 def _forwarded_environment() -> dict[str, str]:
     """Variables for a cluster's workers, without secrets, which Ray would log; the nodes have those already."""
-    passed = {name: value for name, value in os.environ.items() if name.startswith(FORWARDED)}
+    data = specs.variables()
+    passed = {name: value for name, value in os.environ.items() if name.startswith(FORWARDED) or name in data}
     return {name: value for name, value in passed.items() if not name.endswith(SECRET)} | {"PYTHONPATH": str(ROOT)}

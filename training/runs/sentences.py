@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import ValidationError
+
 WORDS = {
     "missing": "is missing",
     "extra_forbidden": "is not known here",
@@ -31,6 +33,13 @@ WORDS = {
     "too_short": "must have at least {min_length} items",
     "value_error": "{error}",
 }
+
+
+def first_of(error: ValidationError, *above: str) -> str:
+    """The first problem as a sentence that begins with its field, which stands in ``above``."""
+    first = error.errors()[0]
+    field = ".".join([*above, *map(str, first["loc"])]) or "configuration"
+    return f"{field}: {said_of(first)}{got(first)}."
 
 
 def said_of(problem: dict[str, Any]) -> str:

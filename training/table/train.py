@@ -1,7 +1,4 @@
-"""Train the table model: Ray Data reads, XGBoost boosts (on Ray Train with several workers), MLflow remembers.
-
-    python -m training.breast_cancer
-    python -m training.breast_cancer --num-workers 2 --scaled-columns all --params gamma=0.1
+"""Train a model of the table family: Ray Data reads, XGBoost boosts (on Ray Train with several workers).
 
 Stages: read → split → fit the scaler → fit the trees → evaluate → publish a version.
 """
@@ -17,13 +14,13 @@ import pandas as pd
 import xgboost as xgb
 
 from models.artifact import checkpoint
-from models.table import model as model_module
-from models.table.model import BENIGN, LABELS, MALIGNANT, BreastCancerModel, scale
+from models.specs import ModelSpec
+from models.table.model import THRESHOLD, TableModel, scale
 from settings import Settings, available_cpus
 from training.datasets import tables as dataset
 from training.results import evaluation, publishing, tracking
 from training.runs import fitting, progress, ray_session
-from training.runs.config import TrainBreastCancer
+from training.runs.config import TrainTable
 from training.runs.errors import ConfigError, full_disk_as_data_error
 from training.runs.progress import REGISTERING, Listener
 from training.table.worker import LABEL, as_matrix, boost, booster_params, figures_of, train_loop
@@ -33,30 +30,35 @@ WORKER_RESTARTS = 1
 
 @full_disk_as_data_error()
 def train(
-    config: TrainBreastCancer, settings: Settings, listener: Listener | None = None, run_name: str | None = None
+    spec: ModelSpec,
+    config: TrainTable,
+    settings: Settings,
+    listener: Listener | None = None,
+    run_name: str | None = None,
 ) -> tuple[str, Path, dict[str, float]]:
     """Run all stages; returns the new version, its folder and its metrics. Raises TrainingError.
 
-    ``listener`` is told where it is. A run of the same ``run_name`` that was cut off is gone on with.
+    Reports progress to ``listener``. Resumes an interrupted run of the same ``run_name``.
     """
     started = time.time()
     listener, run_name = listener or Listener(), run_name or fitting.new_run_name()
     listener.stage("reading the rows")
     registry = publishing.open_registry(settings)
     ray_session.connect(settings)
-    table = dataset.read_with_ray(config.data)
+    config = config.completed(spec)
+    table = dataset.read_with_ray(spec, config.data)
     for column, why in table.left_out.items():
         print(f"column {column!r} is no feature: {why}", flush=True)
     preprocessor = fit_preprocessor(table, scaled_columns(config, table.features))
-    with tracking.run(registry.client, model_module.NAME, f"train {config.num_boost_round} trees") as run:
+    with tracking.run(registry.client, spec.name, f"train {config.num_boost_round} trees") as run:
         run.params(config.model_dump())
         run.tags(
             {"data.source": table.source, "data.fingerprint": table.fingerprint(), "command": publishing.command_line()}
         )
         listener.stage("training")
-        booster, history = _fit(config, settings, table, preprocessor, run, listener, run_name)
+        booster, history = _fit(spec, config, settings, table, preprocessor, run, listener, run_name)
         listener.stage("evaluating")
-        meta, figures, model = _evaluate(config, booster, table, preprocessor, started)
+        meta, figures, model = _evaluate(spec, config, booster, table, preprocessor, started)
         run.figure(tracking.curves_figure(history, "By boosting round"), "curves")
         run.figure(tracking.confusion_figure(figures["validation"]["confusion"], "Validation rows"), "confusion")
         run.metrics(meta.metrics, step=config.num_boost_round)
@@ -65,11 +67,11 @@ def train(
         version, folder = publishing.publish(
             settings, registry, run.run_id, meta, figures, model.save, (golden_inputs, model.predict(golden_inputs))
         )
-        fitting.forget(settings, model_module.NAME, run_name)
+        fitting.forget(settings, spec.name, run_name)
     return version, folder, meta.metrics
 
 
-def scaled_columns(config: TrainBreastCancer, features: list[str]) -> list[str]:
+def scaled_columns(config: TrainTable, features: list[str]) -> list[str]:
     """The columns to standardise. Raises ConfigError for one that is not there."""
     if config.scaled_columns == ["all"]:
         return features
@@ -81,8 +83,8 @@ def scaled_columns(config: TrainBreastCancer, features: list[str]) -> list[str]:
     return config.scaled_columns
 
 
-def _frame(matrix: np.ndarray, malignant: np.ndarray, features: list[str]) -> pd.DataFrame:
-    return pd.DataFrame(matrix, columns=features).assign(**{LABEL: malignant.astype(np.int8)})
+def _frame(matrix: np.ndarray, positive: np.ndarray, features: list[str]) -> pd.DataFrame:
+    return pd.DataFrame(matrix, columns=features).assign(**{LABEL: positive.astype(np.int8)})
 
 
 def fit_preprocessor(table: dataset.Table, columns: list[str]) -> dict[str, Any]:
@@ -90,21 +92,18 @@ def fit_preprocessor(table: dataset.Table, columns: list[str]) -> dict[str, Any]
     import ray
     from ray.data.preprocessors import StandardScaler
 
-    matrix, malignant = table.part("train")
+    matrix, positive = table.part("train")
     scaler: dict[str, dict[str, float]] = {}
     if columns:
-        rows = ray.data.from_pandas(_frame(matrix, malignant, table.features))
+        rows = ray.data.from_pandas(_frame(matrix, positive, table.features))
         fitted = StandardScaler(columns=columns).fit(rows).stats_
         scaler = {c: {"mean": float(fitted[f"mean({c})"]), "std": float(fitted[f"std({c})"])} for c in columns}
-    described = dataset.describe(table)
-    return {
-        "scaler": scaler,
-        "ranges": {str(d["name"]): {k: d[k] for k in ("min", "max", "median")} for d in described},
-    }
+    return {"scaler": scaler, "ranges": dataset.ranges(table)}
 
 
 def _fit(
-    config: TrainBreastCancer,
+    spec: ModelSpec,
+    config: TrainTable,
     settings: Settings,
     table: dataset.Table,
     preprocessor: dict[str, Any],
@@ -115,19 +114,19 @@ def _fit(
     """Boost; returns the booster and the figures of every round."""
     rows = {}
     for split in ("train", "validation"):
-        matrix, malignant = table.part(split)
-        rows[split] = _frame(scale(matrix, table.features, preprocessor), malignant, table.features)
+        matrix, positive = table.part(split)
+        rows[split] = _frame(scale(matrix, table.features, preprocessor), positive, table.features)
     if config.num_workers == 1:
         booster, history = _fit_here(config, rows, table.features, listener)
     else:
-        booster, history = _fit_on_workers(config, settings, rows, table.features, listener, run_name)
+        booster, history = _fit_on_workers(spec, config, settings, rows, table.features, listener, run_name)
     for step, figures in sorted(history.items()):
         run.metrics(figures, step=step)
     return booster, history
 
 
 def _fit_here(
-    config: TrainBreastCancer, rows: dict[str, pd.DataFrame], features: list[str], listener: Listener
+    config: TrainTable, rows: dict[str, pd.DataFrame], features: list[str], listener: Listener
 ) -> tuple[xgb.Booster, dict[int, dict[str, float]]]:
     """Boost in this process: a worker of Ray Train takes ten seconds to start, these rows a tenth of one to boost."""
     parts = [as_matrix(rows[split], features) for split in ("train", "validation")]
@@ -140,7 +139,8 @@ def _fit_here(
 
 
 def _fit_on_workers(
-    config: TrainBreastCancer,
+    spec: ModelSpec,
+    config: TrainTable,
     settings: Settings,
     rows: dict[str, pd.DataFrame],
     features: list[str],
@@ -168,32 +168,33 @@ def _fit_on_workers(
                 datasets_to_split=["train"], execution_options=ExecutionOptions(preserve_order=True)
             ),
             scaling_config=fitting.scaling_config(settings, config.num_workers),
-            run_config=fitting.run_config(settings, model_module.NAME, run_name),
+            run_config=fitting.run_config(settings, spec.name, run_name),
         )
         result = fitting.fit(trainer.fit, WORKER_RESTARTS)
     return RayTrainReportCallback.get_model(result.checkpoint), history
 
 
-def _threads(config: TrainBreastCancer) -> int:
+def _threads(config: TrainTable) -> int:
     return max(1, available_cpus() // config.num_workers)
 
 
 def _evaluate(
-    config: TrainBreastCancer,
+    spec: ModelSpec,
+    config: TrainTable,
     booster: xgb.Booster,
     table: dataset.Table,
     preprocessor: dict[str, Any],
     started: float,
-) -> tuple[checkpoint.Metadata, dict[str, Any], BreastCancerModel]:
+) -> tuple[checkpoint.Metadata, dict[str, Any], TableModel]:
     """Figures and thresholds on validation, then the test rows once."""
     answers = {}
     for split in ("validation", "test"):
-        matrix, malignant = table.part(split)
+        matrix, positive = table.part(split)
         scaled = scale(matrix, table.features, preprocessor)
-        answers[split] = (np.asarray(booster.inplace_predict(scaled)), malignant)
+        answers[split] = (np.asarray(booster.inplace_predict(scaled)), positive)
     figures: dict[str, Any] = {
-        split: evaluation.binary_figures(probability, malignant, (MALIGNANT, BENIGN))
-        for split, (probability, malignant) in answers.items()
+        split: evaluation.binary_figures(probability, positive, tuple(spec.data.classes))
+        for split, (probability, positive) in answers.items()
     }
     figures["thresholds"] = evaluation.thresholds(*answers["validation"])
     metrics = {
@@ -202,15 +203,15 @@ def _evaluate(
         for name in ("logloss", "error", "auc")
     }
     meta = publishing.metadata(
-        model=model_module.NAME,
-        labels=LABELS,
+        spec=spec,
+        labels=spec.data.classes,
         config={
             "features": table.features,
             "num_boost_round": config.num_boost_round,
             "params": booster_params(config, _threads(config)),
         },
         preprocessor=preprocessor,
-        decision={"threshold": 0.5},
+        decision={"threshold": THRESHOLD},
         metrics=metrics,
         data={
             "source": table.source,
@@ -223,4 +224,4 @@ def _evaluate(
         started=started,
         packages=("xgboost", "ray", "numpy"),
     )
-    return meta, figures, BreastCancerModel(booster, meta)
+    return meta, figures, TableModel(booster, meta)

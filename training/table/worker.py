@@ -1,6 +1,6 @@
 """What one Ray Train worker does to boost trees on its share of the rows.
 
-``training.breast_cancer`` starts it; it lives in a module of its own so that Ray ships its name, not its code.
+``training.table.train`` starts it; it lives in a module of its own so that Ray ships its name, not its code.
 The trials of a study boost with the same ``boost`` and ``booster_params``.
 """
 
@@ -17,12 +17,12 @@ import ray.train
 import xgboost as xgb
 from ray.train.xgboost import RayTrainReportCallback
 
-from training.runs.config import TrainBreastCancer
+from training.runs.config import TrainTable
 from training.runs.errors import ConfigError, DivergedError
 from training.runs.ray_session import give_way
 from training.table.booster_params import told
 
-LABEL = "malignant"
+LABEL = "_positive"
 
 History = dict[str, dict[str, list[float]]]
 
@@ -54,7 +54,7 @@ def _report(booster: xgb.Booster | None) -> None:
         ray.train.report({}, checkpoint=ray.train.Checkpoint(folder))
 
 
-def booster_params(config: TrainBreastCancer, threads: int) -> dict[str, Any]:
+def booster_params(config: TrainTable, threads: int) -> dict[str, Any]:
     """XGBoost's parameters of a training."""
     return {**config.booster_params(), "nthread": threads}
 

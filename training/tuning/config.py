@@ -1,17 +1,19 @@
-"""The options of a study, one typed schema a model: what is tried, how often, and which trial is best.
+"""The options of a study, one typed schema a family: what is tried, how often, and which trial is best.
 
 Like ``training.runs.config``, for the command line, the HTTP API and the page.
 """
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from training.runs.config import JobConfig, TrainBreastCancer, TrainCifar10
+from models.specs import ModelSpec
+from training.runs.config import JobConfig, TrainImages, TrainTable, chosen_of
 from training.tuning import space as spaces
-from training.tuning.space import BoosterParams, Choice, Float, Int, Log, Space, Tunable
+from training.tuning.space import BoosterParams, Space, Tunable
 
 
 class Search(BaseModel):
@@ -22,14 +24,14 @@ class Search(BaseModel):
     about what it takes on 2 cores with nothing else to do.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     metric: str
     mode: Literal["min", "max"]
     sampler: Literal["tpe", "random"]
     step: str
     num_samples: int
-    minutes: float
+    minutes: float | None = None
     space: Space
     grace: int | None = None
     reduction: int = 2
@@ -38,15 +40,25 @@ class Search(BaseModel):
 class TuneJob(JobConfig):
     """What every study has."""
 
-    MODEL: ClassVar[str]
     TUNABLE: ClassVar[Tunable]
-    SEARCHES: ClassVar[dict[str, Search]]
 
-    preset: str
-    num_samples: int | None = Field(None, ge=1, le=1000, description="trials; default by preset")
-    time_budget_s: float | None = Field(None, gt=0, le=604_800, description="every trial is stopped after it")
-    max_concurrent: int | None = Field(None, ge=1, le=64, description="trials at once; default by model")
-    seed: int = Field(0, ge=0, lt=2**31, description="of what is drawn, and of each training")
+    preset: str = Field("default", max_length=40, description="a ready-made search of the model")
+    num_samples: int | None = Field(
+        None, ge=1, le=1000, title="Trials", description="Each is a short training. Default by preset."
+    )
+    time_budget_s: float | None = Field(
+        None,
+        gt=0,
+        le=604_800,
+        title="Time limit",
+        description="Ends the study; what has ended by then is kept. Default: no limit.",
+    )
+    max_concurrent: int | None = Field(
+        None, ge=1, le=64, title="Concurrency", description="Trials that run side by side. Default by model."
+    )
+    seed: int = Field(
+        0, ge=0, lt=2**31, title="Seed", description="Starts the random numbers of the search and of each training."
+    )
     space: Space | None = Field(None, description="what is tried, JSON; default by preset; docs/tuning.md has the form")
 
     @field_validator("space", mode="before")
@@ -58,70 +70,42 @@ class TuneJob(JobConfig):
         cls.TUNABLE.check(space)
         return space
 
-    @property
-    def search(self) -> Search:
-        """The preset with ``num_samples`` and ``space`` applied."""
-        given = {"num_samples": self.num_samples, "space": self.space}
-        return self.SEARCHES[self.preset].model_copy(update={k: v for k, v in given.items() if v is not None})
+    def completed(self, spec: ModelSpec) -> Self:
+        """The same; the preset is one of the spec's searches."""
+        chosen_of(self.preset, spec.searches)
+        return self
 
-    def written_out(self) -> Any:
+    def search(self, spec: ModelSpec) -> Search:
+        """The spec's preset with ``num_samples`` and ``space`` applied. Raises ConfigError."""
+        preset = search_of(spec, self.preset)
+        given = {"num_samples": self.num_samples, "space": self.space}
+        return preset.model_copy(update={k: v for k, v in given.items() if v is not None})
+
+    def written_out(self, spec: ModelSpec) -> Any:
         """The same with what the preset stands for written out, so that a record says it by itself."""
-        search = self.search
+        search = self.search(spec)
         return self.model_copy(update={"num_samples": search.num_samples, "space": search.space})
 
     def at_once(self, cores: int) -> int:
         """Trials side by side: as many as was asked for, or one a core."""
         return self.max_concurrent or cores
 
-    @property
-    def base(self) -> Any:
+    def base(self, spec: ModelSpec) -> Any:
         """The training configuration that each trial changes."""
         raise NotImplementedError
 
 
-class TuneBreastCancer(TuneJob):
-    """Look for better parameters of the table model."""
+def search_of(spec: ModelSpec, preset: str) -> Search:
+    """A search of a model's spec. Raises ConfigError."""
+    return Search.model_validate(chosen_of(preset, spec.searches))
 
-    MODEL: ClassVar[str] = "breast-cancer"
-    TUNABLE: ClassVar[Tunable] = Tunable(
-        TrainBreastCancer, ("max_depth", "learning_rate", "num_boost_round"), BoosterParams
-    )
-    SEARCHES: ClassVar[dict[str, Search]] = {
-        "default": Search(
-            metric="validation_logloss",
-            mode="min",
-            sampler="tpe",
-            step="round",
-            num_samples=50,
-            minutes=1,
-            space={
-                "max_depth": Int(type="int", low=1, high=8),
-                "learning_rate": Log(type="log", low=0.05, high=0.5),
-                "num_boost_round": Int(type="int", low=50, high=300),
-                # Not subsample and its like: on so few validation rows they find a lucky seed.
-                "min_child_weight": Log(type="log", low=0.1, high=10.0),
-                "reg_lambda": Log(type="log", low=0.1, high=10.0),
-                "reg_alpha": Float(type="float", low=0.0, high=2.0),
-                "gamma": Float(type="float", low=0.0, high=2.0),
-            },
-            grace=100,
-            reduction=3,
-        ),
-        # What the chapter searched, and the name that XGBoost's callback gave the metric there.
-        "chapter": Search(
-            metric="train-logloss",
-            mode="min",
-            sampler="random",
-            step="round",
-            num_samples=2,
-            minutes=0.5,
-            space={"max_depth": Int(type="int", low=1, high=8)},
-        ),
-    }
 
-    preset: Literal["chapter", "default"] = Field("default", description="the chapter's search, or a real one")
+class TuneTable(TuneJob):
+    """Look for better parameters of a model of the table family."""
 
-    def at_once(self, cores: int) -> int:  # noqa: ARG002 - as the other model's
+    TUNABLE: ClassVar[Tunable] = Tunable(TrainTable, ("max_depth", "learning_rate", "num_boost_round"), BoosterParams)
+
+    def at_once(self, cores: int) -> int:  # noqa: ARG002 - one, however many cores there are
         """One, unless more were asked for.
 
         A trial is shorter than the start of a process: the first process takes every trial before a second
@@ -129,42 +113,43 @@ class TuneBreastCancer(TuneJob):
         """
         return self.max_concurrent or 1
 
-    @property
-    def base(self) -> TrainBreastCancer:
+    def base(self, spec: ModelSpec) -> TrainTable:
         """The defaults of a training."""
-        return TrainBreastCancer(seed=self.seed)
+        return TrainTable(seed=self.seed).completed(spec)
 
 
-class TuneCifar10(TuneJob):
-    """Look for better parameters of the image model, with short trainings on a part of the images."""
+class TuneImages(TuneJob):
+    """Look for better parameters of a model of the image family, with short trainings on a part of the images."""
 
-    MODEL: ClassVar[str] = "cifar10"
-    TUNABLE: ClassVar[Tunable] = Tunable(TrainCifar10, ("learning_rate", "batch_size"))
-    SEARCHES: ClassVar[dict[str, Search]] = {
-        "default": Search(
-            metric="validation_accuracy",
-            mode="max",
-            sampler="tpe",
-            step="epoch",
-            num_samples=8,
-            minutes=4,
-            space={
-                "learning_rate": Log(type="log", low=0.3, high=3.0),
-                "batch_size": Choice(type="choice", values=[100, 150, 250, 350, 500, 750]),
-            },
-            grace=1,
-        ),
-    }
+    TUNABLE: ClassVar[Tunable] = Tunable(TrainImages, ("learning_rate", "batch_size"))
 
-    preset: Literal["default"] = Field("default", description="the chapter searched the table model only")
-    train_preset: Literal["quick", "standard", "best"] = Field("quick", description="whose network is trained")
+    train_preset: str = Field("quick", max_length=40, description="whose network is trained: quick, standard or best")
     epochs: int = Field(4, ge=1, le=100, description="passes over the images of a trial")
     max_images: int = Field(10_000, ge=20, description="images that a trial trains on")
 
-    @property
-    def base(self) -> TrainCifar10:
+    def completed(self, spec: ModelSpec) -> Self:
+        """The same; both presets are the spec's."""
+        chosen_of(self.train_preset, spec.presets)
+        return super().completed(spec)
+
+    def base(self, spec: ModelSpec) -> TrainImages:
         """The defaults of a training of ``train_preset`` on CPUs."""
-        return TrainCifar10(preset=self.train_preset, seed=self.seed).placed(gpu=False)
+        return TrainImages(preset=self.train_preset, seed=self.seed).placed(spec, gpu=False)
 
 
-TUNE_SCHEMAS: dict[str, type[TuneJob]] = {schema.MODEL: schema for schema in (TuneCifar10, TuneBreastCancer)}
+@dataclass(frozen=True)
+class Task:
+    """What a study is to do: options for a model."""
+
+    spec: ModelSpec
+    config: TuneJob
+
+    @property
+    def search(self) -> Search:
+        """What it compares, tries and how often."""
+        return self.config.search(self.spec)
+
+    @property
+    def base(self) -> Any:
+        """The training configuration that each trial changes."""
+        return self.config.base(self.spec)

@@ -16,11 +16,21 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, TypeAdapter, ValidationError
 
-from training.runs.config import describe
+from training.runs import sentences
 from training.runs.errors import ConfigError
 
 MAX_CHOICES = 50
+TYPES = ("float", "log", "int", "choice")
 Finite = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+
+
+class SpaceError(ValueError):
+    """A space that cannot be searched: ``path`` leads to the parameter and its field, ``problem`` says why."""
+
+    def __init__(self, problem: str, *path: str) -> None:
+        super().__init__(f"{'.'.join(path)}: {problem}" if path else problem)
+        self.problem = problem
+        self.path = path
 
 
 class Dimension(BaseModel):
@@ -28,8 +38,8 @@ class Dimension(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    def ends(self) -> list[Any]:
-        """The values that must be right for every value to be right."""
+    def ends(self) -> list[tuple[str, Any]]:
+        """The values that must be right for every value to be right, each with its field."""
         raise NotImplementedError
 
     def fault(self) -> str | None:
@@ -47,8 +57,8 @@ class Range(Dimension):
     low: Finite
     high: Finite
 
-    def ends(self) -> list[Any]:
-        return [self.low, self.high]
+    def ends(self) -> list[tuple[str, Any]]:
+        return [("low", self.low), ("high", self.high)]
 
     def fault(self) -> str | None:
         return None if self.low < self.high else f"low is {self.low:g} and high is {self.high:g}; low must be below"
@@ -86,8 +96,8 @@ class Choice(Dimension):
     type: Literal["choice"]
     values: list[StrictInt | Finite] = Field(min_length=1, max_length=MAX_CHOICES)
 
-    def ends(self) -> list[Any]:
-        return self.values
+    def ends(self) -> list[tuple[str, Any]]:
+        return [("values", value) for value in self.values]
 
     def fault(self) -> str | None:
         return None if len(set(self.values)) == len(self.values) else "values names one of them twice"
@@ -106,15 +116,27 @@ class BoosterParams(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    min_child_weight: float = Field(1, ge=0)
-    gamma: float = Field(0, ge=0)
-    reg_lambda: float = Field(1, ge=0)
-    reg_alpha: float = Field(0, ge=0)
-    subsample: float = Field(1, gt=0, le=1)
-    colsample_bytree: float = Field(1, gt=0, le=1)
-    max_delta_step: float = Field(0, ge=0)
-    scale_pos_weight: float = Field(1, gt=0)
-    max_bin: int = Field(256, ge=2, le=65_536)
+    min_child_weight: float = Field(
+        1, ge=0, title="Min child weight", description="Least weight of the rows in a leaf; higher ignores odd rows."
+    )
+    gamma: float = Field(
+        0, ge=0, title="Gamma", description="Least gain that a split must bring; higher splits less often."
+    )
+    reg_lambda: float = Field(
+        1, ge=0, title="L2 regularisation (lambda)", description="Higher makes each leaf change the answer less."
+    )
+    reg_alpha: float = Field(0, ge=0, title="L1 regularisation (alpha)", description="Higher sets more leaves to zero.")
+    subsample: float = Field(
+        1, gt=0, le=1, title="Subsample", description="Share of the rows that each tree sees; fewer reduce overfitting."
+    )
+    colsample_bytree: float = Field(
+        1, gt=0, le=1, title="Column sample by tree", description="Share of the columns that each tree sees."
+    )
+    max_delta_step: float = Field(0, ge=0, title="Max delta step", description="Largest step of a leaf; 0 is no limit.")
+    scale_pos_weight: float = Field(
+        1, gt=0, title="Weight of the positive class", description="1 weighs both classes alike."
+    )
+    max_bin: int = Field(256, ge=2, le=65_536, title="Max bins", description="Into how many steps each column is cut.")
 
 
 @dataclass(frozen=True)
@@ -147,57 +169,56 @@ class Tunable:
         try:
             return self.schema.model_validate(changed)
         except ValidationError as error:
-            raise ConfigError(describe(error)) from None
+            raise ConfigError(sentences.first_of(error)) from None
 
     def widest(self) -> dict[str, dict[str, Any]]:
-        """For each parameter its type, and the values that it lies between; None where there is no end."""
+        """For each parameter type, bounds (None where there is none), title and description."""
         return {name: _widest(self.schema if name in self.fields else self.params, name) for name in self.names}
 
     def check(self, space: Space) -> None:
-        """Raise ValueError with one sentence that names the parameter and says what would be right."""
+        """Raise SpaceError for the first parameter that cannot be searched so."""
         if not space:
-            raise ValueError(f"it is empty; name at least one of {', '.join(self.names)}")
+            raise SpaceError(f"it is empty; name at least one of {', '.join(self.names)}")
         for name, dimension in space.items():
             if name not in self.names:
-                raise ValueError(f"there is no parameter {name[:80]!r} to tune; there are {', '.join(self.names)}")
+                raise SpaceError(f"there is no parameter {name[:80]!r} to tune; there are {', '.join(self.names)}")
             if fault := dimension.fault():
-                raise ValueError(f"{name}: {fault}")
+                raise SpaceError(fault, name)
             owner = self.schema if name in self.fields else self.params
             if dimension.type in ("float", "log") and _widest(owner, name)["type"] == "int":
-                raise ValueError(f"{name}: it takes whole numbers; use the type 'int' or 'choice'")
-            for value in dimension.ends():
-                _check_value(owner, name, value)
+                raise SpaceError("it takes whole numbers; use the type 'int' or 'choice'", name)
+            for field, value in dimension.ends():
+                _check_value(owner, name, field, value)
 
 
 def _widest(owner: type[BaseModel], name: str) -> dict[str, Any]:
-    said = owner.model_json_schema()["properties"][name]
-    said = said.get("anyOf", [said])[0]  # of a parameter that may be None, too
+    whole = owner.model_json_schema()["properties"][name]
+    described = {key: whole.get(key, "") for key in ("title", "description")}
+    number = whole.get("anyOf", [whole])[0]  # of a parameter that may be None, too
     ends = {
-        "low": said.get("minimum", said.get("exclusiveMinimum")),
-        "high": said.get("maximum", said.get("exclusiveMaximum")),
+        "low": number.get("minimum", number.get("exclusiveMinimum")),
+        "high": number.get("maximum", number.get("exclusiveMaximum")),
     }
-    return {"type": "int" if said["type"] == "integer" else "float", **ends}
+    return {"type": "int" if number["type"] == "integer" else "float", **ends, **described}
 
 
-def _check_value(owner: type[BaseModel], name: str, value: Any) -> None:
+def _check_value(owner: type[BaseModel], name: str, field: str, value: Any) -> None:
     try:
         owner.model_validate({name: value})
     except ValidationError as error:
-        said = error.errors()[0]["msg"]
-        raise ValueError(f"{name}: {value!r} is out of range: {said[0].lower()}{said[1:]}") from error
+        raise SpaceError(f"{sentences.said_of(error.errors()[0])}, got {value!r}", name, field) from error
 
 
 def read(given: Any) -> Space:
-    """A space from decoded JSON. Raises ValueError naming the parameter and what is wrong."""
+    """A space from decoded JSON. Raises SpaceError."""
     try:
         return READ.validate_python(given)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"] if part not in ("float", "log", "int", "choice"))
-        raise ValueError(f"{where}: {_said(first)}" if where else _said(first)) from error
+        raise SpaceError(_problem(first), *(str(part) for part in first["loc"] if part not in TYPES)) from error
 
 
-def _said(first: Any) -> str:
+def _problem(first: Any) -> str:
     match first["type"]:
         case "union_tag_not_found":
             return "it has no type; the types are float, log, int and choice"
@@ -207,9 +228,11 @@ def _said(first: Any) -> str:
             return "it is no object with a parameter's name for each key"
         case "model_attributes_type":
             return 'it is no object such as {"type": "int", "low": 1, "high": 8}'
+        case "int_type" if "values" in first["loc"]:
+            # Of the two kinds of number that a choice takes, pydantic names the first.
+            return f"must be a number{sentences.got(first)}"
         case _:
-            said = first["msg"]
-            return f"{said[0].lower()}{said[1:]}"
+            return sentences.said_of(first) + sentences.got(first)
 
 
 def distributions(space: Space) -> dict[str, Any]:

@@ -1,53 +1,69 @@
-"""The Batch screen: predict many pictures or rows in one go, watch it, search the result, take it along.
+"""The Batch screen: predict many pictures or rows in one go, watch it, search the result, download it.
 
-Run all screens with `python -m ui`. A batch prediction is a job outside the page, so that two
-browsers see the same and a reload loses nothing.
+A batch prediction is a job outside the page: two browsers see the same, and a reload loses nothing.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import gradio as gr
+from markupsafe import Markup
 
-from ui.batch import form as batch_form
-from ui.batch import result as batch_result
-from ui.jobs import buttons as job_buttons
-from ui.jobs.view import BATCH, ENDED, RESUMABLE, Job, ahead, bar, headline, job_list, log_text, read_log, watched
-from ui.kit import clock, sign_in
+from ui.batch.form import Form
+from ui.batch.result import filters, summary
+from ui.batch.search import Search
+from ui.jobs.buttons import JobButtons
+from ui.jobs.view import BATCH, Job, ahead, bar, headline, job_list, log_text, read_log, watched
+from ui.kit import clock
 from ui.kit.cards import LIVE, html, notice, quiet
 from ui.kit.client import ApiError, Client, Headers
-from ui.kit.scripts import BUTTONS
-from ui.kit.updates import EVENTS, Sent, updates
+from ui.kit.models import Shown
+from ui.kit.templates import render
+from ui.kit.updates import EVENTS, Sent, Updates, changed
 from ui.kit.visitor import headers_of, with_token
+from ui.look.scripts import BUTTONS
 from ui.predict.snippets import public_api
 
-WATCHED = ["jobs", "headline", "bar", "summary", "log", *job_buttons.SHOWN, "result"]
-INTRO = """\
-<div class="air-intro"><h2>Predict many at once</h2>
-<p>Give a folder of pictures or a whole table, and take the answers with you as a file. Or let a
-version answer the test set, and see what it gets wrong.</p></div>"""
-WAITING = quiet("The batch predictions appear as soon as the service is up.")
+WAITING = "The batch predictions appear as soon as the service is up."
 FILE_GONE = "Its file is deleted. Give it again to predict it."
 
 
 class Screen:
-    """What happens to the jobs; every method is an event's handler or a part of one."""
+    """The screen; creating it puts it on the page."""
 
-    def __init__(self, api: Client, public_url: str | None) -> None:
-        self.api = api
-        self.public_url = public_url
+    def __init__(self, api: Client, models: Sequence[Shown], public_url: str | None, token: gr.State) -> None:
+        self.api, self.public_url, self.token = api, public_url, token
+        self.models = {model.name: model for model in models}
         self._sources: dict[str, str] = {}
+        chosen = gr.State(None)
+        with gr.Row(elem_classes="air-screen"):
+            with gr.Column(scale=5, min_width=300):
+                html(render("batch/intro.html"))
+                self.form = Form(api, models, public_url, token, chosen)
+                html("<h3>Latest batch predictions</h3>")
+                self.jobs = html(quiet(WAITING), js_on_load=BUTTONS, elem_id="air-batch-jobs")
+            with gr.Column(scale=6, min_width=300):
+                waiting = render("jobs/none.html", title="The batch prediction", text=WAITING)
+                self.head = html(waiting, html_template=LIVE, elem_id="air-batch-job")
+                self.progress = html(elem_id="air-batch-progress")
+                self.buttons = JobButtons("air-batch", "Cancel this prediction", "Start it again", chosen)
+                self.summary = html(elem_id="air-batch-summary")
+                with gr.Accordion("Log", open=False):
+                    self.log = html(log_text(""))
+        with gr.Column(elem_classes="air-below"):
+            self.search = Search(api, models)
+        self.clock, self.watched = clock.build(), gr.State({})
 
-    async def watch(
+    async def _watch(
         self,
         before: Sent,
         chosen: str | None,
-        asking: str | None,
+        asked: str | None,
         why_not: str | None,
         token: str,
         request: gr.Request,
-    ) -> list[Any]:
+    ) -> Updates:
         """The list of batch predictions, and the watched one, as they are now."""
         try:
             headers = with_token(headers_of(request), token)
@@ -56,26 +72,24 @@ class Screen:
             job = watched(jobs, chosen)
             log = await self._log(job, before, headers, token)
         except ApiError as error:
-            return updates(WATCHED, before, {"headline": notice(str(error), "warning")})
-        state, job_id = (job["state"], job["id"]) if job else ("", "")
-        may, done = why_not == "", state == "succeeded"
-        # What was uploaded is deleted when its job is stopped; after a failure it is kept for a while.
-        again = state in RESUMABLE and (job["config"].get("upload") is None or state != "stopped")
-        shown = headline(BATCH, job, ahead(job, everything))
-        now = log | job_buttons.shown(job_id, state, asking, may, again)
+            return changed(self.watched, before, {self.head: notice(str(error), "warning")})
+        done, gone = job if job and job["state"] == "succeeded" else None, _file_is_gone(job)
+        now = log | self.buttons.shown(job, asked, may=why_not == "", resumable=not gone)
         now |= {
-            "job": job,
-            "jobs": job_list(BATCH, jobs, job_id),
-            "headline": shown + (quiet(FILE_GONE) if state in RESUMABLE and not again else ""),
-            "bar": bar(job),
-            "summary": batch_result.summary(job, public_api(request, self.public_url)) if done else "",
-            "result": batch_result.filters(job) if done else None,
+            self.jobs: job_list(BATCH, jobs, job["id"] if job else None),
+            self.head: headline(BATCH, job, ahead(job, everything)) + (quiet(FILE_GONE) if gone else ""),
+            self.progress: bar(job),
+            self.summary: self._summary(done, request) if done else "",
+            self.search.result: filters(done) if done else None,
         }
-        return updates(WATCHED, before, now)
+        return changed(self.watched, before, now, job=job, signed=bool(token))
+
+    def _summary(self, job: Job, request: gr.Request) -> Markup:
+        return summary(job, self.models[job["model"]], public_api(request, self.public_url))
 
     async def _with_source(self, job: Job, headers: Headers) -> Job:
         """A job that has not ended does not say what its files are called; its upload does."""
-        upload = job["config"].get("upload") if job["kind"] == BATCH and job["state"] not in ENDED else None
+        upload = job["config"].get("upload") if job["kind"] == BATCH and not job["about"]["state"]["ended"] else None
         if upload is None:
             return job
         if upload not in self._sources:
@@ -85,70 +99,38 @@ class Screen:
                 return job
         return job | {"source": self._sources[upload]}
 
-    async def _log(self, job: Job | None, before: Sent, headers: Headers, token: str) -> Sent:
-        """The log; that of a job that has ended stays as it was, for the same visitor."""
+    async def _log(self, job: Job | None, before: Sent, headers: Headers, token: str) -> Updates:
+        """The log; that of a job that has ended is not read again for the same visitor."""
         if job is None:
-            return {"log": log_text("")}
-        if job == before.get("job") and job["state"] in ENDED and before.get("signed") == bool(token):
+            return {self.log: log_text("")}
+        if job == before.get("job") and job["about"]["state"]["ended"] and before.get("signed") == bool(token):
             return {}
-        return {"log": await read_log(self.api, job["id"], headers), "signed": bool(token)}
+        return {self.log: await read_log(self.api, job["id"], headers)}
+
+    def wire(self) -> None:
+        """Which event calls what."""
+        buttons, why_not, search = self.buttons, self.form.sign_in.why_not, self.search
+        states = [buttons.chosen, buttons.asked, why_not]
+        shown = [self.jobs, self.head, self.progress, self.summary, self.log, *buttons.components, search.result]
+        gr.on(
+            [*self.clock.looks, *(state.change for state in (*states, buttons.acted))],
+            self._watch,
+            [self.watched, *states, self.token],
+            [self.watched, *shown],
+            **EVENTS,
+        )
+        self.form.wire(self.clock)
+        search.wire()
+        buttons.wire(self.api, self.jobs, self.watched, self.token, "air-batch-job")
 
 
-def build(
-    api: Client,
-    page: gr.Blocks,  # noqa: ARG001 - as all screens
-    public_url: str | None,
-    token: gr.State,
-) -> clock.Clock:
-    """Put the screen on the page and wire it; returns the clock that runs only while it is in sight."""
-    screen, form = Screen(api, public_url), batch_form.Form(api, public_url)
+def _file_is_gone(job: Job | None) -> bool:
+    """The upload of a job that was stopped is deleted; after a failure it is kept for a while."""
+    return job is not None and job["state"] == "stopped" and job["config"].get("upload") is not None
 
-    with gr.Row(elem_classes="air-screen"):
-        with gr.Column(scale=5, min_width=300):
-            html(INTRO)
-            fields = batch_form.build()
-            html("<h3>Latest batch predictions</h3>")
-            jobs = html(WAITING, js_on_load=BUTTONS, elem_id="air-batch-jobs")
-        with gr.Column(scale=6, min_width=300):
-            head = html(f"<h2>The batch prediction</h2>{WAITING}", html_template=LIVE, elem_id="air-batch-job")
-            progress = html(elem_id="air-batch-progress")
-            buttons = job_buttons.build("air-batch", "Cancel this prediction", "Start it again")
-            summary = html(elem_id="air-batch-summary")
-            with gr.Accordion("What it printed", open=False):
-                log = html(log_text(""))
-    ticking = clock.build()
-    chosen, asked, acted = buttons.chosen, buttons.asked, buttons.acted
-    upload, result = gr.State(None), gr.State(None)
-    watching, filling = gr.State({}), gr.State({})
-    why_not = sign_in.why_not()
-    with gr.Column(elem_classes="air-below"):
-        search = batch_result.build()
-    batch_result.wire(api, search, result)
 
-    filled = [filling, why_not, fields.sign_in.signing, fields.signed, fields.why, fields.own, fields.how]
-    filled += [fields.pictures, fields.table, fields.check, fields.another]
-    filled += [fields.version, fields.start, fields.code]
-    gr.on(
-        [*ticking.glances, fields.model.change, fields.what.change, fields.version.input, upload.change, token.change],
-        form.fill,
-        [filling, fields.model, fields.what, fields.version, upload, token],
-        filled,
-        **EVENTS,
-    )
-    gr.on(
-        [*ticking.looks, *(state.change for state in (chosen, asked, acted, why_not))],
-        screen.watch,
-        [watching, chosen, asked, why_not, token],
-        [watching, jobs, head, progress, summary, log, *buttons.changing, result],
-        **EVENTS,
-    )
-    sign_in.wire(api, fields.sign_in, fields.signed, token)
-    once = EVENTS | {"trigger_mode": "once"}
-    for field in (fields.pictures, fields.table):
-        taken = [fields.reading, upload, fields.pictures, fields.table, fields.note]
-        field.upload(form.given, [field, fields.model, token], taken, preprocess=False, **once)
-    fields.another.click(form.another, [upload, token], [upload, fields.reading, fields.note], **once)
-    start_from = [fields.model, fields.what, upload, fields.version, token]
-    fields.start.click(form.start, start_from, [chosen, fields.note, upload], **once)
-    job_buttons.wire(api, buttons, jobs, watching, token, "air-batch-job")
-    return ticking
+def build(api: Client, models: Sequence[Shown], public_url: str | None, token: gr.State) -> clock.Clock:
+    """Put the screen on the page; returns the clock that runs only while it is visible."""
+    screen = Screen(api, models, public_url, token)
+    screen.wire()
+    return screen.clock

@@ -1,182 +1,174 @@
-"""A version beside the champion: figures on the validation set with the difference in words, and what is mixed up.
+"""A version beside the champion: figures on the validation set, confusion matrices, and what the gate will decide.
 
-Not run by itself; the Retrain screen shows it.
+Which figures there are, how to show them, and the gate's rule come from the API (``about`` of a model).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
-from ui.kit.cards import notice, percent, quiet
-from ui.kit.client import IMAGES, TABLE
+from markupsafe import Markup
+
+from ui.kit.cards import notice
+from ui.kit.templates import render
+from ui.kit.words import percent
 
 Evaluation = dict[str, Any]
-OTHER_DATA = "The two were measured on other data, so their figures cannot be compared."
-ITSELF = "This is the champion itself. Choose another version, or train one, to see it beside the champion."
+About = dict[str, Any]
+OTHER_DATA = "The two were measured on different data, so their figures cannot be compared."
+ITSELF = "This is the champion itself. Choose another version, or train one, to compare it with the champion."
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure of an evaluation: a name, half a sentence, how to read it, and whether more of it is better."""
+    """A figure of an evaluation, as a model's ``about`` describes it."""
 
+    key: str
     title: str
-    meaning: str
-    read: Callable[[Evaluation], float]
-    kind: str
-    higher_is_better: bool
+    help: str
+    form: str
+    better: str
+
+    def read(self, figures: Evaluation) -> float:
+        """Its value among the figures of a data set. Raises KeyError or IndexError where there is none."""
+        value: Any = figures
+        for part in self.key.split("."):
+            value = value[int(part)] if isinstance(value, list) else value[part]
+        return value
+
+    def is_in(self, figures: Evaluation) -> bool:
+        """Whether it was measured; an early version may lack it."""
+        try:
+            self.read(figures)
+        except (KeyError, IndexError):
+            return False
+        return True
 
     def text(self, value: float) -> str:
         """A value of it in words."""
-        return {"share": percent(value), "count": f"{value:.0f}"}.get(self.kind) or f"{value:.3f}"
+        match self.form:
+            case "share" | "error":
+                return percent(value)
+            case "count":
+                return f"{value:.0f}"
+        return f"{value:.3f}"
+
+    def amount(self, change: float) -> str:
+        """A difference of two values in words."""
+        match self.form:
+            case "share" | "error":
+                return f"{100 * abs(change):.1f} points"
+            case "count":
+                return f"{abs(change):.0f}"
+        return f"{abs(change):.3f}"
 
     def difference(self, champion: float, candidate: float) -> tuple[str, str]:
         """How the candidate differs, in words, and `good`, `problem` or nothing."""
-        change = candidate - champion
-        amount = {"share": f"{100 * abs(change):.1f} points", "count": f"{abs(change):.0f}"}.get(self.kind)
-        amount = amount or f"{abs(change):.3f}"
+        amount = self.amount(candidate - champion)
         if not amount.split()[0].strip("0."):
             return "the same", ""
-        better = (change > 0) == self.higher_is_better
+        better = (candidate > champion) == (self.better == "high")
         return f"{'better' if better else 'worse'} by {amount}", "good" if better else "problem"
 
 
-def _wrongly(row: int, column: int) -> Callable[[Evaluation], float]:
-    return lambda figures: figures["confusion"]["matrix"][row][column]
+def _figures(about: About) -> list[Figure]:
+    return [Figure(**described) for described in about["figures"]]
 
 
-# What lets a version into service, as models/gate.py has it: the metric that decides, how much less is let pass.
-GATE = {IMAGES: ("validation_accuracy", 0.005), TABLE: ("validation_auc", 0.005)}
-FIGURES = {
-    IMAGES: [
-        Figure("Right answers", "pictures named right (accuracy)", lambda f: f["accuracy"], "share", True),
-        Figure("Surprise", "how little it expected the truth (log loss)", lambda f: f["log_loss"], "number", False),
-        Figure(
-            "Honesty",
-            "how far its percentages are from how often it is right (calibration error)",
-            lambda f: f["calibration"]["expected_calibration_error"],
-            "share",
-            False,
-        ),
-    ],
-    TABLE: [
-        Figure("Order", "malignant ranked above benign; 1 is all (AUC)", lambda f: f["auc"], "number", True),
-        Figure("Wrong answers", "rows called wrongly (error)", lambda f: f["error"], "share", False),
-        Figure("Surprise", "how little it expected the truth (logloss)", lambda f: f["logloss"], "number", False),
-        Figure("Misses", "malignant, called benign", _wrongly(0, 1), "count", False),
-        Figure("False alarms", "benign, called malignant", _wrongly(1, 0), "count", False),
-    ],
-}
+def _deciding(about: About) -> Figure:
+    """The figure that the gate compares."""
+    figures = _figures(about)
+    return next((figure for figure in figures if f"validation_{figure.key}" == about["gate"]["metric"]), figures[0])
 
 
-def side_by_side(model: str, champion: Evaluation, candidate: Evaluation, *, same_data: bool) -> str:
-    """The whole comparison as HTML; with the champion itself in both places there is nothing to compare."""
+def side_by_side(about: About, thing: str, champion: Evaluation, candidate: Evaluation, *, same_data: bool) -> Markup:
+    """The whole comparison, with the champion itself in both places only its figures; ``thing``: picture or row."""
     alone = champion["version"] == candidate["version"]
-    parts = [notice(ITSELF)] if alone else [_verdict(model, champion, candidate, same_data)]
-    parts.append(_table(model, champion, None if alone else candidate))
-    rows = champion["validation"]["rows"]
-    what = "picture" if model == IMAGES else "row"
-    told = f"Measured on {rows} validation {what}s: held back, no version learned from them."
-    parts.append(quiet(f"{told} One {what} is {100 / rows:.2g} points." if rows else told))
-    matrices = _matrix(champion, "the champion") + ("" if alone else _matrix(candidate, "beside it"))
-    parts.append("<h3>What is taken for what</h3>")
-    parts.append(quiet("Each line is a truth, each column an answer: what lies on the diagonal was right."))
-    parts.append(f'<div class="air-matrices">{matrices}</div>')
-    parts.append(_test(model, candidate))
-    return f'<div class="air-stack">{"".join(parts)}</div>'
+    beside = [] if alone else [(candidate, f"Version {candidate['version']}, challenger")]
+    verdict, look = (ITSELF, "info") if alone else _verdict(about, champion, candidate, same_data)
+    titles = ["Figure", f"Champion, version {champion['version']}"]
+    shown = [(champion, f"Version {champion['version']}, champion"), *beside]
+    return render(
+        "compare/comparison.html",
+        verdict=verdict,
+        look=look,
+        titles=titles if alone else [*titles, f"Version {candidate['version']}", "Difference"],
+        rows=[
+            _row(figure, champion["validation"], None if alone else candidate["validation"])
+            for figure in _figures(about)
+            if figure.is_in(champion["validation"]) and figure.is_in(candidate["validation"])
+        ],
+        measured=_measured(thing, champion["validation"]["rows"]),
+        matrices=[_matrix(evaluation, title) for evaluation, title in shown],
+        test=_test(about, candidate),
+    )
 
 
-def _verdict(model: str, champion: Evaluation, candidate: Evaluation, same_data: bool) -> str:
+def _verdict(about: About, champion: Evaluation, candidate: Evaluation, same_data: bool) -> tuple[str, str]:
     if not same_data:
-        return notice(OTHER_DATA, "warning")
-    figure = FIGURES[model][0]
+        return OTHER_DATA, "warning"
+    figure = _deciding(about)
     old, new = figure.read(champion["validation"]), figure.read(candidate["validation"])
-    words, kind = figure.difference(old, new)
+    words, look = figure.difference(old, new)
     text = (
-        f"Version {candidate['version']} is {words} in the figure that decides, “{figure.title}”: "
+        f"Version {candidate['version']} is {words} in the figure that decides, {figure.title}: "
         f"{figure.text(new)} against the champion's {figure.text(old)}."
     )
-    return notice(text, {"good": "good", "problem": "warning"}.get(kind, "info"))
+    return text, {"good": "good", "problem": "warning"}.get(look, "info")
 
 
-def gate_text(model: str, champion: dict[str, Any], candidate: dict[str, Any]) -> str:
-    """What the gate will say to a version that is to replace the champion."""
-    (metric, margin), figure = GATE[model], FIGURES[model][0]
-    who = f"version {candidate['version']}"
+def _row(figure: Figure, champion: Evaluation, candidate: Evaluation | None) -> dict[str, str]:
+    old = figure.read(champion)
+    row = {"title": figure.title, "help": figure.help, "champion": figure.text(old), "version": ""}
+    if candidate is None:
+        return row
+    new = figure.read(candidate)
+    words, look = figure.difference(old, new)
+    return row | {"version": figure.text(new), "difference": words, "look": look}
+
+
+def _measured(thing: str, rows: int) -> str:
+    text = f"Measured on {rows} validation {thing}s, which no version learned from."
+    return f"{text} One {thing} is {100 / rows:.2g} points." if rows else text
+
+
+def _matrix(evaluation: Evaluation, title: str) -> dict[str, Any]:
+    confusion = evaluation["validation"]["confusion"]
+    labels, matrix = confusion["labels"], confusion["matrix"]
+    rows = [(label, _cells(line, place)) for place, (label, line) in enumerate(zip(labels, matrix, strict=True))]
+    return {"title": title, "labels": labels, "rows": rows}
+
+
+def _cells(line: list[int], place: int) -> list[dict[str, Any]]:
+    whole = sum(line) or 1
+    return [
+        {"count": int(count), "share": count / whole, "right": column == place} for column, count in enumerate(line)
+    ]
+
+
+def _test(about: About, candidate: Evaluation) -> str:
+    figure = _deciding(about)
+    value = figure.text(figure.read(candidate["test"]))
+    return (
+        f"On the test set, version {candidate['version']} has {figure.title} {value} ({figure.help}). "
+        "For information only: it is not used to choose a version."
+    )
+
+
+def gate_text(about: About, champion: dict[str, Any], candidate: dict[str, Any]) -> Markup:
+    """What the gate will decide about a version that is to replace the champion."""
+    gate, figure = about["gate"], _deciding(about)
+    who, metric = f"version {candidate['version']}", gate["metric"]
     if champion["source"]["data"].get("fingerprint") != candidate["source"]["data"].get("fingerprint"):
         return notice(f"The gate will refuse {who}: it was measured on other data than the champion.", "warning")
     if metric not in champion["metrics"] or metric not in candidate["metrics"]:
-        return notice(f"The gate will refuse {who}: “{figure.title}” was not measured for both.", "warning")
+        return notice(f"The gate will refuse {who}: the {gate['words']} was not measured for both.", "warning")
     old, new = champion["metrics"][metric], candidate["metrics"][metric]
-    passes = new >= old - margin
-    allowed = f"{100 * margin:g} points" if figure.kind == "share" else f"{margin:g}"
+    passes = new >= old - gate["margin"]
+    allowed = figure.amount(gate["margin"])
     text = (
-        f"The gate will {'let' if passes else 'refuse'} {who}{' pass' if passes else ''}: “{figure.title}” is "
-        f"{figure.text(new)}, the champion's {figure.text(old)}, and up to {allowed} less is let pass."
+        f"The gate will {'accept' if passes else 'refuse'} {who}: its {gate['words']} is {figure.text(new)}, the "
+        f"champion's {figure.text(old)}, and a drop of up to {allowed} is allowed."
     )
     return notice(text, "good" if passes else "warning")
-
-
-def _table(model: str, champion: Evaluation, candidate: Evaluation | None) -> str:
-    heads = ["Figure", f"Champion, version {champion['version']}"]
-    if candidate:
-        heads += [f"Version {candidate['version']}", "Difference"]
-    head = "".join(f'<th scope="col">{escape(text)}</th>' for text in heads)
-    rows = "".join(_row(figure, champion, candidate) for figure in _known(model, champion, candidate or champion))
-    return f'<table class="air-table"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
-
-
-def _known(model: str, *evaluations: Evaluation) -> list[Figure]:
-    """The figures that all of these have; an early version may lack one."""
-    return [figure for figure in FIGURES[model] if all(_has(figure, one["validation"]) for one in evaluations)]
-
-
-def _has(figure: Figure, figures: Evaluation) -> bool:
-    try:
-        figure.read(figures)
-    except (KeyError, IndexError):
-        return False
-    return True
-
-
-def _row(figure: Figure, champion: Evaluation, candidate: Evaluation | None) -> str:
-    old = figure.read(champion["validation"])
-    cells = f"<td>{figure.text(old)}</td>"
-    if candidate:
-        new = figure.read(candidate["validation"])
-        words, kind = figure.difference(old, new)
-        cells += f'<td>{figure.text(new)}</td><td class="air-diff-{kind or "none"}">{words}</td>'
-    return f'<tr><th scope="row">{escape(figure.title)}<small>{escape(figure.meaning)}</small></th>{cells}</tr>'
-
-
-def _matrix(evaluation: Evaluation, who: str) -> str:
-    confusion = evaluation["validation"]["confusion"]
-    labels, matrix = confusion["labels"], confusion["matrix"]
-    head = "".join(f'<th scope="col"><span>{escape(label)}</span></th>' for label in labels)
-    rows = "".join(
-        f'<tr><th scope="row">{escape(label)}</th>{_cells(line, place)}</tr>'
-        for place, (label, line) in enumerate(zip(labels, matrix, strict=True))
-    )
-    wide = " air-many" if len(labels) > 4 else ""
-    return (
-        f'<table class="air-matrix{wide}"><caption>Version {escape(evaluation["version"])}, {escape(who)}</caption>'
-        f"<thead><tr><td></td>{head}</tr></thead><tbody>{rows}</tbody></table>"
-    )
-
-
-def _cells(line: list[int], place: int) -> str:
-    whole = sum(line) or 1
-    return "".join(
-        f'<td class="{"air-right" if column == place else "air-wrong"}" style="--share:{count / whole:.3f}">'
-        f"{int(count)}</td>"
-        for column, count in enumerate(line)
-    )
-
-
-def _test(model: str, candidate: Evaluation) -> str:
-    figure = FIGURES[model][0]
-    told = figure.text(figure.read(candidate["test"]))
-    text = f"On the test set, version {candidate['version']}: {told}, {figure.meaning}. Told once, decides nothing."
-    return f'<p class="air-quiet"><small>{escape(text)}</small></p>'

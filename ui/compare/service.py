@@ -1,93 +1,33 @@
-"""The lower half of the Retrain screen: a version beside the champion, put into service and taken back.
-
-Not run by itself; ui/retrain/screen.py puts it on the page.
-"""
+"""The lower half of the Retrain screen: a version beside the champion, its promotion, and the way back."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
-from ui.compare import ask_both, differences
+from ui.compare.ask_both import AskBoth
+from ui.compare.differences import Differences, pair_of
 from ui.compare.figures import gate_text, side_by_side
-from ui.jobs.view import moment, moment_html
-from ui.kit.cards import html, notice, quiet
+from ui.compare.versions import CHAMPION, PREVIOUS, Version, choices, kept, moves_table, named, pick
+from ui.kit.cards import LIVE, html, notice, quiet
 from ui.kit.client import ApiError, Client
 from ui.kit.clock import Clock
-from ui.kit.scripts import focus_on
-from ui.kit.updates import EVENTS, Sent, updates
+from ui.kit.models import Shown
+from ui.kit.templates import render
+from ui.kit.updates import EVENTS, ONCE, Sent, Updates, changed
 from ui.kit.visitor import headers_for_change
+from ui.look.scripts import focus_on
 
-CHAMPION, PREVIOUS = "champion", "previous"
 REASON_LENGTH = 500
-LOOKED_AT = ["version", "comparison", "now", "put", "force", "back", "moves", "pair", "discard", "asking", "question"]
-FORCE_ASKED = "If you know better, you can put it into service all the same."
-DISCARD = "Discard version {}? It is deleted with its files, and there is no way back."
-IDIOM = " Set force to promote it anyway."
-
-
-def pick(versions: list[dict[str, Any]], wanted: str | None) -> str:
-    """The wanted version if there is one, else the newest that is not the champion, else the champion."""
-    names = [item["version"] for item in versions]
-    if wanted in names:
-        return str(wanted)
-    others = (item["version"] for item in versions if CHAMPION not in item["aliases"])
-    return next(others, names[0])
-
-
-def choices(versions: list[dict[str, Any]]) -> list[tuple[str, str]]:
-    """`Version 2 (champion), made 23 Nov, 10:45`, newest first."""
-    return [
-        (
-            f"Version {item['version']}{' (champion)' if CHAMPION in item['aliases'] else ''}, "
-            f"made {moment(item['created'])}",
-            item["version"],
-        )
-        for item in versions
-    ]
-
-
-def now_text(champion: str, previous: str | None) -> str:
-    """What is in service, and what taking it back would do."""
-    back = f"“Take it back” puts version {previous} into service again." if previous else "It is the first one."
-    return f"<p><strong>Version {escape(champion)} is in service.</strong> {escape(back)}</p>"
-
-
-def kept_text(version: dict[str, Any]) -> str:
-    """Why a version cannot be discarded; nothing for one that can."""
-    if CHAMPION in version["aliases"]:
-        return "The champion cannot be discarded."
-    if PREVIOUS in version["aliases"]:
-        return f"Version {version['version']} cannot be discarded: “Take it back” goes back to it."
-    return ""
-
-
-def moves_table(moves: list[dict[str, Any]]) -> str:
-    """Every promotion and rollback, newest first."""
-    if not moves:
-        return quiet("Nothing was put into service by anybody yet.")
-    words = {"promotion": "put into service", "rollback": "taken back"}
-    rows = "".join(
-        "<tr>"
-        + "".join(
-            f"<td>{text}</td>"
-            for text in (
-                moment_html(move["at"]),
-                escape(words.get(move["kind"], move["kind"])),
-                *(escape(move[key]) for key in ("before", "version", "reason")),
-            )
-        )
-        + "</tr>"
-        for move in moves
-    )
-    head = "".join(f'<th scope="col">{text}</th>' for text in ("When", "What", "From", "To", "Reason"))
-    return f'<table class="air-table air-moves"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+WAITING = "The comparison appears as soon as the model is up."
+DISCARD = "Discard version {}? It is deleted with its files. This cannot be undone."
+FORCE_OFFERED = "If you know better, you can promote it anyway."
 
 
 @dataclass(frozen=True)
@@ -103,12 +43,70 @@ class Session:
 
 
 class Service:
-    """What happens in this half; every method is an event's handler or a part of one."""
+    """The components of this half; creating it puts them on the page.
 
-    def __init__(self, api: Client) -> None:
-        self.api = api
+    ``refused`` is the model and version that the gate refused, ``doubted`` of the one whose deletion a person is asked
+    to confirm.
+    """
 
-    async def look(
+    def __init__(self, api: Client, models: Sequence[Shown], shared: Session) -> None:
+        self.api, self.shared = api, shared
+        self.models = {model.name: model for model in models}
+        self.sent, self.pair = gr.State({}), gr.State(None)
+        self.refused, self.doubted = gr.State(None), gr.State(None)
+        html("<h2>Is it better?</h2>")
+        self.version = gr.Dropdown(
+            label="Version to compare",
+            info="It is shown beside the champion, the version that answers now.",
+            filterable=False,
+            interactive=True,
+        )
+        self.comparison = html(quiet(WAITING), elem_id="air-comparison")
+        self.differences = Differences(api, self.pair)
+        self.both = AskBoth(api, self.pair, self.differences)
+        html("<h2>Promote it</h2>")
+        html(quiet("A promoted version becomes the champion: every answer then comes from it."))
+        self.now = html(elem_id="air-now")
+        self.reason = gr.Textbox(label="Reason (optional)", info="Shown in the history.", max_length=REASON_LENGTH)
+        with gr.Row(elem_classes="air-actions air-moving"):
+            self.promote = gr.Button("Promote", variant="primary", interactive=False, elem_id="air-put")
+            self.back = gr.Button("Roll back", interactive=False, elem_id="air-back")
+            self.discard = gr.Button("Discard it", interactive=False, elem_id="air-discard")
+        with gr.Column(visible=False) as self.asking:
+            self.question = html()
+            with gr.Row(elem_classes="air-actions"):
+                self.yes = gr.Button("Yes, discard it", variant="stop", elem_id="air-discard-yes")
+                self.no = gr.Button("No, keep it", elem_id="air-discard-no")
+        self.note = html(elem_id="air-move-note", html_template=LIVE)
+        self.force = gr.Button("Promote anyway", variant="stop", visible=False, elem_id="air-force")
+        html("<h3>History</h3>")
+        self.moves = html(elem_id="air-moves")
+
+    def wire(self) -> None:
+        """Make it work."""
+        shared, refused, doubted = self.shared, self.refused, self.doubted
+        triggers = [state.change for state in (shared.why_not, shared.finished, shared.acted, refused, doubted)]
+        shown = [self.sent, self.version, self.comparison, self.now, self.moves, self.pair, self.question, self.asking]
+        gr.on(
+            [*shared.ticking.glances, shared.model.change, self.version.input, *triggers],
+            self._look,
+            [self.sent, shared.model, self.version, shared.finished, refused, doubted, shared.why_not],
+            [*shown, self.promote, self.force, self.back, self.discard],
+            **EVENTS,
+        )
+        self.differences.wire()
+        self.both.wire()
+        chosen = [shared.model, self.version, self.reason, shared.token]
+        moved = [self.note, refused, self.reason, shared.acted]
+        self.promote.click(self._promote, chosen, moved, **ONCE)
+        self.force.click(self._promote_anyway, chosen, moved, **ONCE)
+        self.back.click(self._back, [shared.model, self.reason, shared.token], moved, **ONCE)
+        asked = self.discard.click(lambda *asked: list(asked), [shared.model, self.version], doubted, **EVENTS)
+        asked.then(None, js=focus_on("air-discard-yes"))
+        self.no.click(lambda: None, None, doubted, **EVENTS).then(None, js=focus_on("air-discard"))
+        self.yes.click(self._discard, [doubted, shared.token], [self.note, doubted, shared.acted], **ONCE)
+
+    async def _look(
         self,
         before: Sent,
         model: str,
@@ -117,150 +115,118 @@ class Service:
         refused: list[str] | None,
         doubted: list[str] | None,
         why_not: str | None,
-    ) -> list[Any]:
-        """Versions, comparison, what is in service and the history, as they are now."""
+    ) -> Updates:
+        """Versions, comparison, champion and history, as they are now."""
         try:
             state, moves = await asyncio.gather(self.api.model(model), self.api.history(model))
         except ApiError as error:
-            return updates(LOOKED_AT, before, {"now": notice(str(error), "warning")})
-        versions = state["versions"]
-        other_model = before.get("model") != model
-        wanted = None if other_model else version
-        if finished and finished["model"] == model and (other_model or finished != before.get("finished")):
-            wanted = finished["version"]
-        shown = pick(versions, wanted)
-        by_alias = {alias: item["version"] for item in versions for alias in item["aliases"]}
-        champion, previous = by_alias[CHAMPION], by_alias.get(PREVIOUS)
-        by_version = {item["version"]: item for item in versions}
-        may, served, kept = why_not == "", shown == champion, kept_text(by_version[shown])
-        label = f"Version {shown} is in service" if served else f"Put version {shown} into service"
+            return changed(self.sent, before, {self.now: notice(str(error), "warning")})
+        versions = {item["version"]: item for item in state["versions"]}
+        shown = pick(state["versions"], _wanted(before, model, version, finished))
+        champion, previous = named(state["versions"], CHAMPION), named(state["versions"], PREVIOUS)
+        served, may, why_kept = shown == champion, why_not == "", kept(versions[shown])
+        gate = "" if served else gate_text(state["about"], versions[champion], versions[shown])
         now = {
-            "model": model,
-            "finished": finished,
-            "version": gr.update(choices=choices(versions), **({} if shown == version else {"value": shown})),
-            "comparison": await self._comparison(model, versions, champion, shown),
-            "now": now_text(champion, previous)
-            + ("" if served else gate_text(model, *(by_version[name] for name in (champion, shown))))
-            + (quiet(kept) if kept else "")
-            + (notice(why_not) if why_not else ""),
-            "put": gr.update(value=label, interactive=may and not served),
-            "force": gr.update(visible=may and refused == [model, shown]),
-            "back": gr.update(interactive=may and previous is not None),
-            "moves": moves_table(moves),
-            "pair": None if served else {"model": model, "version": shown, "champion": champion},
-            "discard": gr.update(value=f"Discard version {shown}", interactive=may and not kept),
-            "asking": gr.update(visible=may and doubted == [model, shown]),
-            "question": notice(DISCARD.format(shown), "warning"),
+            self.version: gr.update(
+                choices=choices(state["versions"]), **({} if shown == version else {"value": shown})
+            ),
+            self.comparison: await self._comparison(state, versions[champion], versions[shown]),
+            self.now: render(
+                "compare/now.html", champion=champion, previous=previous, gate=gate, kept=why_kept, why_not=why_not
+            ),
+            self.promote: gr.update(
+                value=f"Version {shown} is the champion" if served else f"Promote version {shown}",
+                interactive=may and not served,
+            ),
+            self.force: gr.update(visible=may and refused == [model, shown]),
+            self.back: gr.update(interactive=may and previous is not None),
+            self.moves: moves_table(moves),
+            self.pair: None if served else pair_of(self.models[model], shown, champion),
+            self.discard: gr.update(value=f"Discard version {shown}", interactive=may and not why_kept),
+            self.asking: gr.update(visible=may and doubted == [model, shown]),
+            self.question: notice(DISCARD.format(shown), "warning"),
         }
-        return updates(LOOKED_AT, before, now)
+        return changed(self.sent, before, now, model=model, finished=finished)
 
-    async def _comparison(self, model: str, versions: list[dict[str, Any]], champion: str, shown: str) -> str:
-        data = {item["version"]: item["source"]["data"].get("fingerprint") for item in versions}
+    async def _comparison(self, state: dict[str, Any], champion: Version, shown: Version) -> Markup:
         try:
-            both = await asyncio.gather(*(self.api.evaluation(model, version) for version in (champion, shown)))
+            both = await asyncio.gather(
+                *(self.api.evaluation(state["name"], one["version"]) for one in (champion, shown))
+            )
         except ApiError as error:
             return notice(str(error), "warning")
-        return side_by_side(model, *both, same_data=data[champion] == data[shown])
+        same = len({one["source"]["data"].get("fingerprint") for one in (champion, shown)}) == 1
+        return side_by_side(state["about"], self.models[state["name"]].thing, *both, same_data=same)
 
-    async def put(
+    async def _promote(
         self, model: str, version: str, reason: str, token: str, request: gr.Request
-    ) -> AsyncIterator[tuple[Any, ...]]:
-        """Put a version into service, unless the gate says no."""
-        async for step in self._put({"version": version, "reason": reason}, model, token, request):
+    ) -> AsyncIterator[Updates]:
+        """Promote a version, unless the gate refuses it."""
+        async for step in self._moved({"version": version, "reason": reason}, model, token, request):
             yield step
 
-    async def force(
+    async def _promote_anyway(
         self, model: str, version: str, reason: str, token: str, request: gr.Request
-    ) -> AsyncIterator[tuple[Any, ...]]:
-        """The same, whatever the gate says."""
-        async for step in self._put({"version": version, "reason": reason, "force": True}, model, token, request):
+    ) -> AsyncIterator[Updates]:
+        """Promote it whatever the gate decides."""
+        async for step in self._moved({"version": version, "reason": reason, "force": True}, model, token, request):
             yield step
 
-    async def _put(
+    async def _moved(
         self, wanted: dict[str, Any], model: str, token: str, request: gr.Request
-    ) -> AsyncIterator[tuple[Any, ...]]:
+    ) -> AsyncIterator[Updates]:
         version = wanted["version"]
-        yield notice(f"Every copy of the model loads version {version} and checks it …"), None, gr.skip(), gr.skip()
+        yield self._begun(f"Every replica of the model loads version {version} and checks it …")
         try:
             await self.api.promote(model, wanted, await headers_for_change(self.api, request, token))
         except ApiError as error:
-            gate = error.status == 409 and isinstance(error.detail, dict) and "gate" in error.detail
-            text = f"{str(error).removesuffix(IDIOM)} {FORCE_ASKED}" if gate else str(error)
-            yield notice(text, "problem"), [model, version] if gate else None, gr.skip(), time.time_ns()
+            match error.detail:
+                case {"gate": {"sentence": str(sentence)}}:
+                    text = f"The gate refuses version {version}. {sentence} {FORCE_OFFERED}"
+                    yield self._failed(text) | {self.refused: [model, version]}
+                case _:
+                    yield self._failed(str(error))
         else:
-            text = f"Version {version} is in service: every answer comes from it now."
-            yield notice(text, "good"), None, "", time.time_ns()
+            yield self._done(f"Version {version} is the champion: every answer comes from it now.")
 
-    async def back(self, model: str, reason: str, token: str, request: gr.Request) -> AsyncIterator[tuple[Any, ...]]:
-        """Put the version that was champion before into service again."""
-        yield notice("Every copy of the model goes back …"), None, gr.skip(), gr.skip()
+    async def _back(self, model: str, reason: str, token: str, request: gr.Request) -> AsyncIterator[Updates]:
+        """Promote the version again that was champion before."""
+        yield self._begun("Every replica of the model returns to the version before …")
         try:
             state = await self.api.rollback(model, reason, await headers_for_change(self.api, request, token))
         except ApiError as error:
-            yield notice(str(error), "problem"), None, gr.skip(), time.time_ns()
+            yield self._failed(str(error))
         else:
-            champion = next(item["version"] for item in state["versions"] if CHAMPION in item["aliases"])
-            yield notice(f"Taken back: version {champion} answers again.", "good"), None, "", time.time_ns()
+            yield self._done(f"Rolled back: version {named(state['versions'], CHAMPION)} answers again.")
 
-    async def discard(self, doubted: list[str] | None, token: str, request: gr.Request) -> tuple[Any, ...]:
+    def _begun(self, text: str) -> Updates:
+        return {self.note: notice(text), self.refused: None}
+
+    def _ended(self, text: str, look: str) -> Updates:
+        return {self.note: notice(text, look), self.refused: None, self.shared.acted: time.time_ns()}
+
+    def _failed(self, text: str) -> Updates:
+        return self._ended(text, "problem")
+
+    def _done(self, text: str) -> Updates:
+        return self._ended(text, "good") | {self.reason: ""}
+
+    async def _discard(self, doubted: list[str] | None, token: str, request: gr.Request) -> Updates:
         """Delete the version that the question was about."""
         if not doubted:
-            return gr.skip(), None, gr.skip()
+            return {self.doubted: None}
         model, version = doubted
+        now: Updates = {self.doubted: None, self.shared.acted: time.time_ns()}
         try:
             await self.api.discard(model, version, await headers_for_change(self.api, request, token))
         except ApiError as error:
-            return notice(str(error), "problem"), None, time.time_ns()
-        return notice(f"Version {version} is discarded.", "good"), None, time.time_ns()
+            return now | {self.note: notice(str(error), "problem")}
+        return now | {self.note: notice(f"Version {version} is discarded.", "good")}
 
 
-def build(api: Client, shared: Session) -> None:
-    """Put this half on the page and wire it."""
-    service = Service(api)
-
-    html("<h2>Is it better?</h2>")
-    version = gr.Dropdown(
-        label="Version to compare", info="Beside the champion, the one in service.", filterable=False, interactive=True
-    )
-    comparison = html(quiet("The comparison appears as soon as the model is up."), elem_id="air-comparison")
-    pair = gr.State(None)
-    ask_both.build(api, pair, *differences.build(api, pair))
-    html("<h2>Put it into service</h2>")
-    now = html(elem_id="air-now")
-    reason = gr.Textbox(
-        label="Reason (may stay empty)", info="Kept in the history, for who wonders later.", max_length=REASON_LENGTH
-    )
-    with gr.Row(elem_classes="air-actions air-moving"):
-        put = gr.Button("Put it into service", variant="primary", interactive=False, elem_id="air-put")
-        back = gr.Button("Take it back", interactive=False, elem_id="air-back")
-        discard = gr.Button("Discard it", interactive=False, elem_id="air-discard")
-    with gr.Column(visible=False) as asking:
-        question = html()
-        with gr.Row(elem_classes="air-actions"):
-            yes = gr.Button("Yes, discard it", variant="stop", elem_id="air-discard-yes")
-            no = gr.Button("No, keep it", elem_id="air-discard-no")
-    note = html(elem_id="air-move-note", html_template='<div role="status">${value}</div>')
-    force = gr.Button("Promote all the same", variant="stop", visible=False, elem_id="air-force")
-    html("<h3>History</h3>")
-    moves = html(elem_id="air-moves")
-    before, refused, doubted = gr.State({}), gr.State(None), gr.State(None)
-
-    looked_at = [before, version, comparison, now, put, force, back, moves, pair, discard, asking, question]
-    triggers = [state.change for state in (shared.why_not, shared.finished, shared.acted, refused, doubted)]
-    gr.on(
-        [*shared.ticking.glances, shared.model.change, version.input, *triggers],
-        service.look,
-        [before, shared.model, version, shared.finished, refused, doubted, shared.why_not],
-        looked_at,
-        **EVENTS,
-    )
-    moved = [note, refused, reason, shared.acted]
-    once = EVENTS | {"trigger_mode": "once"}
-    put.click(service.put, [shared.model, version, reason, shared.token], moved, **once)
-    force.click(service.force, [shared.model, version, reason, shared.token], moved, **once)
-    back.click(service.back, [shared.model, reason, shared.token], moved, **once)
-    discard.click(lambda *asked: list(asked), [shared.model, version], doubted, **EVENTS).then(
-        None, js=focus_on("air-discard-yes")
-    )
-    no.click(lambda: None, None, doubted, **EVENTS).then(None, js=focus_on("air-discard"))
-    yes.click(service.discard, [doubted, shared.token], [note, doubted, shared.acted], **once)
+def _wanted(before: Sent, model: str, version: str | None, finished: dict[str, str] | None) -> str | None:
+    """The version that a person chose, or the one that the watched training has just made."""
+    other_model = before.get("model") != model
+    if finished and finished["model"] == model and (other_model or finished != before.get("finished")):
+        return finished["version"]
+    return None if other_model else version

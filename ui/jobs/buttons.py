@@ -1,102 +1,85 @@
-"""The buttons of a watched job: stop it, which is asked once more, and start it again.
-
-Not run by itself; the screens of jobs put them beside what they show. A screen remembers the job that
-is shown under ``job`` of what it has sent last.
-"""
+"""The buttons of a watched job: stop it, which asks for confirmation, and start it again."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
+from gradio.blocks import Block
 
-from ui.jobs.view import CANCELLABLE
+from ui.jobs.view import Job
 from ui.kit.cards import LIVE, html, notice
 from ui.kit.client import ApiError, Client
-from ui.kit.scripts import focus_on, show_on_narrow
-from ui.kit.updates import CLICKS, EVENTS, Sent
+from ui.kit.updates import CLICKS, EVENTS, ONCE, Sent, Updates
 from ui.kit.visitor import headers_for_change
-
-# What changes with the job that is watched; in the order of Buttons.changing.
-SHOWN = ["cancel", "asking", "resume"]
+from ui.look.scripts import focus_on, show_on_narrow
 
 
-@dataclass(frozen=True)
-class Buttons:
-    """The components, and the states behind them.
+class JobButtons:
+    """The components, and the states behind them; creating it puts the buttons on the page.
 
-    ``chosen`` is the id of the job that a person wants to see, ``asked`` of the one whose end they are
-    asked about, ``acted`` changes when something was done.
+    ``chosen`` is the id of the job that a person selected, ``asked`` of the one whose cancellation they are asked to
+    confirm; ``acted`` changes when something was done. The screen notes the shown job as ``job`` among what it has
+    sent.
     """
 
-    cancel: gr.Button
-    asking: gr.Row
-    resume: gr.Button
-    yes: gr.Button
-    no: gr.Button
-    note: gr.HTML
-    chosen: gr.State
-    asked: gr.State
-    acted: gr.State
+    def __init__(self, prefix: str, stop: str, resume: str, chosen: gr.State) -> None:
+        """``prefix`` begins the ids of the elements, ``stop`` and ``resume`` are the buttons' words."""
+        with gr.Row(elem_classes="air-actions"):
+            self.cancel = gr.Button(stop, visible=False, elem_id=f"{prefix}-cancel")
+            self.resume = gr.Button(resume, visible=False, elem_id=f"{prefix}-resume")
+        with gr.Row(visible=False, elem_classes="air-actions") as self.asking:
+            self.yes = gr.Button("Yes, stop it", variant="stop", elem_id=f"{prefix}-cancel-yes")
+            self.no = gr.Button("No, continue", elem_id=f"{prefix}-cancel-no")
+        self.note = html(html_template=LIVE, elem_id=f"{prefix}-job-note")
+        self.chosen, self.asked, self.acted = chosen, gr.State(None), gr.State(0)
 
     @property
-    def changing(self) -> list[gr.Button | gr.Row]:
-        """The components of SHOWN."""
+    def components(self) -> list[Block]:
+        """What ``shown`` changes."""
         return [self.cancel, self.asking, self.resume]
 
+    def shown(self, job: Job | None, asked: str | None, may: bool, resumable: bool = True) -> Updates:
+        """The buttons that suit the job's state, and whether this visitor may use them."""
+        state = job["about"]["state"] if job else {"can_cancel": False, "can_resume": False}
+        doubted = job is not None and asked == job["id"]
+        return {
+            self.cancel: gr.update(visible=state["can_cancel"] and not doubted, interactive=may),
+            self.asking: gr.update(visible=state["can_cancel"] and doubted),
+            self.resume: gr.update(visible=state["can_resume"] and resumable, interactive=may),
+        }
 
-def build(prefix: str, stop: str, resume: str) -> Buttons:
-    """Put the buttons on the page; ``prefix`` begins their ids, ``stop`` and ``resume`` are their words."""
-    with gr.Row(elem_classes="air-actions"):
-        cancelling = gr.Button(stop, visible=False, elem_id=f"{prefix}-cancel")
-        resuming = gr.Button(resume, visible=False, elem_id=f"{prefix}-resume")
-    with gr.Row(visible=False, elem_classes="air-actions") as asking:
-        yes = gr.Button("Yes, stop it", variant="stop", elem_id=f"{prefix}-cancel-yes")
-        no = gr.Button("No, go on", elem_id=f"{prefix}-cancel-no")
-    note = html(html_template=LIVE, elem_id=f"{prefix}-job-note")
-    return Buttons(cancelling, asking, resuming, yes, no, note, gr.State(None), gr.State(None), gr.State(0))
+    def wire(self, api: Client, jobs: gr.HTML, watching: gr.State, token: gr.State, head: str) -> None:
+        """Make them work; one of the list ``jobs`` can be chosen, and is shown in the element ``head``."""
 
+        async def cancel(before: Sent, token: str, request: gr.Request) -> Updates:
+            try:
+                await api.cancel(before["job"]["id"], await headers_for_change(api, request, token))
+            except ApiError as error:
+                return self._acted(problem=str(error))
+            return self._acted()
 
-def shown(job_id: str, state: str, asked: str | None, may: bool, resumable: bool) -> Sent:
-    """Which of SHOWN are there for a job in this state, and whether this visitor may use them."""
-    cancellable, doubted = state in CANCELLABLE, asked == job_id
-    return {
-        "cancel": gr.update(visible=cancellable and not doubted, interactive=may),
-        "asking": gr.update(visible=cancellable and doubted),
-        "resume": gr.update(visible=resumable, interactive=may),
-    }
+        async def resume(before: Sent, token: str, request: gr.Request) -> Updates:
+            """A job may be queued again as another one, which is then watched."""
+            try:
+                job = await api.resume(before["job"]["id"], await headers_for_change(api, request, token))
+            except ApiError as error:
+                return self._acted(problem=str(error))
+            return self._acted() | {self.chosen: job["id"]}
 
+        self.chosen.change(None, js=show_on_narrow(head))
+        jobs.select(self._choose, None, [self.chosen, self.asked, self.note], **CLICKS)
+        asked = self.cancel.click(lambda before: before["job"]["id"], watching, self.asked, **EVENTS)
+        asked.then(None, js=focus_on(self.yes.elem_id))
+        self.no.click(lambda: None, None, self.asked, **EVENTS)
+        acting: dict[str, Any] = {"inputs": [watching, token], **ONCE}
+        self.yes.click(cancel, outputs=[self.asked, self.note, self.acted], **acting)
+        self.resume.click(resume, outputs=[self.asked, self.chosen, self.note, self.acted], **acting)
 
-def wire(api: Client, buttons: Buttons, jobs: gr.HTML, watching: gr.State, token: gr.State, head: str) -> None:
-    """Make them work; one of the list ``jobs`` can be chosen, and is shown in the element ``head``."""
+    def _acted(self, problem: str = "") -> Updates:
+        note = notice(problem, "problem") if problem else ""
+        return {self.asked: None, self.note: note, self.acted: time.time_ns()}
 
-    async def cancel(before: Sent, token: str, request: gr.Request) -> tuple[Any, ...]:
-        try:
-            await api.cancel(before["job"]["id"], await headers_for_change(api, request, token))
-        except ApiError as error:
-            return None, notice(str(error), "problem"), time.time_ns()
-        return None, "", time.time_ns()
-
-    async def resume(before: Sent, token: str, request: gr.Request) -> tuple[Any, ...]:
-        """A job may be queued again as another one; it is watched from now on."""
-        try:
-            job = await api.resume(before["job"]["id"], await headers_for_change(api, request, token))
-        except ApiError as error:
-            return gr.skip(), notice(str(error), "problem"), time.time_ns()
-        return job["id"], "", time.time_ns()
-
-    once = EVENTS | {"trigger_mode": "once"}
-    chosen, asked, note, acted = buttons.chosen, buttons.asked, buttons.note, buttons.acted
-    chosen.change(None, js=show_on_narrow(head))
-    jobs.select(_job_of, None, [chosen, asked, note], **CLICKS)
-    ask = buttons.cancel.click(lambda before: before["job"]["id"], watching, asked, **EVENTS)
-    ask.then(None, js=focus_on(buttons.yes.elem_id))
-    buttons.no.click(lambda: None, None, asked, **EVENTS)
-    buttons.yes.click(cancel, [watching, token], [asked, note, acted], **once)
-    buttons.resume.click(resume, [watching, token], [chosen, note, acted], **once)
-
-
-def _job_of(event: gr.EventData) -> tuple[Any, ...]:
-    return event.job, None, ""
+    def _choose(self, event: gr.EventData) -> Updates:
+        return {self.chosen: event.job, self.asked: None, self.note: ""}

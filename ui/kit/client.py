@@ -1,81 +1,66 @@
-"""The one HTTP client of the user interface: every answer on the page comes through it.
+"""The one HTTP client of the page: every answer comes through it.
 
-Not run by itself; `python -m ui` runs the screens that use it. All failures are raised as
-ApiError, whose text is a sentence for the person in front of the page.
+All failures are raised as ApiError, whose text is a sentence for the person in front of the page.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
 from typing import Any, BinaryIO
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import httpx
 
-IMAGES, TABLE = "cifar10", "breast-cancer"
-TIMEOUT = httpx.Timeout(30, connect=3)
+from ui.kit.http import ApiError, Connection, Headers, body_of, error_of
+
+__all__ = ["ApiError", "Client", "Headers"]
+
 # Every replica loads a version and checks it before the call returns.
 MOVE_TIMEOUT = httpx.Timeout(120, connect=3)
 # Two versions answer the whole validation set when they are put side by side for the first time.
 DIFFERENCES_TIMEOUT = httpx.Timeout(120, connect=3)
 DIFFERENCES = 24
-# A quarter of a gigabyte is passed on and checked, each picture of it.
+# A large upload is passed on, and each picture of it is checked.
 UPLOAD_TIMEOUT = httpx.Timeout(600, connect=3)
 # A process is killed, and the call returns when another works in its place.
 KILL_TIMEOUT = httpx.Timeout(150, connect=3)
 TOP_K = 5
-LOOPBACK = {"127.0.0.1", "::1", "localhost"}
-NOT_UP = "The service does not answer: it is starting, or it is down."
-TOO_SLOW = "The service took too long to answer."
 LOG_LINES = 60
 
-# What a visitor's own request said about them, and their token: sent along when something is changed.
-Headers = Sequence[tuple[bytes, bytes]]
 
-
-class ApiError(Exception):
-    """What went wrong, in the server's own sentence where it gave one."""
-
-    def __init__(self, message: str, *, passing: bool = False, status: int = 0, detail: Any = None) -> None:
-        """`passing` is true when the same call may well succeed in a few seconds."""
-        super().__init__(message)
-        self.passing = passing
-        self.status = status
-        self.detail = detail
-
-
-class Client:
+class Client(Connection):
     """The routes of the API that the screens need."""
-
-    def __init__(self, api_url: str, transport: httpx.AsyncBaseTransport | None = None) -> None:
-        """``transport`` takes the requests to an API that is not reached by a socket, such as one of this process."""
-        self.url = api_url.rstrip("/")
-        # A proxy from the environment must not stand between this process and the same machine.
-        direct = urlsplit(self.url).hostname in LOOPBACK
-        self._http = httpx.AsyncClient(timeout=TIMEOUT, trust_env=not direct, transport=transport)
-        self._features: list[dict[str, Any]] = []
-        self._evaluations: dict[tuple[str, str], dict[str, Any]] = {}
-        self._differences: dict[tuple[str, str, str], dict[str, Any]] = {}
-        self._searches: dict[str, dict[str, Any]] = {}
 
     async def states(self) -> dict[str, str]:
         """For each model `ready`, or what it is doing."""
         reply = await self._send("GET", "/readyz")
-        body = _body(reply)
+        body = body_of(reply)
         if isinstance(body, dict) and isinstance(body.get("models"), dict):
             return body["models"]
-        raise _error(reply, body)
+        raise error_of(reply, body)
+
+    async def about(self) -> dict[str, Any]:
+        """The server's limits, and the kinds and states of jobs in words; requested once."""
+        return await self._once("/about")
+
+    async def described(self) -> dict[str, dict[str, Any]]:
+        """What each model is, by name: family, title, gate, figures; requested once."""
+        return {model["name"]: model["about"] for model in (await self._once("/models"))["models"]}
+
+    async def options(self, name: str) -> dict[str, Any]:
+        """For each kind of job the JSON Schema of its options; requested once."""
+        return await self._once(f"/models/{name}/options")
 
     async def access(self, headers: Headers) -> dict[str, str]:
         """What a visitor with these headers may change: `changes` is open, token or off."""
         return await self._json("GET", "/access", headers=headers)
 
     async def token_is_right(self, headers: Headers) -> bool:
-        """Whether these headers carry the admin's token: a change of nothing is asked for."""
+        """Whether these headers carry the admin's token: tries a change of nothing."""
         reply = await self._send("POST", "/jobs/none/cancel", headers=headers)
         if reply.status_code in (401, 404):
             return reply.status_code == 404
-        raise _error(reply, _body(reply))
+        raise error_of(reply, body_of(reply))
 
     async def models(self) -> list[dict[str, Any]]:
         """All models with their versions and the replicas that serve them."""
@@ -85,11 +70,9 @@ class Client:
         """One model with its labels, versions and replicas."""
         return await self._json("GET", f"/models/{name}")
 
-    async def features(self, *, fresh: bool = False) -> list[dict[str, Any]]:
-        """Name, group, unit, range, median and step of each column of the table model; remembered unless `fresh`."""
-        if fresh or not self._features:
-            self._features = (await self._json("GET", f"/models/{TABLE}/features"))["features"]
-        return self._features
+    async def features(self, name: str) -> list[dict[str, Any]]:
+        """Name, group, unit, range, median and step of each column of a table model."""
+        return (await self._json("GET", f"/models/{name}/features"))["features"]
 
     async def examples(self, name: str, count: int, seed: int) -> list[dict[str, Any]]:
         """Validation pictures or rows with their true labels; the same ones for the same seed."""
@@ -97,45 +80,38 @@ class Client:
         return (await self._json("GET", f"/models/{name}/examples", params=options))["examples"]
 
     async def evaluation(self, name: str, version: str) -> dict[str, Any]:
-        """Figures of a version on held-out data; a version never changes, so it is asked for once."""
-        key = (name, version)
-        if key not in self._evaluations:
-            self._evaluations[key] = await self._json("GET", f"/models/{name}/versions/{version}/evaluation")
-        return self._evaluations[key]
+        """Figures of a version on held-out data; fetched once, since a version never changes."""
+        return await self._once(f"/models/{name}/versions/{version}/evaluation")
 
-    async def predict_image(self, data: bytes, filename: str, headers: Headers) -> dict[str, Any]:
-        """The image model's answer to the bytes of one file, with the picture that it saw."""
+    async def predict_image(self, name: str, data: bytes, filename: str, headers: Headers) -> dict[str, Any]:
+        """An image model's answer to the bytes of one file, with the picture that it saw."""
         return await self._json(
             "POST",
-            f"/{IMAGES}/predict",
+            f"/{name}/predict",
             params={"top_k": TOP_K, "view": "true"},
             files={"file": (filename, data)},
             headers=headers,
         )
 
-    async def predict_row(self, row: dict[str, float], headers: Headers) -> dict[str, Any]:
-        """The table model's answer to one row, with what each feature contributed."""
-        return await self._json("POST", f"/{TABLE}/predict", params={"explain": "true"}, json=row, headers=headers)
+    async def predict_row(self, name: str, row: dict[str, float], headers: Headers) -> dict[str, Any]:
+        """A table model's answer to one row, with what each feature contributed."""
+        return await self._json("POST", f"/{name}/predict", params={"explain": "true"}, json=row, headers=headers)
 
-    async def compare_images(self, version: str, data: bytes, headers: Headers) -> dict[str, Any]:
+    async def compare_images(self, name: str, version: str, data: bytes, headers: Headers) -> dict[str, Any]:
         """What the champion and a version answer to the bytes of one picture."""
         options = {"version": version, "top_k": TOP_K}
         files = {"file": ("picture", data)}
-        return await self._json("POST", f"/{IMAGES}/compare", params=options, files=files, headers=headers)
+        return await self._json("POST", f"/{name}/compare", params=options, files=files, headers=headers)
 
-    async def compare_rows(self, version: str, row: dict[str, Any], headers: Headers) -> dict[str, Any]:
+    async def compare_rows(self, name: str, version: str, row: dict[str, Any], headers: Headers) -> dict[str, Any]:
         """What the champion and a version answer to one row."""
         options = {"version": version}
-        return await self._json("POST", f"/{TABLE}/compare", params=options, json=row, headers=headers)
+        return await self._json("POST", f"/{name}/compare", params=options, json=row, headers=headers)
 
     async def differences(self, name: str, version: str, champion: str) -> dict[str, Any]:
-        """Where a version and the champion answer the validation set differently; asked for once for each pair."""
-        key = (name, version, champion)
-        if key not in self._differences:
-            path = f"/models/{name}/versions/{quote(version, safe='')}/differences"
-            options = {"against": champion, "n": DIFFERENCES}
-            self._differences[key] = await self._json("GET", path, params=options, timeout=DIFFERENCES_TIMEOUT)
-        return self._differences[key]
+        """Where a version and the champion answer the validation set differently; fetched once for each pair."""
+        path = f"/models/{name}/versions/{quote(version, safe='')}/differences"
+        return await self._once(path, params={"against": champion, "n": DIFFERENCES}, timeout=DIFFERENCES_TIMEOUT)
 
     async def corrections(self) -> list[dict[str, Any]]:
         """Every kept correction of an answer about a picture, newest first."""
@@ -154,18 +130,17 @@ class Client:
         return (await self._json("GET", f"/models/{name}/presets"))["presets"]
 
     async def searches(self, name: str) -> dict[str, Any]:
-        """Ready-made searches of a model, and what may be tried at all; never changed, so asked for once."""
-        if name not in self._searches:
-            self._searches[name] = await self._json("GET", f"/models/{name}/searches")
-        return self._searches[name]
+        """Ready-made searches of a model, and what may be tried at all; fetched once."""
+        return await self._once(f"/models/{name}/searches")
 
     async def studies(self) -> list[dict[str, Any]]:
-        """Every study without its trials, newest first."""
-        return (await self._json("GET", "/tuning"))["studies"]
+        """Every study without its trials, newest first; ``about`` describes its state and model."""
+        return await self._explained((await self._json("GET", "/tuning"))["studies"])
 
     async def study(self, study: str) -> dict[str, Any]:
-        """One study with every trial."""
-        return await self._json("GET", f"/tuning/{quote(study, safe='')}")
+        """One study with every trial, and the words of its parameters as ``tunable``."""
+        found = await self._json("GET", f"/tuning/{quote(study, safe='')}")
+        return found | {"tunable": (await self.searches(found["model"]))["tunable"]}
 
     async def champion(self, name: str) -> dict[str, Any]:
         """Figures of the version that is champion now."""
@@ -176,8 +151,25 @@ class Client:
         return (await self._json("GET", f"/models/{name}/history"))["moves"]
 
     async def jobs(self) -> list[dict[str, Any]]:
-        """Every job, newest first, each with its last figures."""
-        return (await self._json("GET", "/jobs"))["jobs"]
+        """Every job, newest first, each with its last figures; ``about`` describes its state, kind and model."""
+        return await self._explained((await self._json("GET", "/jobs"))["jobs"])
+
+    async def _explained(self, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Jobs or studies with what the API says of their states, kinds and models."""
+        about, models = await asyncio.gather(self.about(), self.described())
+        states = {state["state"]: state for state in about["job_states"]}
+        kinds = {kind["kind"]: kind for kind in about["job_kinds"]}
+        return [
+            each
+            | {
+                "about": {
+                    "state": states[each["state"]],
+                    "kind": kinds[each.get("kind", "tune")],
+                    "model": models.get(each["model"], {"title": each["model"]}),
+                }
+            }
+            for each in found
+        ]
 
     async def job(self, job_id: str) -> dict[str, Any]:
         """One job with the figures of every step."""
@@ -194,7 +186,7 @@ class Client:
         return await self._json("POST", "/jobs", json=wanted, headers=headers)
 
     async def upload(self, model: str, files: list[tuple[str, BinaryIO]], headers: Headers) -> dict[str, Any]:
-        """Hand files over under the names that people gave them; what the check of them found."""
+        """Send files under the names that people gave them; what the check of them found."""
         parts = [("file", named) for named in files]
         return await self._json(
             "POST", "/uploads", params={"model": model}, files=parts, headers=headers, timeout=UPLOAD_TIMEOUT
@@ -205,7 +197,7 @@ class Client:
         return await self._json("GET", f"/uploads/{quote(upload_id, safe='')}", headers=headers)
 
     async def forget(self, upload_id: str, headers: Headers) -> None:
-        """Delete an upload that nobody wants to use any more."""
+        """Delete an upload that is no longer needed."""
         await self._send("DELETE", f"/uploads/{quote(upload_id, safe='')}", headers=headers)
 
     async def rows(self, job_id: str, wanted: dict[str, Any]) -> dict[str, Any]:
@@ -236,40 +228,11 @@ class Client:
         await self._json("POST", path, headers=headers, timeout=MOVE_TIMEOUT)
 
     async def cluster(self) -> dict[str, Any]:
-        """What runs where right now."""
-        return await self._json("GET", "/cluster")
+        """What runs where right now; the queue as ``jobs`` has it, and the titles of the models."""
+        found = await self._json("GET", "/cluster")
+        titles = {name: about["title"] for name, about in (await self.described()).items()}
+        return found | {"queue": await self._explained(found["queue"]), "titles": titles}
 
     async def kill(self, kind: str, headers: Headers) -> dict[str, Any]:
-        """Kill a replica or a training worker; what stands in its place, and after how many seconds."""
+        """Kill a replica or a training worker; what replaces it, and after how many seconds."""
         return await self._json("POST", "/cluster/kill", json={"kind": kind}, headers=headers, timeout=KILL_TIMEOUT)
-
-    async def _json(self, method: str, path: str, **options: Any) -> dict[str, Any]:
-        reply = await self._send(method, path, **options)
-        body = _body(reply)
-        if reply.is_success and isinstance(body, dict):
-            return body
-        raise _error(reply, body)
-
-    async def _send(self, method: str, path: str, **options: Any) -> httpx.Response:
-        try:
-            return await self._http.request(method, self.url + path, **options)
-        except httpx.TimeoutException as error:
-            raise ApiError(TOO_SLOW, passing=True) from error
-        except httpx.HTTPError as error:
-            raise ApiError(NOT_UP, passing=True) from error
-
-
-def _body(reply: httpx.Response) -> Any:
-    try:
-        return reply.json()
-    except ValueError:
-        return None
-
-
-def _error(reply: httpx.Response, body: Any) -> ApiError:
-    busy = reply.status_code in (408, 429) or reply.status_code >= 502
-    match body:
-        case {"error": {"message": str(message), **rest}}:
-            return ApiError(message, passing=busy, status=reply.status_code, detail=rest.get("detail"))
-    # Not in the API's own shape: the proxy answered because the model's application is not up yet.
-    return ApiError(NOT_UP, passing=busy or reply.status_code in (404, 500), status=reply.status_code)

@@ -1,7 +1,6 @@
-"""When a screen looks again: as it comes into sight, and every few seconds while it stays there.
+"""When a screen refreshes: when it becomes visible, and every few seconds while it stays so.
 
-Not run by itself; the screens of jobs use it. A browser that is busy with other things gets no more to do: a screen
-out of sight asks nothing, and all that is drawn is what has changed.
+A hidden screen requests nothing, so a busy browser has no more to do.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ FAST, RETRY, STATE, SLOW = 1.0, 1.5, 2.5, 3.0
 
 @dataclass(frozen=True)
 class Clock:
-    """``arrived`` changes when the screen comes into sight; ``fast`` ticks for what moves, ``slow`` for the rest."""
+    """``arrived`` changes when the screen becomes visible; ``fast`` ticks for what moves, ``slow`` for the rest."""
 
     arrived: gr.State
     fast: gr.Timer
@@ -40,7 +39,7 @@ class Clock:
 
 
 def build() -> Clock:
-    """A clock that stands until its screen comes into sight."""
+    """A clock that does not run until its screen becomes visible."""
     return Clock(gr.State(None), timer(FAST, active=False), timer(SLOW, active=False))
 
 
@@ -52,8 +51,8 @@ def timer(pace: float, active: bool = True) -> gr.Timer:
 def run_in_sight(clocks: dict[gr.Tab, Clock | None]) -> None:
     """Let the clock of each tab run only while that is open.
 
-    The browser does it alone: an event of the server that a person overtakes, who goes on to the next tab, is left
-    out, and the clock of the wrong tab would run.
+    The browser does it alone: the server's event is dropped for a person who is already at the next tab, and the clock
+    of the wrong tab would run.
 
     A tab has an event of its own for its arrival: Gradio takes every state that an event could change as changed.
     """

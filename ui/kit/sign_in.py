@@ -1,90 +1,78 @@
-"""Signing in with the admin's token: the fields on a screen, and what they do.
+"""Signing in with the admin's token on a screen that changes something.
 
-Not run by itself; every screen that changes something shows them. The token is the same on all of
-them: who signs in on one has signed in on the others.
+The token is the same on all screens: whoever signs in on one has signed in on the others.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
+from gradio.blocks import Block
 
 from ui.kit.cards import LIVE, html, notice
 from ui.kit.client import ApiError, Client
-from ui.kit.updates import EVENTS, Sent
+from ui.kit.updates import EVENTS, Updates
 from ui.kit.visitor import SIGN_IN, Permission, sign_in
 
+PASSWORD: dict[str, Any] = {
+    "label": "Admin's token",
+    "type": "password",
+    "autofocus": False,
+    "max_lines": 1,
+    "html_attributes": gr.InputHTMLAttributes(autocomplete="off", spellcheck=False),
+}
 
-@dataclass(frozen=True)
-class Fields:
-    """The components of one screen."""
 
-    signing: gr.Column
-    password: gr.Textbox
-    enter: gr.Button
-    note: gr.HTML
+class SignIn:
+    """The components of one screen: fields to sign in, why nothing may be changed, a button to sign out.
+
+    Creating it puts the fields on the page. ``why`` and ``sign_out`` come where the screen calls their ``render()``.
+    ``why_not`` is the reason in a sentence, "" for who may change things, None before it is known. Each screen has its
+    own: Gradio takes every state that an event could change as changed, and a hidden screen should not refresh because
+    another one did.
+    """
+
+    def __init__(self, name: str) -> None:
+        """``name`` begins the ids of the elements."""
+        with gr.Column(visible=False, elem_id=f"{name}-sign-in") as self.fields:
+            html(notice(SIGN_IN))
+            with gr.Row(elem_classes="air-actions"):
+                self.password = gr.Textbox(**PASSWORD)
+                self.enter = gr.Button("Sign in", elem_classes="air-enter")
+            self.note = html(html_template=LIVE)
+        self.why = html(elem_id=f"{name}-why", render=False)
+        self.sign_out = gr.Button("Sign out", size="sm", visible=False, elem_id=f"{name}-sign-out", render=False)
+        self.why_not = gr.State(None)
+
+    @property
+    def components(self) -> list[Block]:
+        """What ``shown`` changes."""
+        return [self.why_not, self.fields, self.sign_out, self.why]
+
+    def shown(self, allowed: Permission) -> Updates:
+        """What this visitor may do."""
+        return {
+            self.why_not: "" if allowed.may else allowed.sentence,
+            self.fields: gr.update(visible=allowed.by_token and not allowed.may),
+            self.sign_out: gr.update(visible=allowed.by_token and allowed.may),
+            self.why: "" if allowed.may else notice(allowed.sentence),
+        }
+
+    def wire(self, api: Client, token: gr.State) -> None:
+        """Let the fields and the button change the token."""
+
+        async def enter(typed: str, request: gr.Request) -> Updates:
+            try:
+                return {token: await sign_in(api, request, typed), self.password: "", self.note: ""}
+            except ApiError as error:
+                return {self.password: "", self.note: notice(str(error), "problem")}
+
+        entered = [self.enter.click, self.password.submit]
+        gr.on(entered, enter, self.password, [token, self.password, self.note], **EVENTS)
+        self.sign_out.click(lambda: "", None, token, **EVENTS)
 
 
 def token() -> gr.State:
     """The token of each visitor, which all screens share; called once a page."""
     return gr.State("")
-
-
-def why_not() -> gr.State:
-    """Why a visitor may change nothing, in a sentence; None: not known yet.
-
-    Each screen has its own: Gradio takes every state that an event could change as changed, and a screen out of
-    sight should not look again whenever another one does.
-    """
-    return gr.State(None)
-
-
-def build(name: str) -> Fields:
-    """Put the fields on a screen, hidden until they are of use; `name` begins the ids of its elements."""
-    with gr.Column(visible=False, elem_id=f"{name}-sign-in") as signing:
-        html(notice(SIGN_IN))
-        with gr.Row(elem_classes="air-actions"):
-            no_memory = gr.InputHTMLAttributes(autocomplete="off", spellcheck=False)
-            password = gr.Textbox(
-                label="Admin's token", type="password", autofocus=False, max_lines=1, html_attributes=no_memory
-            )
-            enter = gr.Button("Sign in", elem_classes="air-enter")
-        note = html(html_template=LIVE)
-    return Fields(signing, password, enter, note)
-
-
-def sign_out_button(name: str) -> gr.Button:
-    """The way back, hidden until somebody has signed in."""
-    return gr.Button("Sign out", size="sm", visible=False, elem_id=f"{name}-sign-out")
-
-
-def wire(api: Client, fields: Fields, sign_out: gr.Button, token: gr.State) -> None:
-    """Let the fields and the button change the token."""
-
-    async def enter(typed: str, request: gr.Request) -> tuple[Any, ...]:
-        """The token into this session's memory when it is right; the field is emptied in any case."""
-        try:
-            return await sign_in(api, request, typed), "", ""
-        except ApiError as error:
-            return gr.skip(), "", notice(str(error), "problem")
-
-    gr.on(
-        [fields.enter.click, fields.password.submit],
-        enter,
-        fields.password,
-        [token, fields.password, fields.note],
-        **EVENTS,
-    )
-    sign_out.click(lambda: "", None, token, **EVENTS)
-
-
-def shown(allowed: Permission) -> Sent:
-    """What this visitor may do, for the components `signing`, `signed` and `why`, and the memory `why_not`."""
-    return {
-        "why_not": "" if allowed.may else allowed.sentence,
-        "signing": gr.update(visible=allowed.by_token and not allowed.may),
-        "signed": gr.update(visible=allowed.by_token and allowed.may),
-        "why": "" if allowed.may else notice(allowed.sentence),
-    }

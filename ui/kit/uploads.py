@@ -1,7 +1,7 @@
 """Files on their way from a person's browser through the page's temporary folder to the API.
 
-Not run by itself; the screens use it. Of what is given to a batch prediction the page keeps nothing: its own copy is
-deleted as soon as the API has the files or has refused them.
+The page keeps nothing of the files of a batch prediction: its own copy is deleted as soon as the API has the files or
+has refused them.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ TOO_LARGE = f"Together they have more than {MAX_UPLOAD_BYTES // 1024**2} MB. Giv
 PICTURE_GONE = "Your picture is no longer here. Give it again."
 GONE = "The file did not arrive here as a whole. Give it again."
 
-# A file as Gradio tells of it: where its copy lies, and the name that the person knows.
+# A file as Gradio describes it: the path of its copy, and the name that the person knows.
 Given = dict[str, Any]
 
 
 class LateFile(io.RawIOBase):
-    """A file that is open only while it is read: a process may not hold a thousand of them open."""
+    """A file that is open only while it is read: a process may not have a thousand of them open."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -35,11 +35,11 @@ class LateFile(io.RawIOBase):
         self._file: BinaryIO | None = None
 
     def readable(self) -> bool:
-        """It is there to be read."""
+        """It can be read."""
         return True
 
     def seekable(self) -> bool:
-        """Its beginning and its end can be gone to."""
+        """Any place in it can be read."""
         return True
 
     def tell(self) -> int:
@@ -47,7 +47,7 @@ class LateFile(io.RawIOBase):
         return self._file.tell() if self._file else self._place
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go on from another place. The file stays closed: this alone may ask for its size."""
+        """Read on from another place. The file stays closed: a caller may only want its size."""
         self._close()
         self._place = offset + (self._path.stat().st_size if whence == io.SEEK_END else 0)
         return self._place
@@ -92,10 +92,10 @@ async def pass_on(api: Client, model: str, given: list[Given], headers: Headers)
 
 
 def read(path: str) -> bytes:
-    """A picture that this visitor gave. Raises ApiError when it is not here any more, or too large to be asked.
+    """A picture that this visitor gave. Raises ApiError when it is no longer here, or too large to be answered.
 
-    Every screen opens a file here and nowhere else. That a session names only what it uploaded itself is seen to
-    before its events come to the page.
+    Screens open files here and nowhere else. Before an event reaches the page, it is checked that a session names only
+    files that it uploaded itself.
     """
     found = _inside(path)
     try:
@@ -120,7 +120,7 @@ def delete(paths: list[Path]) -> None:
 
 
 def _inside(path: str) -> Path:
-    """A path in the page's folder of uploads. Raises ApiError for any other: what is named here gets deleted."""
+    """A path in the page's folder of uploads. Raises ApiError for any other, since these files get deleted."""
     try:
         found = Path(path).resolve()
     except (OSError, ValueError):

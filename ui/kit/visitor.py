@@ -1,8 +1,8 @@
-"""Who looks at the page, and what they may change: the page may never let a visitor do more than the API would.
+"""The visitors of the page and what they may change: never more than the API would let them.
 
-Not run by itself. What a visitor's own request said about the way it came is sent along with every
-change that the page makes for them, so that a visitor through a proxy is as read-only here as there.
-A token lives in the memory of one browser session on the server, and nowhere in the page.
+The headers of a visitor's own request that say how it came are sent with every change that the page makes for them, so
+that a visitor through a proxy is as read-only here as there. A token is kept in the server's memory of one browser
+session, and nowhere in the page.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from settings import FORWARDED
 from ui.kit.client import ApiError, Client, Headers
 
 PASSED_ON = (*FORWARDED, "sec-fetch-site")
-# Who asked the page, as HAProxy tells it in public mode; predictions are counted by it.
+# The visitor's address, as HAProxy reports it in public mode; predictions are counted by it.
 ADDRESS = "x-air-visitor"
-SIGN_IN = "Only who has the admin's token may change things here. Everything can be looked at without it."
-SIGN_IN_FIRST = "Sign in first: only who has the admin's token may change things here."
-DEMO = "This is a read-only demo: you can look at everything, and nothing can be changed."
+SIGN_IN = "Only those with the admin's token may change things here. Everything can be seen without it."
+SIGN_IN_FIRST = "Sign in first: only those with the admin's token may change things here."
+DEMO = "This is a read-only demo: you can see everything and change nothing."
 PROXY = (
-    "You came here through a proxy, and this server lets only who sits at its own machine change things. "
-    "You can look at everything."
+    "You came here through a proxy, and this server accepts changes only from the machine it runs on. "
+    "You can see everything."
 )
 WRONG = "This is not the admin's token. Nothing was changed."
 EMPTY = "Type the admin's token first."
@@ -38,13 +38,13 @@ class Permission:
 
 
 def headers_of(request: gr.Request) -> list[tuple[bytes, bytes]]:
-    """What the visitor's own request said about the way it came."""
+    """The headers of the visitor's own request that say how it came."""
     found = ((name, request.headers.get(name)) for name in PASSED_ON)
     return [(name.encode(), value.encode("latin-1", "replace")) for name, value in found if value]
 
 
 def address_of(request: gr.Request) -> list[tuple[bytes, bytes]]:
-    """Whom a prediction is for, where predictions are counted by client: the page asks for many."""
+    """The visitor a prediction is for, where predictions are counted by client: the page sends those of many."""
     address = request.headers.get(ADDRESS, "")
     return [(b"x-forwarded-for", address.encode("latin-1", "replace"))] if address else []
 
@@ -56,17 +56,17 @@ def with_token(headers: Headers, token: str) -> Headers:
 
 async def permission(api: Client, request: gr.Request, token: str) -> Permission:
     """What this visitor may do now. Raises ApiError when the service does not say."""
-    told = await api.access(headers_of(request))
-    match told["changes"]:
+    access = await api.access(headers_of(request))
+    match access["changes"]:
         case "open":
             return Permission(True)
         case "token":
             return Permission(bool(token), "" if token else SIGN_IN_FIRST, by_token=True)
-    return Permission(False, DEMO if told["mode"] == "public" else PROXY)
+    return Permission(False, DEMO if access["mode"] == "public" else PROXY)
 
 
 async def headers_for_change(api: Client, request: gr.Request, token: str) -> Headers:
-    """The headers of a change that this visitor asked for. Raises ApiError when they may not change anything."""
+    """The headers of a change by this visitor. Raises ApiError when they may not change anything."""
     allowed = await permission(api, request, token)
     if not allowed.may:
         raise ApiError(allowed.sentence, status=403)

@@ -1,19 +1,17 @@
-"""How a figure moves from step to step of a training, drawn against the champion's: two small charts as SVG.
-
-Not run by itself; the Retrain screen shows them. They take their colours from the style sheet.
-"""
+"""How a figure moves from step to step of a training, drawn against the champion's: small charts as SVG."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
-from ui.kit.cards import percent, quiet
-from ui.kit.client import IMAGES, TABLE
+from markupsafe import Markup
 
-WIDTH, HEIGHT = 360, 190
-LEFT, RIGHT, TOP, BOTTOM = 58, 10, 10, 30
+from ui.kit.cards import quiet
+from ui.kit.templates import render
+from ui.kit.words import percent
+
+BOX = {"width": 360, "height": 190, "left": 58, "right": 350, "top": 10, "bottom": 160}
 MOST_POINTS = 240
 NOTHING_YET = "The curves begin with the first figures."
 
@@ -35,47 +33,61 @@ class Curve:
         return percent(value) if self.share else f"{value:.3f}"
 
 
-LOSS = "how surprised it is by the right answers of pictures held back; lower is better"
-CURVES = {
-    IMAGES: [
-        Curve("validation_loss", "Surprise (validation loss)", LOSS, "log_loss", share=False),
-        Curve(
-            "validation_accuracy",
-            "Right answers (validation accuracy)",
-            "the share of pictures held back that it names right; higher is better",
-            "accuracy",
-            share=True,
-        ),
-    ],
-    TABLE: [
-        Curve("validation_logloss", "Surprise (logloss)", LOSS.replace("pictures", "rows"), "logloss", share=False),
-        Curve(
-            "validation_error",
-            "Wrong answers (error)",
-            "the share of rows held back that it calls wrongly; lower is better",
-            "error",
-            share=True,
-        ),
-    ],
-}
-STEPS = {IMAGES: ("epochs", "passes over all pictures"), TABLE: ("trees", "each corrects the ones before")}
+LOSS = "how little it expects the right answers of held-back data; lower is better"
+# A training has those of them that its learner reports.
+CURVES = [
+    Curve("validation_loss", "Log loss (validation)", LOSS, "log_loss", share=False),
+    Curve("validation_logloss", "Log loss (validation)", LOSS, "logloss", share=False),
+    Curve(
+        "validation_accuracy",
+        "Accuracy (validation)",
+        "the share of held-back data that it answers rightly; higher is better",
+        "accuracy",
+        share=True,
+    ),
+    Curve(
+        "validation_error",
+        "Error rate (validation)",
+        "the share of held-back data that it answers wrongly; lower is better",
+        "error",
+        share=True,
+    ),
+]
+EPOCHS, TREES = ("epochs", "passes over all pictures"), ("trees", "each corrects the ones before")
 
 
-def steps_of(job: dict[str, Any]) -> int:
-    """How many steps the job will have, as far as its configuration says."""
-    return job["config"].get("epochs") or job["config"].get("num_boost_round") or 0
+@dataclass(frozen=True)
+class Scale:
+    """Places in the chart of steps from 1 to ``end`` and values between ``low`` and ``high``."""
+
+    end: int
+    low: float
+    high: float
+
+    def x(self, step: float) -> float:
+        """From left to right."""
+        return round(BOX["left"] + (step - 1) / (self.end - 1) * (BOX["right"] - BOX["left"]), 1)
+
+    def y(self, value: float) -> float:
+        """From the top."""
+        return round(BOX["top"] + (self.high - value) / (self.high - self.low) * (BOX["bottom"] - BOX["top"]), 1)
 
 
-def curves(job: dict[str, Any], champion: dict[str, Any] | None) -> str:
-    """Both charts of a job; `champion` is the champion's evaluation, without which there is no dashed line."""
+def curves(job: dict[str, Any], champion: dict[str, Any] | None) -> Markup:
+    """The charts of a job; `champion` is the champion's evaluation, without which there is no dashed line."""
     if not job["metrics"]:
         return quiet(NOTHING_YET)
-    figures = "".join(_figure(curve, job, _final(curve, champion)) for curve in CURVES[job["model"]])
-    words, meaning = STEPS[job["model"]]
+    found = [(curve, points) for curve in CURVES if (points := _points(curve, job))]
+    figures = [_figure(curve, points, job, _final(curve, champion)) for curve, points in found]
+    words, meaning = _steps(job)
     key = f"From left to right: {words} ({meaning})."
     if champion:
         key += f" Dashed: where the champion, version {champion['version']}, ended."
-    return f'<div class="air-curves">{figures}</div>{quiet(key)}'
+    return render("retrain/curves.html", figures=figures, box=BOX, key=key)
+
+
+def _steps(job: dict[str, Any]) -> tuple[str, str]:
+    return TREES if "num_boost_round" in job["config"] else EPOCHS
 
 
 def _final(curve: Curve, champion: dict[str, Any] | None) -> float | None:
@@ -94,53 +106,31 @@ def _points(curve: Curve, job: dict[str, Any]) -> Points:
     return found[::every] + ([found[-1]] if found and (len(found) - 1) % every else [])
 
 
-def _figure(curve: Curve, job: dict[str, Any], champion: float | None) -> str:
-    points = _points(curve, job)
-    if not points:
-        return ""
-    last = points[-1][1]
-    words = STEPS[job["model"]][0]
-    summary = f"{curve.title}: {curve.text(last)} after {points[-1][0]} {words}, {curve.text(points[0][1])} at first"
+def _figure(curve: Curve, points: Points, job: dict[str, Any], champion: float | None) -> dict[str, Any]:
+    last, scale = points[-1], _scale(curve, points, job, champion)
     against = "" if champion is None else f"; the champion ended at {curve.text(champion)}"
-    now = "" if champion is None else f" <span>champion {curve.text(champion)}</span>"
-    return (
-        f"<figure><figcaption><strong>{escape(curve.title)}</strong><small>{escape(curve.meaning)}</small>"
-        f'<p><b class="air-now">{curve.text(last)}</b>{now}</p></figcaption>'
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(summary + against)}.">'
-        f"{_drawing(curve, points, champion, steps_of(job))}</svg></figure>"
-    )
+    levels = (scale.low, (scale.low + scale.high) / 2, scale.high)
+    return {
+        "title": curve.title,
+        "meaning": curve.meaning,
+        "now": curve.text(last[1]),
+        "champion": "" if champion is None else curve.text(champion),
+        "summary": f"{curve.title}: {curve.text(last[1])} after {last[0]} {_steps(job)[0]}, "
+        f"{curve.text(points[0][1])} at first{against}.",
+        "rules": [(scale.y(value), curve.text(value)) for value in levels],
+        "end": scale.end,
+        "level": None if champion is None else scale.y(champion),
+        "line": " ".join(f"{scale.x(step)},{scale.y(value)}" for step, value in points),
+        "dot": (scale.x(last[0]), scale.y(last[1])),
+    }
 
 
-def _drawing(curve: Curve, points: Points, champion: float | None, steps: int) -> str:
+def _scale(curve: Curve, points: Points, job: dict[str, Any], champion: float | None) -> Scale:
     values = [value for _, value in points] + ([] if champion is None else [champion])
     low, high = min(values), max(values)
     spread = (high - low) or abs(high) or 1.0
     low, high = low - 0.08 * spread, high + 0.08 * spread
     if curve.share:
         low, high = max(low, 0.0), min(high, 1.0) if high > low else low + 1.0
-    end = max(steps, points[-1][0], 2)
-
-    def x(step: float) -> float:
-        return LEFT + (step - 1) / (end - 1) * (WIDTH - LEFT - RIGHT)
-
-    def y(value: float) -> float:
-        return TOP + (high - value) / (high - low) * (HEIGHT - TOP - BOTTOM)
-
-    parts = []
-    for value in (low, (low + high) / 2, high):
-        parts.append(
-            f'<line class="air-rule" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(value):.1f}" y2="{y(value):.1f}"/>'
-        )
-        parts.append(f'<text x="{LEFT - 6}" y="{y(value) + 4:.1f}" text-anchor="end">{curve.text(value)}</text>')
-    for step, anchor in ((1, "start"), (end, "end")):
-        parts.append(f'<text x="{x(step):.1f}" y="{HEIGHT - 8}" text-anchor="{anchor}">{step}</text>')
-    if champion is not None:
-        parts.append(_level("air-champion", y(champion)))
-    line = " ".join(f"{x(step):.1f},{y(value):.1f}" for step, value in points)
-    parts.append(f'<polyline points="{line}"/>')
-    parts.append(f'<circle cx="{x(points[-1][0]):.1f}" cy="{y(points[-1][1]):.1f}" r="4"/>')
-    return "".join(parts)
-
-
-def _level(kind: str, y: float) -> str:
-    return f'<line class="{kind}" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
+    steps = job["config"].get("epochs") or job["config"].get("num_boost_round") or 0
+    return Scale(max(steps, points[-1][0], 2), low, high)

@@ -1,42 +1,31 @@
-"""What to train and how: presets and options in people's words.
-
-Not run by itself; ui/retrain/screen.py puts it on the page.
-"""
+"""What to train and how: model, preset and options, in the words of the API."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Literal
 
 import gradio as gr
 
+from ui.jobs import options
 from ui.jobs.view import QUEUED, TRAIN
-from ui.kit import sign_in, typed
-from ui.kit.cards import LIVE, html, notice, which_model
-from ui.kit.client import IMAGES, TABLE, ApiError, Client
-from ui.kit.updates import Sent, offered, updates
+from ui.kit.cards import LIVE, html, notice
+from ui.kit.client import ApiError, Client
+from ui.kit.clock import Clock
+from ui.kit.models import IMAGE, TABLE, Shown, choice
+from ui.kit.sign_in import SignIn
+from ui.kit.updates import EVENTS, ONCE, Sent, Updates, changed, offered
 from ui.kit.visitor import headers_for_change, permission
 from ui.tuning import handover
 
-FORM = ["why_not", "signing", "signed", "why", "train", "preset", "image_options", "table_options", "learn"]
-OWN = "the preset's own"
-SEED = "Where chance begins: the same number gives the same training."
-OPTIONS: dict[str, dict[str, tuple[str, ...]]] = {
-    IMAGES: {
-        "epochs": ("Epochs", "How often it goes over all pictures, 1 to 500. More takes longer."),
-        "seed": ("Seed", SEED),
-        "correction_weight": ("Weight of a correction", "As how many pictures each one counts, 1 to 1000.", "20"),
-    },
-    TABLE: {
-        "num_boost_round": ("Trees", "How many, 1 to 5000. Each corrects the ones before."),
-        "max_depth": ("Depth of a tree", "How many questions it asks in a row, 1 to 15."),
-        "learning_rate": ("Learning rate", "How much each tree counts, above 0 and up to 1."),
-        "seed": ("Seed", SEED),
-    },
+# The options that the form has a field for, by the family of the model.
+ASKED = {
+    IMAGE: ("epochs", "seed", "correction_weight"),
+    TABLE: ("num_boost_round", "max_depth", "learning_rate", "seed"),
 }
 LEARN = "Learn from corrections"
-LEARN_INFO = "Pictures whose answer somebody corrected on the Images screen, besides the usual ones."
+LEARN_INFO = "Adds the pictures whose answer was corrected on the Images screen to the usual ones."
 NOTHING_TO_LEARN = "There are none yet: correct an answer on the Images screen."
 
 
@@ -47,100 +36,112 @@ def preset_choice(preset: dict[str, Any]) -> tuple[str, str]:
     return f"{preset['preset'].capitalize()}: {time}, gives {preset['gives']}", preset["preset"]
 
 
-def number(label: str, text: str) -> float | int | None:
-    """What was typed into a field, None for nothing; the API says what a number may be. Raises ApiError."""
-    value, problem = typed.number(text)
-    if problem:
-        raise ApiError(f"{label}: {problem}.")
-    return int(value) if value is not None and value.is_integer() else value
-
-
-@dataclass(frozen=True)
-class Fields:
-    """The components of the form that others need."""
-
-    model: gr.Radio
-    preset: gr.Radio
-    options: dict[str, dict[str, gr.Textbox]]
-    groups: dict[str, gr.Column]
-    learn: gr.Checkbox
-    train: gr.Button
-    note: gr.HTML
-    why: gr.HTML
-    sign_in: sign_in.Fields
-    signed: gr.Button
-    more: gr.Accordion
-    taken: gr.Column
-    taken_note: gr.HTML
-    remove: gr.Button
+def _in_sight(shown: bool) -> bool | Literal["hidden"]:
+    """Hidden by its style alone: Gradio removes an invisible field from the page, with what was typed into it."""
+    return shown or "hidden"
 
 
 class Form:
-    """What happens in the form; every method is an event's handler."""
+    """The components of the form; creating it puts them on the page.
 
-    def __init__(self, api: Client) -> None:
-        self.api = api
+    ``chosen`` becomes the id of the training that was queued. ``taken`` is what the Tuning screen found; it is shown,
+    and used, for its own model only.
+    """
 
-    async def fill(self, before: Sent, model: str, preset: str | None, token: str, request: gr.Request) -> list[Any]:
-        """The presets of the chosen model, and what this visitor may do."""
+    def __init__(
+        self, api: Client, models: Sequence[Shown], token: gr.State, taken: gr.State, chosen: gr.State
+    ) -> None:
+        self.api, self.token, self.taken, self.chosen = api, token, taken, chosen
+        self.models = {model.name: model for model in models}
+        self.sign_in = SignIn("air")
+        self.model = choice(models, "air-train-model")
+        self.preset = gr.Radio([], label="How thoroughly?", interactive=True, elem_id="air-preset")
+        self.learn = gr.Checkbox(label=LEARN, info=NOTHING_TO_LEARN, interactive=False, elem_id="air-learn")
+        self.groups: dict[str, gr.Column] = {}
+        self.fields: dict[str, dict[str, gr.Textbox]] = {}
+        with gr.Accordion("More options", open=False) as self.more:
+            for family, names in ASKED.items():
+                shown = _in_sight(family == self.models[str(self.model.value)].family)
+                with gr.Column(visible=shown) as self.groups[family], gr.Row(elem_classes="air-fields"):
+                    self.fields[family] = options.fields(names)
+        with gr.Column(visible=False, elem_id="air-taken", elem_classes="air-own") as self.brought:
+            self.brought_note = html()
+            self.remove = gr.Button("Remove them", size="sm", elem_id="air-taken-remove")
+        self.train = gr.Button("Train", variant="primary", interactive=False, elem_id="air-train")
+        self.sign_in.why.render()
+        self.note = html(elem_id="air-train-note", html_template=LIVE)
+        self.sign_in.sign_out.render()
+        self.sent = gr.State({})
+
+    @property
+    def typed(self) -> list[gr.Textbox]:
+        """The text fields of all families."""
+        return [field for fields in self.fields.values() for field in fields.values()]
+
+    def wire(self, ticking: Clock) -> None:
+        """Make it work."""
+        filled = [self.sent, *self.sign_in.components, self.train, self.preset, self.learn]
+        gr.on(
+            [*ticking.glances, self.model.change, self.token.change],
+            self._fill,
+            [self.sent, self.model, self.preset, self.token],
+            [*filled, *self.groups.values(), *self.typed],
+            **EVENTS,
+        )
+        self.sign_in.wire(self.api, self.token)
+        queued_from = [self.model, self.preset, self.learn, self.token, self.taken, *self.typed]
+        self.train.click(self._train, queued_from, [self.chosen, self.note], **ONCE)
+        brought = [self.model, self.preset, self.brought, self.brought_note, self.more, *self.typed]
+        gr.on([self.taken.change], self._take, self.taken, brought, **EVENTS)
+        self.model.change(_is_for, [self.taken, self.model], self.brought, **EVENTS)
+        self.remove.click(lambda: None, None, self.taken, **EVENTS)
+
+    async def _fill(self, before: Sent, model: str, preset: str | None, token: str, request: gr.Request) -> Updates:
+        """The presets and options of the chosen model, and what this visitor may do."""
         try:
             allowed = await permission(self.api, request, token)
             presets = await self.api.presets(model)
+            properties = (await self.api.options(model))["train"]["properties"]
         except ApiError as error:
-            return updates(FORM, before, {"why": notice(str(error), "warning")})
-        now = sign_in.shown(allowed) | {
-            "train": gr.update(interactive=allowed.may),
-            "preset": offered([preset_choice(item) for item in presets], preset) | {"info": presets[0]["needs"]},
-            "image_options": gr.update(visible=_in_sight(model == IMAGES)),
-            "table_options": gr.update(visible=_in_sight(model == TABLE)),
-            "learn": gr.update(visible=model == IMAGES) | await self._learnable(model),
+            return changed(self.sent, before, {self.sign_in.why: notice(str(error), "warning")})
+        family = self.models[model].family
+        now = self.sign_in.shown(allowed) | options.described(self.fields[family], properties)
+        now |= {group: gr.update(visible=_in_sight(name == family)) for name, group in self.groups.items()}
+        now |= {
+            self.train: gr.update(interactive=allowed.may),
+            self.preset: offered([preset_choice(item) for item in presets], preset) | {"info": presets[0]["needs"]},
+            self.learn: await self._learnable("use_corrections" in properties),
         }
-        return updates(FORM, before, now)
+        return changed(self.sent, before, now)
 
-    async def _learnable(self, model: str) -> dict[str, Any]:
-        """Whether there is a correction to learn from; the tick itself is left to who set it while there is one."""
-        if model != IMAGES:
-            return {}
+    async def _learnable(self, possible: bool) -> Any:
+        """Whether there is a correction to learn from; while there is one, the tick is left as the person set it."""
+        shown = gr.update(visible=possible)
+        if not possible:
+            return shown
         try:
             count = len(await self.api.corrections())
         except ApiError:
-            return {}
+            return shown
         if not count:
-            return gr.update(label=LEARN, info=NOTHING_TO_LEARN, value=False, interactive=False)
+            return shown | gr.update(label=LEARN, info=NOTHING_TO_LEARN, value=False, interactive=False)
         label = "Learn from the one correction" if count == 1 else f"Learn from the {count} corrections"
-        return gr.update(label=label, info=LEARN_INFO, interactive=True)
+        return shown | gr.update(label=label, info=LEARN_INFO, interactive=True)
 
-    async def take(self, taken: handover.Found | None) -> list[Any]:
-        """Fill in what a study found; with nothing, everything is the preset's own again."""
+    async def _take(self, taken: handover.Found | None) -> Updates:
+        """Fill in what a study found; without it, empty the fields."""
         if taken is None:
-            return [
-                gr.skip(),
-                gr.skip(),
-                gr.update(visible=False),
-                "",
-                gr.skip(),
-                *[""] * sum(map(len, OPTIONS.values())),
-            ]
+            return {self.brought: gr.update(visible=False), self.brought_note: "", **dict.fromkeys(self.typed, "")}
         model = taken["model"]
-        preset: Any = gr.skip()
-        try:
-            presets = await self.api.presets(model)
-            names = [item["preset"] for item in presets]
-            value = taken["config"].get("preset")
-            preset = gr.update(
-                choices=[preset_choice(item) for item in presets], value=value if value in names else names[0]
-            )
-        except ApiError:
-            pass
-        texts = [text for name, group in OPTIONS.items() for text in _taken_texts(taken, name, group)]
-        note = handover.note(taken, OPTIONS[model])
-        return [model, preset, gr.update(visible=True), note, gr.update(open=True), *texts]
+        own = self.fields[self.models[model].family]
+        texts = dict.fromkeys(self.typed, "") | {field: handover.text(taken, name) for name, field in own.items()}
+        preset: Updates = {}
+        with suppress(ApiError):
+            preset = {self.preset: _preset_of(taken, await self.api.presets(model))}
+        shown = {self.brought: gr.update(visible=True), self.brought_note: handover.note(taken, own)}
+        return {self.model: model, self.more: gr.update(open=True), **shown, **preset, **texts}
 
-    def taken_for(self, taken: handover.Found | None, model: str) -> Any:
-        """What a study found is shown, and used, only for its own model."""
-        return gr.update(visible=taken is not None and taken["model"] == model)
-
-    async def train(
+    async def _train(
         self,
         model: str,
         preset: str,
@@ -149,70 +150,38 @@ class Form:
         taken: handover.Found | None,
         request: gr.Request,
         *texts: str,
-    ) -> tuple[Any, ...]:
-        """Ask for a training: the job to watch, and a sentence."""
-        fields = [(name, key, label) for name, group in OPTIONS.items() for key, (label, *_) in group.items()]
+    ) -> Updates:
+        """Queue a training."""
+        typed = dict(zip(self.typed, texts, strict=True))
+        own = self.fields[self.models[model].family]
         try:
             headers = await headers_for_change(self.api, request, token)
-            values = {
-                key: number(label, text)
-                for (name, key, label), text in zip(fields, texts, strict=True)
-                if name == model
-            }
-            given = {key: value for key, value in values.items() if value is not None}
-            if model == IMAGES and learn:
+            properties = (await self.api.options(model))["train"]["properties"]
+            values = {name: options.number(properties[name]["title"], typed[field]) for name, field in own.items()}
+            given: dict[str, Any] = {name: value for name, value in values.items() if value is not None}
+            if learn and "use_corrections" in properties:
                 given["use_corrections"] = True
             config = next((item["config"] for item in await self.api.presets(model) if item["preset"] == preset), {})
-            carried = handover.carried(taken, model, OPTIONS[model])
-            job = await self.api.queue(TRAIN, model, carried | config | given, headers)
+            job = await self.api.queue(TRAIN, model, handover.carried(taken, model, own) | config | given, headers)
         except ApiError as error:
-            return gr.skip(), notice(str(error), "problem")
-        return job["id"], notice(QUEUED, "good")
+            return {self.note: notice(await self._refusal(error, model), "problem")}
+        return {self.chosen: job["id"], self.note: notice(QUEUED, "good")}
+
+    async def _refusal(self, error: ApiError, model: str) -> str:
+        """A sentence that names a refused option as the form does."""
+        path, problem = options.refused(error)
+        if not path:
+            return problem
+        option = (await self.api.options(model))["train"]["properties"].get(path[0], {"title": path[0]})
+        return f"{option['title']}: {problem}."
 
 
-def _in_sight(shown: bool) -> bool | Literal["hidden"]:
-    """Hidden by its style alone: Gradio takes what is not visible off the page, and with it what somebody types."""
-    return shown or "hidden"
+def _preset_of(taken: handover.Found, presets: list[dict[str, Any]]) -> Any:
+    """The preset that a study trained with, where it is still offered."""
+    names = [item["preset"] for item in presets]
+    value = taken["config"].get("preset")
+    return gr.update(choices=[preset_choice(item) for item in presets], value=value if value in names else names[0])
 
 
-def _taken_texts(taken: handover.Found, model: str, fields: Iterable[str]) -> list[str]:
-    return handover.texts(taken if taken["model"] == model else None, fields)
-
-
-def build() -> Fields:
-    """Put the form on the page; ui/retrain/screen.py wires it."""
-    signing = sign_in.build("air")
-    model = which_model(IMAGES, "air-train-model")
-    preset = gr.Radio([], label="How thoroughly?", interactive=True, elem_id="air-preset")
-    learn = gr.Checkbox(label=LEARN, info=NOTHING_TO_LEARN, interactive=False, elem_id="air-learn")
-    groups, options = {}, {}
-    with gr.Accordion("More options", open=False) as more:
-        for name, described in OPTIONS.items():
-            with gr.Column(visible=_in_sight(name == IMAGES)) as groups[name], gr.Row(elem_classes="air-fields"):
-                options[name] = {key: _number(*words) for key, words in described.items()}
-    with gr.Column(visible=False, elem_id="air-taken", elem_classes="air-own") as taken:
-        taken_note = html()
-        remove = gr.Button("Remove them", size="sm", elem_id="air-taken-remove")
-    train = gr.Button("Train", variant="primary", interactive=False, elem_id="air-train")
-    why = html(elem_id="air-why")
-    note = html(elem_id="air-train-note", html_template=LIVE)
-    signed = sign_in.sign_out_button("air")
-    return Fields(
-        model, preset, options, groups, learn, train, note, why, signing, signed, more, taken, taken_note, remove
-    )
-
-
-def _number(label: str, info: str, placeholder: str = OWN) -> gr.Textbox:
-    """A text field: an empty number field of Gradio shows 0, and sends it."""
-    return gr.Textbox(
-        "",
-        label=label,
-        info=info,
-        placeholder=placeholder,
-        max_lines=1,
-        max_length=20,
-        min_width=120,
-        interactive=True,
-        elem_classes=["air-field"],
-        html_attributes=gr.InputHTMLAttributes(autocomplete="off", spellcheck=False),
-    )
+def _is_for(taken: handover.Found | None, model: str) -> Any:
+    return gr.update(visible=taken is not None and taken["model"] == model)

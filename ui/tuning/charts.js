@@ -1,5 +1,5 @@
 // Draws the charts of a study as SVG, finds the trial under the pointer, marks the chosen one.
-// Put into the page's head by ui/kit/head.py; ui/tuning/study.js calls it. Colours and line styles are in style.css.
+// Put into the page's head by ui/look/head.py; ui/tuning/study.js calls it. Colours and line styles are in style.css.
 window.airCharts = (() => {
   const SVG = 'http://www.w3.org/2000/svg';
   const NEAR = 16;
@@ -25,7 +25,7 @@ window.airCharts = (() => {
   shapes.ring = shapes.dot;
 
   const short = value => Math.abs(value) >= 10000 ? value.toFixed(0) : String(+value.toPrecision(3));
-  const told = (metric, value) => metric.share ? `${(100 * value).toFixed(1)} %` : String(+value.toPrecision(4));
+  const written = (metric, value) => metric.share ? `${(100 * value).toFixed(1)} %` : String(+value.toPrecision(4));
 
   // The axis of the figure. Far-off results do not squeeze it: what lies beyond is drawn at the edge.
   function axis(metric, trials) {
@@ -144,11 +144,11 @@ window.airCharts = (() => {
       .sort((a, b) => a.ended - b.ended);
     const known = ended.filter(trial => trial.value !== null);
     const figures = axis(metric, known);
-    const last = known.length ? told(metric, study.bestValue ?? known[known.length - 1].value) : 'nothing yet';
+    const last = known.length ? written(metric, study.bestValue ?? known[known.length - 1].value) : 'nothing yet';
     const chart = new Chart(slot, 230, `${metric.title}, best so far: ${last} after ${ended.length} trials.`);
     const left = 58, right = chart.width - 14, top = 12, bottom = chart.height - 34;
     const x = scale(1, Math.max(ended.length, 2), left + 8, right - 8), y = scale(figures.low, figures.high, bottom, top, figures.log);
-    chart.levels(figures.ticks(4), y, left, right, value => told(metric, value));
+    chart.levels(figures.ticks(4), y, left, right, value => written(metric, value));
     const better = metric.mode === 'min' ? (a, b) => a < b : (a, b) => a > b;
     const worst = metric.mode === 'min' ? top : bottom;
     // As the study itself counts: who was stopped early is the best only as long as nobody has finished.
@@ -193,7 +193,7 @@ window.airCharts = (() => {
     );
     const left = 54, right = chart.width - 10, top = 10, bottom = chart.height - 24;
     const x = place(parameter, left + 8, right - 8), y = scale(figures.low, figures.high, bottom, top, figures.log);
-    chart.levels(figures.ticks(3), y, left, right, value => told(metric, value));
+    chart.levels(figures.ticks(3), y, left, right, value => written(metric, value));
     for (const value of marksOf(parameter)) chart.text(x(value), chart.height - 6, short(value));
     const points = known.map(trial => ({
       x: x(trial.params[index]), y: y(trial.value), trial, words: `${parameter.title} ${short(trial.params[index])}`,
@@ -242,7 +242,7 @@ window.airCharts = (() => {
       const ends = parameter === null ? (metric.mode === 'min' ? [high, low] : [low, high])
         : parameter.type === 'choice' ? [parameter.values[0], parameter.values[parameter.values.length - 1]]
         : [parameter.low, parameter.high];
-      const words = value => parameter === null ? told(metric, value) : short(value);
+      const words = value => parameter === null ? written(metric, value) : short(value);
       chart.text(x(n), bottom + 18, words(ends[0]));
       chart.text(x(n), top - 7, words(ends[1]));
     }
@@ -280,7 +280,7 @@ window.airCharts = (() => {
     const chart = new Chart(slot, 260, `${metric.title} by ${study.step}, one line for each of ${known.length} trials.`);
     const left = 58, right = chart.width - 14, top = 12, bottom = chart.height - 34;
     const x = scale(0, end, left, right), y = scale(low, high, bottom, top, log);
-    chart.levels(log ? logTicks(low, high) : ticks(low, high, 4), y, left, right, value => told(metric, value));
+    chart.levels(log ? logTicks(low, high) : ticks(low, high, 4), y, left, right, value => written(metric, value));
     for (const value of ticks(0, end, 4).filter(Number.isInteger)) chart.text(x(value), chart.height - 16, short(value));
     chart.text((left + right) / 2, chart.height - 2, `${study.step}s`);
     const path = trial => 'M' + trial.curve.map(point => `${at(x(point[0]))},${at(y(point[1]))}`).join('L');
@@ -292,7 +292,7 @@ window.airCharts = (() => {
     const best = known.find(trial => trial.id === study.best);
     if (best) chart.add('path', {class: 'air-line-top', d: path(best)});
     chart.points.push(...known.flatMap(trial => trial.curve.map(point => ({
-      x: x(point[0]), y: y(point[1]), trial, words: `${study.step} ${point[0]}: ${told(metric, point[1])}`,
+      x: x(point[0]), y: y(point[1]), trial, words: `${study.step} ${point[0]}: ${written(metric, point[1])}`,
     }))));
     chart.chosen = trial => {
       const shown = known.includes(trial) ? trial : null;
@@ -305,5 +305,5 @@ window.airCharts = (() => {
     return chart;
   }
 
-  return {progress, scatter, parallel, curves, told, short, make, shapes, MARKS};
+  return {progress, scatter, parallel, curves, written, short, make, shapes, MARKS};
 })();

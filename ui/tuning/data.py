@@ -1,7 +1,4 @@
-"""A study as the page draws it: few bytes for many trials, and of a running one only what has changed.
-
-Not run by itself; the Tuning screen sends it to ui/tuning/study.js.
-"""
+"""A study as ui/tuning/study.js draws it: few bytes for many trials, and of a running one only what has changed."""
 
 from __future__ import annotations
 
@@ -34,11 +31,11 @@ def message(study: Study | None, before: dict[str, Any] | None) -> dict[str, Any
     return now | {"trials": changed, "number": before["number"] + 1, "base": before["number"]}
 
 
-def sent(told: dict[str, Any], before: dict[str, Any] | None) -> dict[str, Any]:
+def sent(message: dict[str, Any], before: dict[str, Any] | None) -> dict[str, Any]:
     """What to remember of a message, to find out what has changed."""
-    known = before["rows"] if before and told["base"] else {}
-    kept = {key: told[key] for key in ("id", "number", "params", "best", "reading", "order")}
-    return kept | {"rows": known | {row[0]: row for row in told["trials"]}}
+    known = before["rows"] if before and message["base"] else {}
+    kept = {key: message[key] for key in ("id", "number", "params", "best", "reading", "order")}
+    return kept | {"rows": known | {row[0]: row for row in message["trials"]}}
 
 
 def picture(study: Study) -> dict[str, Any]:
@@ -47,7 +44,7 @@ def picture(study: Study) -> dict[str, Any]:
     tried = dict.fromkeys(name for trial in study["trials"] for name in trial["params"])
     names = [*(name for name in space if name in tried), *(name for name in tried if name not in space)]
     values = {name: [finite(trial["params"].get(name)) for trial in study["trials"]] for name in names}
-    params = [_parameter(study["model"], name, space.get(name), values[name]) for name in names]
+    params = [_parameter(study["tunable"], name, space.get(name), values[name]) for name in names]
     ranked = (study["importance"] or {}).get("params", {})
     order = sorted(range(len(names)), key=lambda place: (-ranked.get(names[place], 0), place))
     return {
@@ -72,30 +69,32 @@ def readings(study: Study) -> dict[str, str]:
     metric = metric_of(study["metric"])
     better, count = "lower" if study["mode"] == "min" else "higher", len(study["trials"])
     return {
-        "progress": f"Each mark is a trial, in the order in which they ended; the line is the best so far. "
+        "progress": "Each mark is a trial, in the order in which they ended; the line is the best so far. "
         f"{metric.title} is {metric.meaning}: {better} is better.",
-        "scatters": f"Each mark is a trial: from left to right the value that it tried, upwards its "
+        "scatters": "Each mark is a trial: from left to right the value that it tried, upwards its "
         f"{metric.title.lower()} ({better} is better). Marks that slope or gather show that the value matters; "
-        "a level cloud shows that it does not. What lies far off is drawn at the edge.",
+        "a level cloud shows that it does not. Outliers are drawn at the edge.",
         "parallel": "Follow a line from left to right: what one trial tried, and on the last axis what came of it, "
         "better further up. Thick lines are the best tenth; where they run together, the value is right.",
         "curves": f"Each line is a trial that learns from left to right, to the {study['step']} where it ended. "
-        "A triangle is one that was stopped early because others were better by then; the thick line is the best.",
+        "A triangle is a trial that was stopped early because others were better by then; the thick line is the best.",
         "table": f"{count} trial{'s' if count != 1 else ''}. Choose one to see it marked in every chart; "
         "press the name of a column to sort by it.",
     }
 
 
-def _parameter(model: str, name: str, dimension: dict[str, Any] | None, values: list[float | None]) -> dict[str, Any]:
-    title, meaning = parameter(model, name)
-    told = {"name": name, "title": title, "meaning": meaning}
+def _parameter(
+    tunable: dict[str, Any], name: str, dimension: dict[str, Any] | None, values: list[float | None]
+) -> dict[str, Any]:
+    title, meaning = parameter(tunable, name)
+    words = {"name": name, "title": title, "meaning": meaning}
     known = [value for value in values if value is not None]
     if dimension and dimension["type"] == "choice":
-        return told | {"type": "choice", "values": sorted({*dimension["values"], *known})}
+        return words | {"type": "choice", "values": sorted({*dimension["values"], *known})}
     low, high = min(known, default=0), max(known, default=1)
     if dimension:
         low, high = min(low, dimension["low"]), max(high, dimension["high"])
-    return told | {"type": dimension["type"] if dimension else "float", "low": low, "high": high}
+    return words | {"type": dimension["type"] if dimension else "float", "low": low, "high": high}
 
 
 def _row(study: Study, trial: dict[str, Any], names: list[str]) -> Row:

@@ -1,13 +1,12 @@
-"""From a trial of a study to the form of the Retrain screen: what is filled in, and what is carried along visibly.
-
-Not run by itself; the Tuning screen makes it, the Retrain screen takes it.
-"""
+"""From a trial of the Tuning screen to the form of the Retrain screen: what is filled in, and what goes along."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable
 from typing import Any
+
+from markupsafe import Markup
 
 from ui.kit.cards import notice
 from ui.tuning.words import parameters
@@ -32,13 +31,9 @@ def found(study: dict[str, Any], trial: str) -> Found | None:
     return {"model": study["model"], "config": config, "params": params, "from": source, "at": time.time_ns()}
 
 
-def texts(taken: Found | None, fields: Iterable[str]) -> list[str]:
-    """What to fill into the fields of the model."""
-    config = taken["config"] if taken else {}
-    return [_text(config.get(name)) for name in fields]
-
-
-def _text(value: Any) -> str:
+def text(taken: Found, name: str) -> str:
+    """What to fill into the field of an option."""
+    value = taken["config"].get(name)
     return "" if value is None else f"{value:.12g}" if isinstance(value, float) else str(value)
 
 
@@ -49,8 +44,8 @@ def carried(taken: Found | None, model: str, fields: Iterable[str]) -> dict[str,
     return {name: value for name, value in taken["config"].items() if name not in set(fields)}
 
 
-def note(taken: Found, fields: Iterable[str]) -> str:
+def note(taken: Found, fields: Iterable[str]) -> Markup:
     """What is trained with, and what of it no field shows."""
     hidden = {name: value for name, value in taken["params"].items() if name not in set(fields)}
-    told = f", and besides the fields: {parameters(hidden)}" if hidden else ""
-    return notice(f"With the parameters of {taken['from']}{told}.")
+    further = f", and besides the fields: {parameters(hidden)}" if hidden else ""
+    return notice(f"With the parameters of {taken['from']}{further}.")

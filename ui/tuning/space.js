@@ -1,5 +1,5 @@
 // The fields of a search space: for each parameter, try it or not, from, to; with what is wrong beside the field.
-// Put into the page's head by ui/kit/head.py; ui/tuning/space.py says what to ask, checks it, and reads what was typed.
+// Put into the page's head by ui/look/head.py; ui/tuning/space.py says what to ask, checks it, and reads what was typed.
 window.airSpace = (() => {
   const WAIT_MS = 250;
   let waiting = 0;
@@ -51,14 +51,14 @@ window.airSpace = (() => {
     for (const line of root.querySelectorAll('tr[data-parameter]')) {
       const own = found[line.dataset.parameter];
       const fault = line.nextElementSibling.querySelector('p');
-      if (fault.textContent !== (own?.said || '')) fault.textContent = own?.said || '';
+      if (fault.textContent !== (own?.text || '')) fault.textContent = own?.text || '';
       for (const input of line.querySelectorAll('input[type=text]')) {
         const wrong = Boolean(own) && ['', input.dataset.key].includes(own.field);
         input.setAttribute('aria-invalid', String(wrong));
       }
     }
     const whole = root.querySelector('#air-space-fault');
-    if (whole) whole.textContent = found['']?.said || '';
+    if (whole) whole.textContent = found['']?.text || '';
   }
 
   // What is typed goes into the component's value, which travels with the next click on the page.
@@ -73,7 +73,7 @@ window.airSpace = (() => {
       const space = props.value;
       if (!space?.rows) return;
       if (space.key === drawn) {
-        // The same search, sent once more by an answer that was late: what stands in the fields counts.
+        // The same search, sent once more by a late answer: what was typed into the fields counts.
         if (JSON.stringify(space.rows) === JSON.stringify(typed)) return;
         props.value = {...space, rows: typed};
         return tell();

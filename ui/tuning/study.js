@@ -1,6 +1,6 @@
 // Keeps the study that is shown, draws it, and lets one trial be chosen in the table and in every chart.
-// Put into the page's head by ui/kit/head.py; ui/tuning/screen.py says what there is to draw. A running study is
-// not sent anew: only its trials that have changed come, numbered, and all of them are asked for if one
+// Put into the page's head by ui/look/head.py; ui/tuning/screen.py says what there is to draw. A running study is
+// not sent anew: only its trials that have changed come, numbered, and all of them are requested if one
 // message was lost. Nothing here is HTML from outside: every text is set as text.
 window.airStudy = (() => {
   let study = null, chosen = null, width = 0, trigger = () => {}, charts = [], planned = false;
@@ -12,17 +12,17 @@ window.airStudy = (() => {
     return {id, state, because, duration, ended, params: params.map(number), curve, value, words: study.states[state] || state};
   }
 
-  function take(told) {
-    if (!told) return;
-    if (told.base === 0) {
-      const same = study?.id === told.id;
-      study = {...told, byId: new Map()};
+  function take(message) {
+    if (!message) return;
+    if (message.base === 0) {
+      const same = study?.id === message.id;
+      study = {...message, byId: new Map()};
       if (!same) chosen = null;
-    } else if (study?.id !== told.id || study.number !== told.base) {
-      return trigger('input', {again: told.number});
+    } else if (study?.id !== message.id || study.number !== message.base) {
+      return trigger('input', {again: message.number});
     }
-    for (const row of told.trials) study.byId.set(row[0], trialOf(row));
-    Object.assign(study, {...told, trials: [...study.byId.values()]});
+    for (const row of message.trials) study.byId.set(row[0], trialOf(row));
+    Object.assign(study, {...message, trials: [...study.byId.values()]});
     plan();
   }
 
@@ -119,7 +119,7 @@ window.airStudy = (() => {
       box.setAttribute('aria-hidden', 'true');
       document.querySelector('.gradio-container').append(box);
     }
-    const {trial} = found, value = trial.value === null ? 'no figure' : airCharts.told(study.metric, trial.value);
+    const {trial} = found, value = trial.value === null ? 'no figure' : airCharts.written(study.metric, trial.value);
     box.textContent = [`Trial ${trial.id}`, `${study.metric.title} ${value}`, trial.words, found.words].filter(Boolean).join(' · ');
     const left = Math.min(event.clientX + 14, innerWidth - box.offsetWidth - 8);
     box.style.transform = `translate(${Math.max(8, left)}px, ${Math.max(8, event.clientY - box.offsetHeight - 14)}px)`;

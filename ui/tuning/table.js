@@ -1,5 +1,5 @@
 // The trials of a study as a table that can be sorted, and one trial in words.
-// Put into the page's head by ui/kit/head.py; ui/tuning/study.js calls it. A row that is as before is left alone.
+// Put into the page's head by ui/look/head.py; ui/tuning/study.js calls it. A row that is as before is left alone.
 window.airTable = (() => {
   let sorted = {key: 'value', down: false}, rows = new Map(), of = null;
   const span = seconds => (seconds === null ? '' : seconds < 90 ? `${seconds.toFixed(seconds < 10 ? 1 : 0)} s`
@@ -13,7 +13,7 @@ window.airTable = (() => {
   }
 
   function columns(study) {
-    const figure = value => (value === null ? '' : airCharts.told(study.metric, value));
+    const figure = value => (value === null ? '' : airCharts.written(study.metric, value));
     return [
       {key: 'id', title: 'Trial', of: trial => trial.id, words: trial => trial.id},
       {key: 'value', title: study.metric.title, of: trial => trial.value, words: trial => figure(trial.value)},
@@ -110,7 +110,7 @@ window.airTable = (() => {
     if (slot.dataset.print === print) return;
     slot.dataset.print = print;
     if (!trial) return slot.replaceChildren(make('p', {class: 'air-quiet'}, 'No trial has a figure yet.'));
-    const figure = trial.value === null ? 'no figure' : airCharts.told(study.metric, trial.value);
+    const figure = trial.value === null ? 'no figure' : airCharts.written(study.metric, trial.value);
     const title = make('h3', {}, `Trial ${trial.id}${trial.id === study.best ? ', the best' : ''}`);
     const state = make('p', {class: 'air-quiet'}, symbol(trial.state, trial.id === study.best));
     state.append(`${trial.words}${trial.duration === null ? '' : `, took ${span(trial.duration)}`}${trial.because ? `: ${trial.because}` : ''}`);

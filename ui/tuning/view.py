@@ -1,24 +1,27 @@
-"""Studies in words and boxes: the list, the one that is shown, what was best, which parameter mattered.
+"""Studies in words and boxes: the list, the one that is shown, its best trial, the importance of its parameters.
 
-Not run by itself; the Tuning screen shows them. A study that waits in the queue is a job without a
-record; one that was run on the command line, or came with the program, is a record without a job.
+A study that waits in the queue is a job without a record; one that was run on the command line, or came with the
+program, is a record without a job.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from html import escape
 from typing import Any
 from urllib.parse import quote
 
-from ui.jobs.view import ENDED, KINDS, LOOKS, TITLES, TUNE, Job, ahead, bar, duration, moment_html
-from ui.kit.cards import listed, notice, percent, quiet
-from ui.tuning.words import STUDY_STATES, metric_of, number, parameter
+from markupsafe import Markup
+
+from ui.jobs.view import LOOKS, SCREENS, TUNE, Job, ahead, bar
+from ui.kit.cards import quiet
+from ui.kit.templates import render
+from ui.kit.words import duration, listed
+from ui.tuning.words import TRIAL_STATES, metric_of, number, parameter
 
 SHOWN = 12
-SHIPPED = "came with the program"
 KEPT = "The trials that had ended are kept."
+TOO_FEW = "There are too few trials to say which parameter mattered."
 
 
 @dataclass(frozen=True)
@@ -29,37 +32,64 @@ class Entry:
     job: Job | None
 
     @property
-    def told(self) -> dict[str, Any]:
-        """What says most about it."""
+    def record(self) -> dict[str, Any]:
+        """The study, or the job that it will come from."""
         return self.study or self.job or {}
 
     @property
     def id(self) -> str:
         """The same for the job and its study."""
-        return self.told.get("study") or self.told["id"]
+        return self.record.get("study") or self.record["id"]
+
+    @property
+    def _current(self) -> dict[str, Any]:
+        """The job knows first that it is being stopped; the record of one that has ended says how."""
+        if self.job and (self.study is None or not _has_ended(self.job) or not _has_ended(self.study)):
+            return self.job
+        return self.record
 
     @property
     def state(self) -> str:
-        """The job knows first that it is being stopped; the record of one that has ended says how."""
-        if self.job and (self.study is None or self.job["state"] not in ENDED or self.study["state"] == "running"):
-            return self.job["state"]
-        return self.told["state"]
+        """The state as the API names it."""
+        return self._current["state"]
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing will change any more."""
+        return _has_ended(self._current)
+
+    @property
+    def words(self) -> str:
+        """The state in words."""
+        return SCREENS[TUNE].running if self.state == "running" else self._current["about"]["state"]["words"]
 
     @property
     def created(self) -> str:
-        """When it was asked for."""
-        return (self.job or self.told)["created"]
+        """When it was queued."""
+        return (self.job or self.record)["created"]
 
     @property
     def title(self) -> str:
         """`Table, default search`."""
-        preset = self.told["config"].get("preset", "default")
-        return f"{TITLES.get(self.told['model'], self.told['model'])}, {preset} search"
+        preset = self.record["config"].get("preset", "default")
+        return f"{self.record['about']['model']['title']}, {preset} search"
 
     @property
     def shipped(self) -> bool:
         """Whether it came with the program."""
         return bool(self.study and self.study["shipped"])
+
+    @property
+    def best(self) -> str:
+        """`log loss 0.1`; nothing before there is a best trial."""
+        if not (self.study and self.study["best"]):
+            return ""
+        metric = metric_of(self.study["metric"])
+        return f"{metric.title.lower()} {metric.text(self.study['best']['value'])}"
+
+
+def _has_ended(record: dict[str, Any]) -> bool:
+    return record["about"]["state"]["ended"]
 
 
 def entries(studies: list[dict[str, Any]], jobs: list[Job]) -> list[Entry]:
@@ -79,43 +109,29 @@ def shown(found: list[Entry], chosen: str | None) -> Entry | None:
     )
 
 
-def study_list(found: list[Entry], picked: str | None) -> str:
+def study_list(found: list[Entry], picked: str | None) -> Markup:
     """The studies as buttons; `picked` is the one that is shown."""
     if not found:
-        return quiet(KINDS[TUNE].none_yet)
+        return quiet(SCREENS[TUNE].none_yet)
     listed_now = [entry for place, entry in enumerate(found) if place < SHOWN or entry.shipped or entry.id == picked]
-    items = "".join(
-        f'<li><button type="button" data-job="{escape(entry.id)}" aria-pressed="{str(entry.id == picked).lower()}">'
-        f'<span class="air-dot air-{escape(entry.state)}"></span><span><strong>{escape(entry.title)}</strong> '
-        f"{escape(_came(entry))}<small>{_when(entry)}</small></span></button></li>"
+    items = [
+        {"id": entry.id, "state": entry.state, "title": entry.title, "words": _came(entry), "when": _when(entry)}
         for entry in listed_now
-    )
+    ]
     hidden = len(found) - len(listed_now)
-    older = f" {hidden} older ones are not shown." if hidden else ""
-    return f'<ul class="air-jobs" aria-label="Studies">{items}</ul>{quiet("Choose one to look at it." + older)}'
+    older = f"{hidden} older ones are not shown." if hidden else ""
+    return render("jobs/list.html", label="Studies", jobs=items, shown=picked, older=older)
 
 
 def _came(entry: Entry) -> str:
-    words = STUDY_STATES.get(entry.state, entry.state)
     if entry.state == "queued" and entry.job and entry.job["position"]:
-        return f"{words}, number {entry.job['position']} in the queue"
-    best = _best(entry)
-    return f"{words}: {best}" if best else words
+        return f"{entry.words}, number {entry.job['position']} in the queue"
+    return f"{entry.words}: {entry.best}" if entry.best else entry.words
 
 
-def _best(entry: Entry) -> str:
-    if not (entry.study and entry.study["best"]):
-        return ""
-    metric = metric_of(entry.study["metric"])
-    return f"{metric.title.lower()} {metric.text(entry.study['best']['value'])}"
-
-
-def _when(entry: Entry) -> str:
-    if entry.shipped:
-        return f"{SHIPPED}, run on {day(entry.created)}"
-    if entry.study and entry.study["ended"]:
-        return f"asked for {moment_html(entry.created)}, took {duration(entry.study['duration_s'])}"
-    return f"asked for {moment_html(entry.created)}"
+def _when(entry: Entry) -> Markup:
+    took = entry.study["duration_s"] if entry.study and entry.study["ended"] else 0
+    return render("tuning/when.html", entry=entry, day=day(entry.created), took=took)
 
 
 def day(iso: str) -> str:
@@ -124,23 +140,26 @@ def day(iso: str) -> str:
     return f"{when.day} {when:%B %Y}"
 
 
-def headline(entry: Entry | None, jobs: list[Job]) -> str:
-    """Which study is shown, where it is from, and its state; said aloud when it changes."""
+def headline(entry: Entry | None, jobs: list[Job]) -> Markup:
+    """Which study is shown, where it is from, and its state; a screen reader announces a change."""
     if entry is None:
-        return f"<h2>The study</h2>{quiet(KINDS[TUNE].not_yet)}"
-    origin = f"This study {SHIPPED}: it was run on {day(entry.created)}. " if entry.shipped else ""
-    text = f"{_sentence(entry)} {ahead(entry.job, jobs) if entry.job else ''}".strip()
-    return (
-        f"<h2>{escape(entry.title)}</h2>{quiet(origin + _asked(entry))}{notice(text, LOOKS.get(entry.state, 'info'))}"
+        screen = SCREENS[TUNE]
+        return render("jobs/none.html", title=screen.heading, text=screen.not_yet)
+    origin = f"This study came with the program: it was run on {day(entry.created)}. " if entry.shipped else ""
+    return render(
+        "jobs/headline.html",
+        title=entry.title,
+        options=origin + _planned(entry),
+        text=f"{_sentence(entry)} {ahead(entry.job, jobs) if entry.job else ''}".strip(),
+        look=LOOKS.get(entry.state, "info"),
     )
 
 
 def _sentence(entry: Entry) -> str:
-    words, error = STUDY_STATES.get(entry.state, entry.state), (entry.job or {}).get("error") or entry.told["error"]
-    words = words[0].upper() + words[1:]
+    words, error = entry.words[0].upper() + entry.words[1:], (entry.job or {}).get("error") or entry.record["error"]
     match entry.state:
         case "succeeded":
-            return f"Done: {_best(entry)} in trial {entry.study['best']['trial']}." if _best(entry) else "Done."
+            return f"Done: {entry.best} in trial {entry.study['best']['trial']}." if entry.best else "Done."
         case "queued":
             position = entry.job and entry.job["position"]
             return f"{words}, number {position} in the queue." if position else f"{words}."
@@ -151,21 +170,21 @@ def _sentence(entry: Entry) -> str:
     return f"{words}."
 
 
-def _asked(entry: Entry) -> str:
-    config = entry.told["config"]
+def _planned(entry: Entry) -> str:
+    config = entry.record["config"]
     trials = entry.study["num_samples"] if entry.study else config.get("num_samples")
-    told = [f"{trials} trial{'' if trials == 1 else 's'}"] if trials else []
+    parts = [f"{trials} trial{'' if trials == 1 else 's'}"] if trials else []
     names = list(config.get("space") or {})
     if names:
-        told.append(f"of {len(names)} parameter{'' if len(names) == 1 else 's'}")
+        parts.append(f"of {len(names)} parameter{'' if len(names) == 1 else 's'}")
     if config.get("time_budget_s"):
-        told.append(f"in {duration(config['time_budget_s'])} at most")
-    return f"Asked for: {' '.join(told)}." if told else ""
+        parts.append(f"in {duration(config['time_budget_s'])} at most")
+    return f"Planned: {' '.join(parts)}." if parts else ""
 
 
-def progress(entry: Entry | None, study: dict[str, Any] | None) -> str:
+def progress(entry: Entry | None, study: dict[str, Any] | None) -> Markup | str:
     """How far a running study is; one that runs on the command line is known by its trials."""
-    if entry is None or entry.state in ENDED or entry.state == "queued":
+    if entry is None or entry.ended or entry.state == "queued":
         return ""
     if entry.job:
         return bar(entry.job | {"progress": entry.job["progress"] | {"note": _note(entry)}})
@@ -177,51 +196,39 @@ def _note(entry: Entry) -> dict[str, str]:
     """The job's own remarks, with the metric in words."""
     note = dict((entry.job or {})["progress"]["note"])
     if "best" in note:
-        note["best"] = _best(entry) or note["best"]
+        note["best"] = entry.best or note["best"]
     return note
 
 
-def summary(study: dict[str, Any] | None, public: str) -> str:
+def summary(study: dict[str, Any] | None, public: str) -> Markup | str:
     """What was best, how the trials ended, and the file; `public` is the API's address."""
     if study is None or not study["trials"]:
         return ""
     metric, best = metric_of(study["metric"]), study["best"]
     states = [trial["state"] for trial in study["trials"]]
-    counts = {state: states.count(state) for state in ("finished", "stopped", "failed", "interrupted", "running")}
-    words = {"finished": "finished", "stopped": "stopped early", "running": "running now"}
-    told = listed([f"{count} {words.get(state, state)}" for state, count in counts.items() if count])
-    boxes = []
+    counts = [(states.count(state), words) for state, words in TRIAL_STATES.items()]
+    boxes = [("Trials", str(len(states)), listed([f"{count} {words}" for count, words in counts if count]))]
     if best:
         what = f"{metric.meaning}; {'lower' if study['mode'] == 'min' else 'higher'} is better"
-        boxes.append(("Best", metric.text(best["value"]), f"{metric.title.lower()} in trial {best['trial']}: {what}"))
-    boxes.append(("Trials", str(len(states)), told))
-    items = "".join(f"<div><dt>{escape(a)}</dt><dd>{escape(b)}</dd><dd>{escape(c)}</dd></div>" for a, b, c in boxes)
-    found = _found(study) if best else ""
-    link = f"{escape(public)}/tuning/{quote(study['study'], safe='')}/trials.csv"
-    file = f'<a download="{escape(study["study"])}.csv" href="{link}">All trials as a CSV file</a>'
-    return f'<div class="air-stack"><dl class="air-stats">{items}</dl>{found}<p class="air-files">{file}</p></div>'
-
-
-def _found(study: dict[str, Any]) -> str:
-    items = "".join(
-        f"<li>{escape(parameter(study['model'], name)[0])} <b>{escape(number(value))}</b></li>"
-        for name, value in study["best"]["params"].items()
+        help_text = f"{metric.title.lower()} in trial {best['trial']}: {what}"
+        boxes.insert(0, ("Best", metric.text(best["value"]), help_text))
+    return render(
+        "tuning/summary.html",
+        boxes=boxes,
+        best=[(parameter(study["tunable"], key)[0], number(value)) for key, value in best["params"].items()]
+        if best
+        else [],
+        name=study["study"],
+        link=f"{public}/tuning/{quote(study['study'], safe='')}/trials.csv",
     )
-    return f'<div><h3>What it found</h3><ul class="air-found">{items}</ul></div>'
 
 
-def importance(study: dict[str, Any] | None) -> str:
-    """Which parameter mattered, and how that was worked out; with too few trials, why nothing is said."""
+def importance(study: dict[str, Any] | None) -> Markup | str:
+    """Which parameter mattered, and how that was calculated; with too few trials, why it is not known."""
     if study is None or not study["trials"]:
         return ""
     if not study["importance"]:
-        return quiet(study["importance_note"] or "There are too few trials to say which parameter mattered.")
+        return quiet(study["importance_note"] or TOO_FEW)
     ranked = sorted(study["importance"]["params"].items(), key=lambda item: -item[1])
-    rows = "".join(
-        f'<li><span class="air-name">{escape(parameter(study["model"], name)[0])}</span>'
-        f'<span class="air-track"><span class="air-fill" style="width:{min(max(share, 0), 1):.2%}"></span></span>'
-        f'<span class="air-value">{percent(share)}</span></li>'
-        for name, share in ranked
-    )
-    read = "The longer the bar, the more of the difference between trials comes from this parameter."
-    return f'{quiet(read)}<ol class="air-bars air-shares">{rows}</ol>{quiet(study["importance"]["method"])}'
+    params = [(parameter(study["tunable"], name)[0], share) for name, share in ranked]
+    return render("tuning/importance.html", params=params, method=study["importance"]["method"])

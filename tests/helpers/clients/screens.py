@@ -28,7 +28,9 @@ PHONE = {"width": 390, "height": 844}
 DONE_MS = 120_000
 REFRESH_S = 5
 TICKS_MS = 3 * 1000 * REFRESH_S  # the slowest of ui/kit/clock.py
-IMAGE_ANSWER, TABLE_ANSWER = "#air-image-answer", "#air-table-answer"
+# What the choice of a model says of each.
+IMAGES, TABLE = "Images: What does a picture show?", "Table: Is this sample malignant or benign?"
+IMAGE_ANSWER, TABLE_ANSWER = "#air-cifar10-answer", "#air-breast-cancer-answer"
 
 
 def later(*pages: Page) -> None:

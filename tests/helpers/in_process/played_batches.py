@@ -7,11 +7,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from models import specs
 from models.registry import CHAMPION
 from tests.helpers.in_process.played import Played
 from tests.helpers.in_process.studio import Studio
+from training import families
 from training.batch_predict import run as batch_predict
-from training.batch_predict import sources as batch_sources
 from training.batch_predict import uploads
 from training.batch_predict.sources import TEST_SET, Source
 from training.batch_predict.worker import PicturePredictor, Predictor, RowPredictor
@@ -55,7 +56,6 @@ def _asked(studio: Studio, upload: str | None, model: Any) -> tuple[str, pa.Tabl
         store = uploads.Store(studio.settings)
         items = pq.read_table(store.items(upload))
         return ", ".join(store.read(upload).names), items, _Rows(model) if takes_rows else _Pictures(model, raw=False)
-    if takes_rows:
-        return TEST_SET, batch_sources.rows_of_test_set(), _Rows(model)
-    items, raw = batch_sources.pictures_of_test_set(studio.settings)
-    return TEST_SET, items, _Pictures(model, raw)
+    spec = specs.get(model.metadata.model)
+    items, raw = families.part(spec.family, "held_out").test_set(spec, studio.settings, model.metadata)
+    return TEST_SET, items, _Rows(model) if takes_rows else _Pictures(model, raw)

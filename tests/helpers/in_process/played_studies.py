@@ -6,12 +6,15 @@ from contextlib import ExitStack
 from types import SimpleNamespace
 from typing import Any
 
+from models import specs
 from tests.helpers.in_process.played import Played
 from tests.helpers.in_process.studio import Studio
+from training import families
 from training.jobs import store as jobs
 from training.runs.records import read_json
 from training.tuning import studies
 from training.tuning import study as tuning
+from training.tuning.config import Task
 from training.tuning.recorder import recording
 
 NO_RUNS = SimpleNamespace(add=lambda trial: None)
@@ -24,13 +27,15 @@ class PlayedStudy:
     def __init__(self, studio: Studio, job_id: str) -> None:
         self._running = Played(studio, job_id)
         job = read_json(studio.home / "jobs" / job_id / jobs.JOB)
-        config = jobs.SCHEMAS["tune", job["model"]].model_validate(job["config"]).written_out()
-        self._metric = config.search.metric
+        spec = specs.get(job["model"])
+        config = families.TUNE[spec.family].model_validate(job["config"]).written_out(spec)
+        task = Task(spec, config)
+        self._metric = task.search.metric
         self._held = ExitStack()
         root = studies.Store(studio.settings).root
-        self._recorder = self._held.enter_context(recording(root, tuning.header_of(config, job_id)))
+        self._recorder = self._held.enter_context(recording(root, tuning.header_of(task, job_id)))
         self._running.stage("tuning")
-        self._progress = tuning.Told(config, self._recorder, NO_RUNS, self._running)
+        self._progress = tuning.StudyReporter(task, self._recorder, NO_RUNS, self._running)
 
     def begin(self, trial: str, params: dict[str, Any], *values: float) -> None:
         """Begin a trial with these values of the study's metric, one every 20 steps."""

@@ -26,29 +26,30 @@ import uvicorn
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from models import specs
 from models.registry import Registry
 from serve_deployments import control
 from serve_deployments.cluster_view import ray_state
-from serve_deployments.predict.app import AppContext, ModelApp, VersionShelf
+from serve_deployments.parts import services
+from serve_deployments.predict.app import AppContext, ModelApp
 from serve_deployments.predict.image import ImageApp
+from serve_deployments.predict.loaded import VersionShelf
 from serve_deployments.predict.table import TableApp
-from serve_deployments.routes import services
 from serve_deployments.versions.registry_actor import RegistryService
 from serve_deployments.versions.replicas import ASK_S, Replicas
-from settings import MODEL_NAMES, Settings
+from settings import Settings
 from training.jobs.supervisor import Supervisor
 
 HERE = "this-node"
-REPLICAS = {"cifar10": (ImageApp, "serve_deployments.predict.image", 2)} | {
-    "breast-cancer": (TableApp, "serve_deployments.predict.table", 1)
-}
+# The application of a family, and how many replicas it has.
+REPLICAS = {"image": (ImageApp, 2), "table": (TableApp, 1)}
 
 
 class LocalReplicas(Replicas):
     """Applications in this process instead of Serve's replicas; ``states`` marks models as unavailable."""
 
     def __init__(self) -> None:
-        self.apps: dict[str, list[ModelApp]] = {name: [] for name in MODEL_NAMES}
+        self.apps: dict[str, list[ModelApp]] = {name: [] for name in specs.names()}
         self.states: dict[str, str] = {}
         self._turn = count()
 
@@ -188,10 +189,11 @@ class Studio(Served):
 
     async def _live(self) -> None:
         self.loop = asyncio.get_running_loop()
-        for name, (kind, module, number) in REPLICAS.items():
-            shelf = VersionShelf(module, self.settings)
+        shelf = VersionShelf(self.settings)
+        for name, spec in specs.all_specs().items():
+            kind, number = REPLICAS[spec.family]
             for i in range(number):
-                app = kind(AppContext(self.settings, self.registry, shelf, f"{name}-{i}", HERE))
+                app = kind(spec, AppContext(self.settings, self.registry, shelf, f"{name}-{i}", HERE))
                 await app.start()
                 self.replicas.apps[name].append(app)
         looking = asyncio.create_task(self.jobs.look_after())
@@ -213,7 +215,7 @@ class Studio(Served):
             await self._page(scope, receive, send)
             return
         path: str = scope["path"]
-        model = next((name for name in MODEL_NAMES if path.startswith(f"/api/{name}")), None)
+        model = next((name for name in specs.names() if path.startswith(f"/api/{name}")), None)
         if model is not None:
             response = await self.replicas.next(model)(Request(scope, receive))
             await response(scope, receive, send)

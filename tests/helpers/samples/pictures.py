@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image, ImageCms
 
+from tests.helpers.models import IMAGES
 from training.datasets.pictures import Pictures
 
 
@@ -180,7 +181,9 @@ def coloured(count: int, distinct: int = 500) -> Pictures:
         pixels = np.clip(25 * label + chance.normal(0, 9, (32, 32, 3)), 0, 255).astype(np.uint8)
         stored.append(encoded(Image.fromarray(pixels), "JPEG"))
     index = np.arange(count) % distinct
-    return Pictures(pa.array(stored, type=pa.binary()).take(pa.array(index)), labels[index], raw=False)
+    return Pictures(
+        pa.array(stored, type=pa.binary()).take(pa.array(index)), labels[index], raw=False, size=IMAGES.data.size
+    )
 
 
 def archive_of(examples: list[dict[str, Any]]) -> bytes:

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 
 from models.artifact import checkpoint
-from models.image.model import WEIGHTS, Cifar10Model
+from models.image.model import WEIGHTS, ImageModel
 from models.registry import Registry
-from models.table.model import BreastCancerModel
+from models.table.model import TableModel
 from settings import ROOT, Settings
 
 SHIPPED = ROOT / "models" / "pretrained"
@@ -20,8 +20,8 @@ State = dict[str, torch.Tensor]
 
 
 def add_shifted(home: Path, name: str = "shifted", metrics: dict[str, float] | None = None) -> str:
-    """Register an image model that answers the next class for each picture; returns its version."""
-    model = Cifar10Model.load(SHIPPED / "cifar10")
+    """Register an image model that says the next class for each picture; returns its version."""
+    model = ImageModel.load(SHIPPED / "cifar10")
     head = model.network.head.weight
     head.data = head.data.roll(1, 0)
     if metrics:
@@ -31,8 +31,8 @@ def add_shifted(home: Path, name: str = "shifted", metrics: dict[str, float] | N
 
 def add_cut(home: Path, trees: int, name: str) -> str:
     """Register a table model of the first trees of the shipped one, with that one's figures; returns its version."""
-    shipped = BreastCancerModel.load(SHIPPED / "breast-cancer")
-    model = BreastCancerModel(shipped.booster[:trees], shipped.metadata)
+    shipped = TableModel.load(SHIPPED / "breast-cancer")
+    model = TableModel(shipped.booster[:trees], shipped.metadata)
     return _registered(home, "breast-cancer", name, model)
 
 
@@ -49,8 +49,8 @@ def add_broken(home: Path, name: str, harm: Callable[[State], None]) -> str:
     return Registry(Settings(air_home=home)).register(str(folder))
 
 
-def _registered(home: Path, kind: str, name: str, model: Cifar10Model | BreastCancerModel) -> str:
-    """Save a model as a folder, with the figures and golden inputs of the shipped one; returns its version."""
+def _registered(home: Path, kind: str, name: str, model: ImageModel | TableModel) -> str:
+    """Keep a model as a folder, with the figures and golden inputs of the shipped one; returns its version."""
     shipped = SHIPPED / kind
     inputs = np.load(shipped / checkpoint.GOLDEN)["inputs"]
     folder = home / "checkpoints" / kind / name

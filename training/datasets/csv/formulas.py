@@ -15,14 +15,16 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from training.datasets.csv.given_columns import PROBABILITY
+
 NUMBER = r"[+-][0-9 .,()/'’\x{a0}\x{2009}\x{202f}-]*(?:[eE][+-]?[0-9]+)?%?"
 HANDLE = r"@[0-9A-Za-z_.-]*"
 HARMLESS = rf"^(?:{NUMBER}|{HANDLE})$"
 FORMULA = r"^'*[=+@＝＋＠－\t\r\n-]"
 MARKED = re.compile(r"'+[=+@＝＋＠－\t\r\n-]")
 TEXT = pa.large_string()
-# A file with all of these columns is one of our results.
-OF_A_RESULT = {"label", "probability_malignant", "out_of_range", "error"}
+# Columns that only a result of ours has, all of them and a probability.
+OF_A_RESULT = {"label", "out_of_range", "error"}
 
 
 def mark(texts: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
@@ -39,5 +41,5 @@ def unmark(texts: Sequence[str]) -> list[str]:
 
 
 def is_result(names: Sequence[str]) -> bool:
-    """Whether a header is that of a table model's predictions.csv."""
-    return set(names) >= OF_A_RESULT
+    """Whether a header is that of a predictions.csv of a table."""
+    return set(names) >= OF_A_RESULT and any(name.startswith(PROBABILITY) for name in names)

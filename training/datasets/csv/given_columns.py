@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import count
 
-# Columns of a result, and the one in which its workers record the time.
-RESERVED = {"line", "label", "probability_malignant", "out_of_range", "truth", "error", "_began"}
+# Columns of a result, and the one in which its workers note the time; a probability is named after its class.
+RESERVED = {"line", "label", "out_of_range", "truth", "error", "_began"}
+PROBABILITY = "probability_"
+
+
+def is_reserved(name: str) -> bool:
+    """Whether a result has a column of this name."""
+    return name in RESERVED or name.startswith(PROBABILITY)
 
 
 def given_names(names: Sequence[str], features: Sequence[str]) -> dict[int, str]:
@@ -20,7 +26,7 @@ def given_names(names: Sequence[str], features: Sequence[str]) -> dict[int, str]
     for i, name in enumerate(names):
         if name in features:
             continue
-        if not name or name in RESERVED:
+        if not name or is_reserved(name):
             wanted = f"given {name}" if name else f"column {i + 1}"
             name = next(free for n in count(1) if (free := wanted if n == 1 else f"{wanted} {n}") not in taken)
             taken.add(name)

@@ -1,0 +1,210 @@
+"""What a model is: everything that makes it differ from another is in its spec, a TOML file.
+
+    models/specs/<name>/spec.toml       the models that ship
+    AIR_HOME/models/<name>/spec.toml    a user's own
+
+A family (``image`` or ``table``) is the code that its models share; ``families/<family>.toml`` has the presets and
+searches that a spec leaves out. Paths in a spec are relative to its folder. A started app knows the specs that were
+there when it started.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from settings import ROOT, SettingsError, get_settings
+
+SHIPPED = ROOT / "models" / "specs"
+FILE = "spec.toml"
+NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
+# Paths of the API, and Serve's own applications: no model may have such a name.
+TAKEN = {
+    *("about", "access", "cluster", "corrections", "docs", "healthz", "jobs", "metrics", "models", "readyz", "tuning"),
+    *("uploads", "v2", "control", "ui", "redoc"),
+}
+Family = Literal["image", "table"]
+
+
+class UnknownModel(Exception):
+    """There is no such model; str() says which there are."""
+
+
+class SpecPart(BaseModel):
+    """Base of all parts: frozen, and unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Gate(SpecPart):
+    """The metric that decides about a promotion, and how much worse than the champion's is still good enough."""
+
+    metric: str
+    margin: float = Field(ge=0)
+    words: str
+
+
+class Column(SpecPart):
+    """What is known of a column beyond its data: unit, group on the page, preprocessing."""
+
+    unit: str = ""
+    group: str = "other"
+    scale: Literal["none", "standard"] = "none"
+
+
+class TableData(SpecPart):
+    """Rows: a CSV with a target column of two classes, of which ``positive`` is the one that is looked for."""
+
+    title: str = ""
+    csv: str
+    target: str
+    labels: dict[str, str] = Field(description="each value of the target and its label")
+    positive: str
+    groups: dict[str, str] = Field({}, description="title of each group of columns")
+
+    @model_validator(mode="after")
+    def _two_classes(self) -> TableData:
+        if len(self.labels) != 2 or len(set(self.labels.values())) != 2:
+            raise ValueError("labels must name two classes")
+        if self.positive not in self.labels.values():
+            raise ValueError(f"positive is {self.positive!r}, which labels does not name")
+        return self
+
+    @property
+    def classes(self) -> list[str]:
+        """The two labels, the positive one first."""
+        return sorted(self.labels.values(), key=lambda label: label != self.positive)
+
+
+class ImageData(SpecPart):
+    """Pictures: a folder of class folders or of Parquet files, or a data set of torchvision; and their size."""
+
+    title: str = ""
+    folder: str | None = None
+    folder_env: str | None = Field(None, description="the environment variable that names the folder")
+    torchvision: str | None = Field(None, description="torchvision's data set, where there is no folder")
+    download_mb: int = 0
+    batches: str | None = Field(None, description="torchvision's folder of that data set")
+    size: int = Field(32, ge=16, le=256, description="pictures are scaled to size × size pixels")
+    labels: list[str] | None = Field(None, description="names of the classes; default those of the folders")
+    examples: str | None = Field(None, description="Parquet of validation pictures for a machine without the data")
+    examples_source: str = ""
+
+
+class ModelSpec(SpecPart):
+    """One model. ``folder`` is where its spec is."""
+
+    name: Annotated[str, Field(max_length=40)]
+    family: Family
+    title: str
+    question: str
+    notice: str = ""
+    data: TableData | ImageData
+    gate: Gate
+    presets: dict[str, dict[str, Any]]
+    searches: dict[str, dict[str, Any]]
+    columns: dict[str, Column] = {}
+    folder: Path
+
+    @field_validator("name")
+    @classmethod
+    def _usable(cls, name: str) -> str:
+        if not NAME.fullmatch(name) or name in TAKEN:
+            raise ValueError("a name has lower-case letters, digits and hyphens, and is no path of the API")
+        return name
+
+    @model_validator(mode="after")
+    def _data_of_the_family(self) -> ModelSpec:
+        if isinstance(self.data, TableData) != (self.family == "table"):
+            raise ValueError(f"data is not what the family {self.family} takes")
+        return self
+
+    @property
+    def is_shipped(self) -> bool:
+        """Whether it came with the program."""
+        return self.folder.parent == SHIPPED
+
+    def path(self, relative: str) -> Path:
+        """A path that the spec names."""
+        return self.folder / relative
+
+    def column(self, name: str) -> Column:
+        """What the spec says of a column; the defaults for one that it does not name."""
+        return self.columns.get(name) or Column()
+
+
+def all_specs() -> dict[str, ModelSpec]:
+    """Every model by name, the shipped ones first. Raises SettingsError naming the file that is wrong."""
+    return _read_all(get_settings().air_home)
+
+
+def names() -> list[str]:
+    """Their names."""
+    return list(all_specs())
+
+
+def of_family(family: Family) -> list[ModelSpec]:
+    """The models of a family."""
+    return [spec for spec in all_specs().values() if spec.family == family]
+
+
+def variables() -> set[str]:
+    """The variables of the environment that name where models' data is."""
+    named = (getattr(spec.data, "folder_env", None) for spec in all_specs().values())
+    return {name for name in named if name}
+
+
+def get(name: str) -> ModelSpec:
+    """The spec of a model. Raises UnknownModel."""
+    try:
+        return all_specs()[name]
+    except KeyError:
+        raise UnknownModel(f"There is no model {name[:80]!r}; there are {' and '.join(names())}.") from None
+
+
+@cache
+def _read_all(air_home: Path) -> dict[str, ModelSpec]:
+    found: dict[str, ModelSpec] = {}
+    titles = {"Retrain", "Tuning", "Batch", "Cluster"}
+    for root in (SHIPPED, air_home / "models"):
+        for file in sorted(root.glob(f"*/{FILE}")):
+            spec = read(file)
+            if spec.name in found:
+                raise SettingsError(f"{file}: there is a model {spec.name} already; choose another name.")
+            if spec.title in titles:
+                raise SettingsError(f"{file}: a model, or a screen of the page, is titled {spec.title!r} already.")
+            titles.add(spec.title)
+            found[spec.name] = spec
+    return dict(sorted(found.items(), key=lambda item: (not item[1].is_shipped, item[1].family)))
+
+
+def read(file: Path) -> ModelSpec:
+    """The spec of a file, with its family's presets and searches. Raises SettingsError with one sentence."""
+    try:
+        given = tomllib.loads(file.read_text(encoding="utf-8"))
+        return ModelSpec.model_validate(_completed(given) | {"folder": file.parent})
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"{file} cannot be read as TOML: {error}.") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the spec"
+        raise SettingsError(f"{file}: {where}: {first['msg']}.") from error
+
+
+def _completed(given: dict[str, Any]) -> dict[str, Any]:
+    """With what its family has: a preset or search of the spec changes only what it names."""
+    defaults = SHIPPED / "families" / f"{given.get('family')}.toml"
+    if not defaults.is_file():
+        return given
+    shared = tomllib.loads(defaults.read_text(encoding="utf-8"))
+    merged = {part: _merged(shared[part], given.get(part, {})) for part in ("presets", "searches")}
+    return {**given, **merged}
+
+
+def _merged(shared: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    return {key: {**shared.get(key, {}), **own.get(key, {})} for key in dict.fromkeys([*shared, *own])}

@@ -1,0 +1,1 @@
+"""What the routes are given: registry, jobs, replicas, calls into other processes, answers kept for a moment."""

@@ -1,0 +1,92 @@
+"""What the routes need of the rest of the app, as FastAPI dependencies.
+
+    registry     versions, and which one is served       an actor
+    jobs         the queue of jobs                       an actor
+    replicas     the models' applications                Serve
+    cluster      what runs in Ray                        the GCS
+    aside        a process for what takes long           a task of Ray
+    calculations one of these at a time                  this process
+
+``api.dependency_overrides`` puts others in their place: those of one process, without Ray.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
+
+import ray
+from fastapi import Depends, Request
+
+from models.registry import UnknownVersion
+from serve_deployments.cluster_view import ray_state
+from serve_deployments.http.errors import ApiError
+from serve_deployments.parts.remote import Remote, as_raised
+from serve_deployments.predict.calculations import Calculations
+from serve_deployments.versions.registry_actor import RegistryService, registry_actor
+from serve_deployments.versions.replicas import Replicas
+from settings import Settings, get_settings
+from training.jobs.supervisor import Supervisor, supervisor
+from training.runs.ray_session import ON_HEAD, give_way
+
+T = TypeVar("T")
+
+
+class Aside:
+    """Runs a function in a process of its own, beside AIR Studio's files, where it may take its time."""
+
+    async def run(self, function: Callable[..., T], *arguments: Any) -> T:
+        """What the function returns. Raises what it raises; Unavailable when its process is gone."""
+        task = _run.options(resources=ON_HEAD, name=function.__name__).remote(function, *arguments)
+        return await as_raised(task, "What was asked for could not be calculated now; try again.")
+
+
+@ray.remote(num_cpus=0, max_retries=0)
+def _run(function: Callable[..., T], *arguments: Any) -> T:
+    give_way()
+    return function(*arguments)
+
+
+async def current_settings() -> Settings:
+    """The settings of this process."""
+    return get_settings()
+
+
+async def registry() -> Remote:
+    """The app's registry."""
+    away = "The registry does not answer now; look at the versions and try again."
+    return Remote(registry_actor, away, (UnknownVersion, ApiError))
+
+
+async def jobs() -> Remote:
+    """Who runs the jobs."""
+    return Remote(supervisor, "The job service does not answer now; try again.")
+
+
+async def replicas() -> Replicas:
+    """The replicas of the models."""
+    return Replicas()
+
+
+async def cluster() -> Any:
+    """Ray, as it answers about itself and kills a process."""
+    return ray_state
+
+
+async def aside() -> Aside:
+    """A process for what takes long."""
+    return Aside()
+
+
+async def calculations(request: Request) -> Calculations:
+    """Those of this application."""
+    return request.app.state.calculations
+
+
+CurrentSettings = Annotated[Settings, Depends(current_settings)]
+Registry = Annotated[RegistryService, Depends(registry)]
+Jobs = Annotated[Supervisor, Depends(jobs)]
+AllReplicas = Annotated[Replicas, Depends(replicas)]
+Cluster = Annotated[Any, Depends(cluster)]
+InAside = Annotated[Aside, Depends(aside)]
+InTurn = Annotated[Calculations, Depends(calculations)]

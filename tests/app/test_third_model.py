@@ -1,0 +1,116 @@
+"""A model that a user added as a spec and a CSV has everything that the shipped ones have, without a line of code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import requests
+from playwright.sync_api import Page, expect
+
+from benchmarks.harness.running_app import RunningApp
+from tests.helpers.clients.jobs import Jobs
+from tests.helpers.clients.screens import button
+from tests.helpers.samples.wine import NEGATIVE, POSITIVE
+
+FIELD = f"probability_{POSITIVE}"
+
+
+@pytest.fixture(scope="module")
+def first(app: RunningApp, api: str) -> dict[str, Any]:
+    """The job that trained the first version."""
+    state = requests.get(f"{api}/models/wine").json()
+    assert (state["versions"], state["labels"], state["about"]["title"]) == ([], [], "Wine")
+    refused = requests.post(f"{api}/wine/predict", json={})
+    assert refused.status_code == 503
+    assert refused.json()["error"]["message"] == "wine has no version yet; train one."
+    return _done(app, "train", {"num_boost_round": 30})
+
+
+def _done(app: RunningApp, kind: str, config: dict[str, Any]) -> dict[str, Any]:
+    jobs = Jobs(app, requests.Session())
+    reply = jobs.post(kind=kind, model="wine", config=config)
+    assert reply.status_code == 202, reply.text
+    job = jobs.wait_until_ended(reply.json()["id"])
+    assert job["state"] == "succeeded", (job["error"], jobs.log(job["id"]))
+    return job
+
+
+def _examples(api: str) -> list[dict[str, Any]]:
+    return requests.get(f"{api}/models/wine/examples", params={"n": 20, "seed": 0}).json()["examples"]
+
+
+def test_first_version_is_champion_and_answers_over_http(api: str, first: dict[str, Any]) -> None:
+    assert first["result"]["version"] == "1"
+    assert first["config"]["scaled_columns"] == ["alcohol"]
+    examples = _examples(api)
+    reply = requests.post(f"{api}/wine/predict?explain=true", json=[example["row"] for example in examples]).json()
+    assert reply["model"] == {"name": "wine", "version": "1"}
+    pairs = zip(reply["predictions"], examples, strict=True)
+    assert sum(answer["label"] == example["label"] for answer, example in pairs) >= 18
+    for answer in reply["predictions"]:
+        assert answer["label"] == (POSITIVE if answer[FIELD] >= 0.5 else NEGATIVE)
+        assert set(answer["contributions"]) == {*examples[0]["row"], "bias"}
+
+
+def test_features_and_documentation_are_its_own(api: str, first: dict[str, Any]) -> None:
+    features = requests.get(f"{api}/models/wine/features").json()["features"]
+    assert len(features) == 13
+    alcohol = next(feature for feature in features if feature["name"] == "alcohol")
+    assert (alcohol["unit"], alcohol["group"]) == ("%", "chemistry")
+    documented = requests.get(f"{api}/openapi.json").json()
+    assert FIELD in documented["components"]["schemas"]["WinePrediction"]["properties"]
+    body = documented["paths"]["/wine/predict"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert set(body["oneOf"][0]["properties"]) == {feature["name"] for feature in features}
+
+
+def test_promotion_goes_through_its_own_gate(app: RunningApp, api: str, first: dict[str, Any]) -> None:
+    trained = _done(app, "train", {"num_boost_round": 40, "max_depth": 2})
+    version = trained["result"]["version"]
+    promoted = requests.post(f"{api}/models/wine/promote", json={"version": version})
+    assert promoted.status_code == 200, promoted.text
+    assert {replica["version"] for replica in promoted.json()["serving"]} == {version}
+    row = _examples(api)[0]["row"]
+    assert requests.post(f"{api}/wine/predict", json=row).json()["model"]["version"] == version
+
+
+def test_open_inference_protocol_has_its_shape(api: str, first: dict[str, Any]) -> None:
+    described = requests.get(f"{api}/v2/models/wine").json()
+    assert described["inputs"] == [{"name": "rows", "datatype": "FP64", "shape": [-1, 13]}]
+    assert [output["name"] for output in described["outputs"]] == [FIELD, "labels"]
+    row = _examples(api)[0]["row"]
+    tensor = {"name": "rows", "datatype": "FP64", "shape": [1, 13], "data": list(row.values())}
+    inferred = requests.post(f"{api}/v2/models/wine/infer", json={"inputs": [tensor]}).json()["outputs"]
+    asked = requests.post(f"{api}/wine/predict", json=row).json()["predictions"][0]
+    assert [output["data"] for output in inferred] == [[pytest.approx(asked[FIELD])], [asked["label"]]]
+
+
+def test_batch_prediction_answers_its_test_set(app: RunningApp, api: str, first: dict[str, Any]) -> None:
+    job = _done(app, "batch_predict", {})
+    assert (job["result"]["rows"], job["result"]["errors"]) == (26, 0)
+    assert job["result"]["right"] >= 23
+    rows = requests.get(f"{api}/jobs/{job['id']}/rows").json()
+    assert {"label", FIELD, "out_of_range", "truth", "alcohol"} <= set(rows["columns"])
+
+
+def test_study_finds_parameters_for_it(app: RunningApp, first: dict[str, Any]) -> None:
+    space = {"max_depth": {"type": "int", "low": 1, "high": 4}}
+    job = _done(app, "tune", {"num_samples": 2, "space": space})
+    assert job["result"]["trials"] == 2
+    assert 1 <= job["result"]["config"]["max_depth"] <= 4
+
+
+def test_page_asks_it_with_fields_of_its_own(
+    open_page: Callable[..., Page], app: RunningApp, api: str, first: dict[str, Any]
+) -> None:
+    page = open_page(app.url)
+    page.get_by_role("tab", name="Wine").click()
+    screen = page.get_by_role("tabpanel", name="Wine")
+    expect(screen.get_by_role("heading", name="Which grape is this wine made of?")).to_be_visible()
+    expect(screen.get_by_label("alcohol", exact=True)).to_be_visible()
+    button(page, "Load a real row").click()
+    expect(screen.get_by_text(f"Probability of {POSITIVE}")).to_be_visible()
+    page.get_by_role("tab", name="Retrain").click()
+    page.get_by_role("radio", name="Wine: Which grape is this wine made of?").check()
+    expect(page.locator("#air-versions, #air-service").first).to_contain_text("Version")

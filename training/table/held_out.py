@@ -1,0 +1,65 @@
+"""Rows that a version of the table family did not learn from: its validation and test set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import pyarrow as pa
+
+from models import specs
+from models.artifact.checkpoint import Metadata
+from models.specs import ModelSpec
+from settings import Settings
+from training.datasets import tables
+from training.results.held_out import HeldOut
+from training.runs.errors import DataError
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows, float64 (n, features)."""
+
+    matrix: np.ndarray
+
+    def at(self, index: np.ndarray) -> np.ndarray:
+        """Those at ``index``."""
+        return self.matrix[index]
+
+    def digests(self) -> list[str]:
+        """SHA-256 of each row's values."""
+        return tables.row_digests(self.matrix)
+
+
+def load(spec: ModelSpec, settings: Settings, metadata: Metadata | None = None) -> HeldOut:  # noqa: ARG001
+    """The validation rows of the CSV that a version was trained on. Raises DataError."""
+    table = _table(spec, metadata)
+    matrix, positive = table.part("validation")
+    return HeldOut(spec.data.classes, (~positive).astype(np.int64), table.source, table.features, Rows(matrix))
+
+
+def lacking(spec: ModelSpec, settings: Settings) -> str:  # noqa: ARG001 - as the other family's
+    """What a training must fetch first, in words: nothing."""
+    return ""
+
+
+def test_set(spec: ModelSpec, settings: Settings, metadata: Metadata) -> tuple[pa.Table, bool]:  # noqa: ARG001
+    """Features and truth of the test rows, for a batch prediction; they are not raw. Raises DataError."""
+    table = _table(spec, metadata)
+    matrix, positive = table.part("test")
+    truth = np.where(positive, *spec.data.classes)
+    return pa.table({**dict(zip(table.features, matrix.T, strict=True)), "truth": truth}), False
+
+
+def _table(spec: ModelSpec, metadata: Metadata | None) -> tables.Table:
+    path = metadata.training.get("data") if metadata else None
+    table = _read(spec.name, path)
+    if metadata and table.fingerprint() != metadata.data.get("fingerprint"):
+        raise DataError(f"{table.source} has changed since this version was trained on it; its rows cannot be shown.")
+    return table
+
+
+@lru_cache(maxsize=4)
+def _read(model: str, path: str | None) -> tables.Table:
+    return tables.read(specs.get(model), path)

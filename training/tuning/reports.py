@@ -1,0 +1,33 @@
+"""What a trial tells Ray Tune after a step; the families' ``trials`` modules call it.
+
+A trial trains in its own process, without Ray Train: its workers would each take seconds to start, and on a small
+machine trials that wait for workers wait for ever. A process takes one trial after the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ray import tune
+
+from training.tuning.config import Task
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A study's trials, ready to run: the function, its most steps, GPUs a trial, and what the data is."""
+
+    trainable: Callable[[dict[str, Any]], None]
+    longest: int
+    about: dict[str, str]
+    gpus: float = 0
+
+
+def report(task: Task, figures: dict[str, float], step: int, steps: int, folder: str | None = None) -> None:
+    """Report a step; the study's metric is beside the figures, under the name that it has there."""
+    metric = task.search.metric
+    figures = {"step": step, **figures, metric: figures[metric.replace("-", "_")]}
+    reported = {metric: figures[metric], "step": step, "steps": steps, "figures": figures}
+    tune.report(reported, checkpoint=tune.Checkpoint.from_directory(folder) if folder else None)
