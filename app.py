@@ -32,6 +32,7 @@ import psutil
 from ray import serve
 
 from models import specs
+from models.table.contract import probability_field
 from serve_deployments.machine import CannotStart, check_machine
 from settings import Settings, SettingsError, get_settings, hand_on_token, private_folder
 from training.runs.ray_session import ON_HEAD
@@ -83,8 +84,10 @@ def build_page(
 def _shown(spec: specs.ModelSpec) -> Any:
     from ui.kit.models import Shown
 
-    positive = getattr(spec.data, "positive", None)
-    return Shown(spec.name, spec.family, spec.title, spec.question, spec.notice, positive)
+    words = (spec.name, spec.family, spec.title, spec.question, spec.notice)
+    if spec.family != "table":
+        return Shown(*words)
+    return Shown(*words, spec.data.positive, probability_field(spec.data.classes))
 
 
 @serve.deployment(

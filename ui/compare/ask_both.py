@@ -42,6 +42,7 @@ def side_by_side(pair: Pair, question: Question, both: dict[str, Any]) -> Markup
     return render(
         "compare/both.html",
         positive=pair["positive"],
+        probability=pair["probability"],
         agreement=agreement,
         look=look,
         picture=_picture(question),

@@ -30,7 +30,7 @@ Feature = dict[str, Any]
 
 def pair_of(model: Shown, version: str, champion: str | None) -> Pair:
     """A version beside the champion."""
-    words = {"family": model.family, "thing": model.thing, "positive": model.positive}
+    words = {"family": model.family, "thing": model.thing, "positive": model.positive, "probability": model.probability}
     return {"model": model.name, "version": version, "champion": champion} | words
 
 

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from ui.kit.words import probability_field
-
 IMAGE, TABLE = "image", "table"
 
 
@@ -16,7 +14,8 @@ IMAGE, TABLE = "image", "table"
 class Shown:
     """A model's name in the API, its family (image or table), and its words on the page.
 
-    ``positive`` is the class that a table's probability is about, None where it has more than two classes.
+    ``positive`` is the class that a table's probability is about, None where it has more than two classes;
+    ``probability`` is the field of an answer that has it.
     """
 
     name: str
@@ -25,6 +24,7 @@ class Shown:
     question: str
     notice: str = ""
     positive: str | None = None
+    probability: str = "probability"
 
     @property
     def thing(self) -> str:
@@ -34,11 +34,6 @@ class Shown:
     def things(self, count: int) -> str:
         """`1 picture`, `118 rows`."""
         return f"{count} {self.thing}{'' if count == 1 else 's'}"
-
-    @property
-    def probability(self) -> str:
-        """The field of an answer that has its probability."""
-        return probability_field(self.positive)
 
 
 def choice(models: Sequence[Shown], elem_id: str, first: str = IMAGE) -> gr.Radio:

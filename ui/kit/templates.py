@@ -24,7 +24,6 @@ FILTERS = (
     words.listed,
     words.moment,
     words.percent,
-    words.probability_field,
     words.signed,
     words.utc,
 )

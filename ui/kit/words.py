@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -14,11 +13,6 @@ def percent(share: float) -> str:
     if 0 < share < 0.0005:
         return "< 0.1 %"
     return f"{100 * share:.1f} %"
-
-
-def probability_field(positive: str | None) -> str:
-    """The field of a prediction that has its probability: that of the positive class, if there is one."""
-    return "probability_" + re.sub(r"\W+", "_", positive) if positive else "probability"
 
 
 def an(noun: str) -> str:
