@@ -1,4 +1,4 @@
-"""What the tests of several rooms share: markers by folder, one small data set, Chromium.
+"""Shared by the tests of several folders: markers by folder, one small data set, Chromium.
 
 unit/      nothing                                contract/  the API in the test's process
 ui/        the page on that API, in Chromium      ray/       one Ray
@@ -27,18 +27,18 @@ ROOMS = ("unit", "contract", "ui", "ray", "app", "proof")
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
-    """Bytes have no place in a test's name: in those of a gzip file is the time, and the rooms compare names."""
+    """No bytes in test names: those of a gzip file contain the time, and processes compare names."""
     return argname if isinstance(val, bytes) else None
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """A marker a room: ``-m "unit or contract"``."""
+    """A marker per folder: ``-m "unit or contract"``."""
     for room in ROOMS:
         config.addinivalue_line("markers", f"{room}: tests in tests/{room}")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The cheapest room first; each test is marked with its own."""
+    """Run the cheapest folder first; mark each test with its folder."""
 
     def room(item: pytest.Item) -> str:
         return item.path.relative_to(HERE).parts[0]
@@ -49,20 +49,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class RoomScheduling(LoadScopeScheduling):
-    """A room goes to one process: what its tests share is made once."""
+    """A folder goes to one process, so that its shared fixtures are made once."""
 
     def _split_scope(self, nodeid: str) -> str:
         return nodeid.split("/")[1]
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
-    """With ``-n 2``, two rooms at a time."""
+    """With ``-n 2``, two folders at a time."""
     return RoomScheduling(config, log)
 
 
 @pytest.fixture(scope="session")
 def small_cifar10(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of class folders with drawn pictures: each class has a colour of its own, with noise."""
+    """A folder of class folders with drawn pictures: each class has its own colour, with noise."""
     folder = tmp_path_factory.mktemp("small-cifar10")
     random = np.random.default_rng(0)
     for label, name in enumerate(IMAGES.data.labels):
@@ -77,7 +77,7 @@ def small_cifar10(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def real_cifar10() -> Path:
-    """The real CIFAR-10; only the proofs ask for it."""
+    """The real CIFAR-10; only the proofs use it."""
     folder = os.environ.get("CIFAR10_DIR")
     if not folder:
         pytest.skip("CIFAR10_DIR is not set: the real CIFAR-10 images are not on this machine")
@@ -96,9 +96,9 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
-    """Opens pages, each in a browser session of its own; at the end fails on console errors and foreign requests.
+    """Opens pages, each in its own browser session; fails at the end on console errors and foreign requests.
 
-    Without motion: drawn without a GPU, it takes half a machine, and axe finds colours that are on their way.
+    Without animations: without a GPU they take half a machine, and axe would check colours in transition.
     """
     contexts, complaints = [], Complaints()
 

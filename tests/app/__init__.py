@@ -1,1 +1,1 @@
-"""Tests of one app that runs as a person starts it."""
+"""Tests of one app, started like a user starts it."""

@@ -19,7 +19,7 @@ from tests.helpers.samples import versions, wine
 
 @pytest.fixture(scope="session")
 def app(tmp_path_factory: pytest.TempPathFactory, small_cifar10: Path) -> Iterator[RunningApp]:
-    """The real app; ``early`` is its first answer. It has to end without leaving anything behind."""
+    """The real app; ``early`` is its first answer. It must end without leaving a process behind."""
     home = tmp_path_factory.mktemp("app") / "home"
     versions.add_shifted(home)
     wine.write(home)
@@ -38,13 +38,13 @@ def app(tmp_path_factory: pytest.TempPathFactory, small_cifar10: Path) -> Iterat
 
 @pytest.fixture(scope="session")
 def api(app: RunningApp) -> str:
-    """Where its API answers."""
+    """The address of its API."""
     return f"{app.url}/api"
 
 
 @pytest.fixture
 def jobs(app: RunningApp) -> Iterator[str]:
-    """Its job routes; whatever a test leaves running is stopped."""
+    """Its job routes; jobs that a test leaves running are stopped."""
     url = f"{app.url}/api/jobs"
     yield url
     for job in requests.get(url).json()["jobs"]:

@@ -30,7 +30,7 @@ LONG_MS = 3 * DONE_MS
 
 @pytest.fixture
 def rows_asked(api: str) -> Iterator[list[Answer]]:
-    """Both models are asked over 8 connections while a test runs, and no prediction fails; the rows' answers."""
+    """Predicts with both models over 8 connections during a test; no prediction may fail. Gives the rows' answers."""
     row = requests.get(f"{api}/models/breast-cancer/examples?n=1").json()["examples"][0]["row"]
     with (
         Load(f"{api}/cifar10/predict", 4, PAUSE_S, data=PICTURE, headers=PNG) as pictures,
@@ -101,7 +101,7 @@ def test_from_the_button_to_the_version_in_service_and_back(
 
 
 def _wait_for_answer(answers: list[Answer], version: str) -> None:
-    """What is asked from now on is answered by this version."""
+    """New requests are answered by this version."""
     began = time.monotonic()
     while not (later := [answer for answer in list(answers) if answer.sent > began]):
         assert time.monotonic() < began + 30
@@ -112,7 +112,7 @@ def _wait_for_answer(answers: list[Answer], version: str) -> None:
 def test_two_browsers_watch_one_training_until_it_is_stopped(
     open_page: Callable[..., Page], app: RunningApp, api: str, jobs: str
 ) -> None:
-    """No process of it is left, and no version was made."""
+    """No process of it is left, and it made no version."""
     before = requests.get(f"{api}/models/cifar10").json()["versions"]
     page = to_retrain(open_page(app.url))
     train(page, IMAGES, "Epochs", "500")

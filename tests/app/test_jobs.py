@@ -1,4 +1,4 @@
-"""Real jobs on the running app: they train, predict and stop, and predictions go on meanwhile."""
+"""Real jobs on the running app: they train, predict and stop, while predictions continue."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The app as a person starts it: the early page, ready, a second start, versions that others register."""
+"""The life of the app: the starting page, ready, a second start, versions registered by other processes."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_second_start_leaves_the_first_alone(app: RunningApp) -> None:
 
 
 def test_versions_registered_beside_the_app_are_seen_and_answer(app: RunningApp, api: str) -> None:
-    """A damaged one says what is wrong with it, and the champion goes on."""
+    """A damaged version is refused with a reason, and the champion stays in service."""
     registry = Registry(Settings(air_home=app.home))
     shipped = ROOT / "models" / "pretrained" / "breast-cancer"
     first, second = (

@@ -1,4 +1,4 @@
-"""Promotions of the running app under load: no request is dropped, and each reply names who answered."""
+"""Promotions of the running app under load: no request is dropped, and each reply names the version that answered."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _promote(api: str, version: str, **more: Any) -> requests.Response:
 
 
 def _labels() -> dict[str, str]:
-    """What each version says about the picture: version 2 says the next class."""
+    """Each version's answer to the picture: version 2 answers the next class."""
     model = catalog.load(ROOT / "models" / "pretrained" / "cifar10")
     best = int(np.argmax(model.predict(decode(PICTURE, 32)[None])[0]))
     return {"1": model.labels[best], "2": model.labels[(best + 1) % 10]}

@@ -1,1 +1,1 @@
-"""Tests of the API in the test's own process: what it takes, what it answers, what it refuses."""
+"""Tests of the API in the test's own process: accepted requests, replies, refusals."""

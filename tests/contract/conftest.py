@@ -1,6 +1,6 @@
-"""The whole API in this process: a local studio that is only asked, and a public one that is changed.
+"""The whole API in this process: a local studio that tests only read, and a public one that they change.
 
-Both hold the real shipped models. Version 2 of the public one's image model says the next class.
+Both hold the real shipped models. Version 2 of the public one's image model answers the next class.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def anyone(public: Studio) -> httpx.Client:
 
 @pytest.fixture(scope="session")
 def admin(public: Studio) -> httpx.Client:
-    """A client of the public studio that shows the admin's token."""
+    """A client of the public studio with the admin's token."""
     return public.client(ADMIN_TOKEN)
 
 

@@ -1,4 +1,4 @@
-"""Who may change things through the API, in both modes."""
+"""Permissions of the API in both modes."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_public_api_answers_anybody_under_any_name(anyone: httpx.Client) -> None
 
 
 def test_every_change_that_the_documentation_names_asks_for_the_token(anyone: httpx.Client) -> None:
-    """Predictions and the Open Inference Protocol change nothing; all else that is no GET does."""
+    """Predictions and the Open Inference Protocol change nothing; all other requests but GET do."""
     asked = []
     for path, methods in anyone.get("/openapi.json").json()["paths"].items():
         if path.endswith(("/predict", "/compare", "/infer")):

@@ -1,4 +1,4 @@
-"""Bodies as clients really send them: packed, encoded, of the wrong type; read, or refused in plain words."""
+"""Bodies as clients send them: compressed, encoded, of the wrong type; read, or refused with a clear message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``/cluster``: what it says of Ray's state, and what is killed. Ray's state is set by the test."""
+"""``/cluster``: Ray's state, and killed processes. The test sets Ray's state."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ IMAGES = "ServeReplica:cifar10:cifar10"
 
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each look is a new one."""
+    """Every request reads the state anew."""
     monkeypatch.setattr(cluster_routes, "FRESH_S", 0.0)
 
 
 @pytest.fixture
 def ray(public: Studio) -> Iterator[Any]:
-    """Ray with the replicas that the studio has; as it was when the test has ended."""
+    """Ray with the replicas of the studio; restored at the end of the test."""
     state = public.ray
     state.processes = [
         _process(11, IMAGES),
@@ -47,7 +47,7 @@ def _process(pid: int, name: str, owner: str = "01", actor: str = "") -> Process
 
 
 def _answering(studio: Studio, monkeypatch: pytest.MonkeyPatch, pids: Callable[[], list[int]]) -> None:
-    """Let the image model's replicas say these pids of themselves."""
+    """Make the image model's replicas report these pids."""
     for place, app in enumerate(studio.replicas.apps["cifar10"]):
         figures = app.figures
         monkeypatch.setattr(app, "figures", lambda place=place, figures=figures: figures() | {"pid": pids()[place]})

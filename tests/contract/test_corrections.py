@@ -1,4 +1,4 @@
-"""Corrected answers by HTTP: kept with their picture, listed, removed, and refused with a reason."""
+"""Corrections over HTTP: kept with their picture, listed, removed, and refused with a reason."""
 
 from __future__ import annotations
 

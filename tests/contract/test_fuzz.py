@@ -1,4 +1,4 @@
-"""Hostile input without end, against the app in this process; ``tests/proof`` asks the real one."""
+"""Hostile input against the app in this process; ``tests/proof`` does the same to the real app."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The job routes: what is refused, the queue, what a job tells, its files. The jobs are played, not run."""
+"""The job routes: refusals, the queue, a job's progress, its files. Tests play the jobs; none runs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from training.jobs import store as terminal
 
 @pytest.fixture(autouse=True)
 def quiet_queue(admin: httpx.Client) -> Iterator[None]:
-    """Nothing waits or runs when a test has ended."""
+    """After each test, no job waits or runs."""
     yield
     for job in reversed(admin.get("/jobs").json()["jobs"]):
         if job["state"] in ("queued", "running"):

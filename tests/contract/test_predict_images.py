@@ -22,7 +22,7 @@ PNG = {"Content-Type": "image/png"}
 
 
 def _sentence(reply: Any, status: int) -> str:
-    """The message of an error reply, whose form is checked."""
+    """The message of an error reply, after a check of its form."""
     assert reply.status_code == status, reply.text
     body = reply.json()
     assert set(body) == {"error", "request_id"}

@@ -1,4 +1,4 @@
-"""The Open Inference Protocol by a client that others wrote, and by hand where that client cannot err."""
+"""The Open Inference Protocol with a third-party client, and with raw requests where that client makes no errors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from training.datasets import tables as table_data
 
 @pytest.fixture(scope="module")
 def client(studio: Studio) -> Iterator[triton.InferenceServerClient]:
-    """It speaks HTTP of its own, so it asks the studio over a socket."""
+    """The client has its own HTTP stack, so it connects to the studio over a socket."""
     client = triton.InferenceServerClient(f"{studio.url.removeprefix('http://')}/api")
     yield client
     client.close()

@@ -1,4 +1,4 @@
-"""A body that never ends: every route that reads one says 408 after the deadline, in its own form."""
+"""A body that never ends: every route that reads one answers 408 after the deadline, in its own error form."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DEADLINE_S = 0.2
 
 
 async def _ask(path: str, limit_s: float = 10) -> tuple[int, Any]:
-    """Status and JSON of a POST whose body is a brace and no more; TimeoutError when there is none."""
+    """Status and JSON of a POST whose body stops after a brace; TimeoutError without a reply."""
     api = build_api(Settings(air_deadline_s=DEADLINE_S))
     sent: list[dict[str, Any]] = []
     parts = iter([{"type": "http.request", "body": b"{", "more_body": True}])

@@ -1,4 +1,4 @@
-"""Putting versions into service in every replica, and everything that can be wrong with them."""
+"""Promotions in every replica, and everything that can be wrong with a version."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files for a batch prediction by HTTP: checked at once, shown, used once, or refused with a reason."""
+"""Uploads for a batch prediction over HTTP: checked at once, shown, used once, or refused with a reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is done with versions beside putting them into service: telling them apart, and throwing one away."""
+"""Versions apart from promotion: differences between them, and discarding one."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_discarded_version_is_gone_and_what_is_needed_is_kept(
 
 
 def test_version_whose_folder_is_not_ours_is_not_discarded(public: Studio, admin: httpx.Client, tmp_path: Path) -> None:
-    """Who may write to an MLflow server may name any folder."""
+    """Anyone who can write to an MLflow server can register any folder."""
     (tmp_path / "letter").touch()
     client = Registry(public.settings).client
     version = client.create_model_version("cifar10", source=f"folder://{tmp_path}").version
@@ -54,7 +54,7 @@ def test_version_whose_folder_is_not_ours_is_not_discarded(public: Studio, admin
 
 
 def test_differences_are_counted_and_shown_with_their_pictures(anyone: httpx.Client) -> None:
-    """Version 2 says the next class for each picture, so no answer is the same."""
+    """Version 2 answers the next class for each picture, so every answer differs."""
     url = "/models/cifar10/versions"
     found = anyone.get(f"{url}/2/differences?against=1&n=10").json()
     back = anyone.get(f"{url}/1/differences?against=2&n=10").json()

@@ -1,1 +1,1 @@
-"""Tests that take minutes or need more than a machine has at hand; ``make proof`` runs them."""
+"""Tests that take minutes or need special resources; ``make proof`` runs them."""

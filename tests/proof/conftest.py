@@ -1,4 +1,4 @@
-"""Running apps that may be broken: one in local mode, one in public mode with an admin; one at a time."""
+"""Running apps that tests may break: one in local mode, one in public mode with an admin; one at a time."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def start_app() -> Iterator[Callable[[RunningApp], RunningApp]]:
-    """Starts an app that proofs share, after the one before has ended: beside each other both would be slow."""
+    """Starts an app that proofs share, after the previous one has ended: two at a time would be slow."""
     with ExitStack() as running:
 
         def start(app: RunningApp) -> RunningApp:
@@ -45,7 +45,7 @@ def start_app() -> Iterator[Callable[[RunningApp], RunningApp]]:
 def app(
     tmp_path_factory: pytest.TempPathFactory, small_cifar10: Path, start_app: Callable[[RunningApp], RunningApp]
 ) -> RunningApp:
-    """An app in local mode, until ``public_app`` is asked for."""
+    """An app in local mode, until a test requests ``public_app``."""
     return start_app(RunningApp(tmp_path_factory.mktemp("app") / "home", CIFAR10_DIR=str(small_cifar10)))
 
 
@@ -53,7 +53,7 @@ def app(
 def public_app(
     tmp_path_factory: pytest.TempPathFactory, small_cifar10: Path, start_app: Callable[[RunningApp], RunningApp]
 ) -> RunningApp:
-    """An app in public mode. Version 2 of its image model says the next class for each picture."""
+    """An app in public mode. Version 2 of its image model answers the next class for each picture."""
     home = tmp_path_factory.mktemp("public") / "home"
     versions.add_shifted(home)
     return start_app(RunningApp(home, AIR_MODE="public", AIR_ADMIN_TOKEN=ADMIN_TOKEN, CIFAR10_DIR=str(small_cifar10)))
@@ -61,7 +61,7 @@ def public_app(
 
 @pytest.fixture(scope="session")
 def admin(public_app: RunningApp) -> requests.Session:
-    """A client of ``public_app`` that shows the admin's token."""
+    """A client of ``public_app`` with the admin's token."""
     session = requests.Session()
     session.headers["Authorization"] = f"Bearer {ADMIN_TOKEN}"
     return session
@@ -69,7 +69,7 @@ def admin(public_app: RunningApp) -> requests.Session:
 
 @pytest.fixture
 def jobs(public_app: RunningApp, admin: requests.Session) -> Iterator[str]:
-    """The job routes of ``public_app``; whatever a test leaves running is stopped."""
+    """The job routes of ``public_app``; jobs that a test leaves running are stopped."""
     url = f"{public_app.url}/api/jobs"
     yield url
     for job in admin.get(url).json()["jobs"]:

@@ -1,4 +1,4 @@
-"""What one client of the running public app may ask for, and what the page behind it answers."""
+"""The limits of one client of the running public app, and the answers of its page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""AIR Studio behind nginx with TLS, with the very file of cluster/vm/: at the root of a site and below a path."""
+"""AIR Studio behind nginx with TLS and the configuration of cluster/vm/: at the root of a site and below a path."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def site(public_app: RunningApp, behind_nginx: Callable[[RunningApp, str], Site]
 def site_below_a_path(
     tmp_path_factory: pytest.TempPathFactory, behind_nginx: Callable[[RunningApp, str], Site]
 ) -> Iterator[Site]:
-    """An app of its own at /air/ of a site, without a token; it ends before the apps that all tests share begin."""
+    """A separate app at /air/ of a site, without a token; it ends before the shared apps start."""
     app = RunningApp(tmp_path_factory.mktemp("below") / "home", AIR_MODE="public", AIR_ROOT_PATH="/air/")
     try:
         yield behind_nginx(app.start(), "/air/")
@@ -132,7 +132,7 @@ def site_below_a_path(
 
 @pytest.fixture
 def open_page(browser: Browser) -> Iterator[Callable[[Site], Page]]:
-    """Opens a site and, at the end, tells of console errors, failed requests and requests to anywhere else."""
+    """Opens a site; reports console errors, failed requests and requests to other hosts at the end."""
     contexts, complaints = [], []
 
     def watch(reply: Any, site: Site) -> None:

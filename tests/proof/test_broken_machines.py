@@ -1,4 +1,4 @@
-"""A full disk, a disk that is read only and little shared memory, really mounted: said by the doctor and at a start."""
+"""A full disk, a read-only disk and little shared memory, really mounted: reported by the doctor and at a start."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.skipif(not _can_mount(), reason="needs root and unshare
 
 
 def _run(mount: str, program: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a program where this is mounted, which nobody else sees."""
+    """Run a program with this mounted, invisible to other processes."""
     own = {name: value for name, value in os.environ.items() if not name.startswith(("AIR_", "CIFAR10_"))}
     return subprocess.run(
         ["unshare", "-m", "sh", "-c", f"mount -t tmpfs -o {mount} && exec {program}"],
@@ -39,7 +39,7 @@ def _run(mount: str, program: str, **environment: str) -> subprocess.CompletedPr
 
 
 def _wrong(asked: subprocess.CompletedProcess[str]) -> str:
-    """The one line of the doctor that says what is wrong."""
+    """The doctor's one line about what is wrong."""
     assert asked.returncode == 1, asked.stdout + asked.stderr
     [line] = [line for line in asked.stdout.splitlines() if line.startswith("WRONG")]
     return line

@@ -1,4 +1,4 @@
-"""Processes of a running app that are killed: by the admin, or by the system; another takes their place."""
+"""Killed processes of a running app, by the admin or the system, are replaced."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _look(url: str) -> dict[str, Any]:
 
 
 def _until(url: str, true: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-    """The first look at which something is true."""
+    """The first state for which a condition is true."""
     deadline = time.monotonic() + DONE_S
     while not true(seen := _look(url)):
         assert time.monotonic() < deadline, seen

@@ -1,4 +1,4 @@
-"""``ray up`` with the files of cluster/: Ray's own code asks each cloud for the machines that they name."""
+"""``ray up`` with the files of cluster/: Ray's own code requests the machines that they name from each cloud."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _up(name: str) -> dict[str, Any]:
-    """What ``ray up`` does until it would log in: make everything ready, the head, and as many workers as may be."""
+    """The steps of ``ray up`` before it logs in: prepare everything, create the head and the most workers allowed."""
     from ray.autoscaler._private.event_summarizer import EventSummarizer
     from ray.autoscaler._private.node_launcher import BaseNodeLauncher
     from ray.autoscaler._private.node_provider_availability_tracker import NodeProviderAvailabilityTracker
@@ -122,7 +122,7 @@ def test_google_is_asked_for_a_head_and_a_worker_in_us_west1_a(home: Path, monke
 
 @pytest.fixture
 def azure_login(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The command `az` of somebody who is logged in."""
+    """A command `az` with a logged-in user."""
     token = {"accessToken": "a-token", "expiresOn": "2099-01-01 00:00:00.000000", "expires_on": 4070908800}
     command = home / "bin" / "az"
     command.parent.mkdir()

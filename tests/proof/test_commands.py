@@ -1,4 +1,4 @@
-"""Commands that start a Ray of their own, in a terminal."""
+"""Commands that start their own Ray, in a terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A study whose process is killed or stopped goes on where it was."""
+"""A study whose process was killed or stopped resumes where it was."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ WAIT_S = 120
 
 @pytest.fixture(scope="module")
 def training_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    """A Ray and an AIR_HOME of their own."""
+    """A separate Ray and AIR_HOME."""
     with own_ray(Settings(air_home=tmp_path_factory.mktemp("home"))) as settings:
         yield settings
 

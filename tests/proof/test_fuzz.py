@@ -1,4 +1,4 @@
-"""Hostile input over real HTTP: a smaller run of what ``tests/contract`` asks in one process."""
+"""Hostile input over real HTTP: a smaller run of the test in ``tests/contract``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Jobs that are killed, and an app that is killed with its jobs: what is lost, and how they go on."""
+"""Killed jobs, and an app that is killed with its jobs: what is lost, and how they resume."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_killed_app_remembers_its_jobs_and_goes_on(public_app: RunningApp, jobs:
 def test_stopped_prediction_leaves_neither_files_nor_upload(
     public_app: RunningApp, admin: requests.Session, jobs: Jobs
 ) -> None:
-    """Its process stands still until it is stopped, so that it cannot be done before."""
+    """Its process is suspended until it is stopped, so that it cannot end before."""
     picture = (ROOT / "docs" / "example.png").read_bytes()
     uploads = f"{public_app.url}/api/uploads"
     upload = admin.post(f"{uploads}?model=cifar10", files={"file": ("a.png", picture)}).json()["id"]

@@ -1,4 +1,4 @@
-"""Training images that are more than Ray's object store holds: each is learned from once an epoch."""
+"""More training images than Ray's object store holds: each is used once per epoch."""
 
 from __future__ import annotations
 

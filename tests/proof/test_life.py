@@ -1,4 +1,4 @@
-"""An app that is killed, or stopped while it starts: what is left, and a new start on the same port and home."""
+"""An app that is killed, or stopped during its start: what is left, and a new start on the same port and home."""
 
 from __future__ import annotations
 

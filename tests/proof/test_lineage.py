@@ -1,4 +1,4 @@
-"""Blocks of a Dataset that go down with their node are made again from what made them."""
+"""Blocks of a Dataset that are lost with their node are computed again from their lineage."""
 
 from __future__ import annotations
 

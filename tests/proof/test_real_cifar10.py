@@ -1,4 +1,4 @@
-"""The real CIFAR-10 is read, split and answered as documented."""
+"""The real CIFAR-10 is read, split and predicted as documented."""
 
 from __future__ import annotations
 

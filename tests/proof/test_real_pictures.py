@@ -1,4 +1,4 @@
-"""What the shipped image model answers to real test pictures."""
+"""The shipped image model's answers to real test pictures."""
 
 from __future__ import annotations
 

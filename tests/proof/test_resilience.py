@@ -1,4 +1,4 @@
-"""Floods, slow clients and killed processes: what a client sees, and that all is back soon."""
+"""Floods, slow clients and killed processes: what clients see, and a quick recovery."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_killed_registry_is_back_with_what_it_knew(public_app: RunningApp) -> No
 
 
 def test_flood_is_answered_or_refused_at_once(public_app: RunningApp, url: str) -> None:
-    """150 requests of 64 pictures at once are more than may wait: some get 503 and when to come back."""
+    """150 requests of 64 pictures at once exceed the queue: some get 503 with Retry-After."""
     many = [("file", ("p.png", PICTURE, "image/png"))] * 64
 
     async def flood() -> list[httpx.Response]:
@@ -118,7 +118,7 @@ def _slow(port: int, sent: bytes) -> socket.socket:
 
 
 def test_slow_clients_hold_nothing(public_app: RunningApp, url: str) -> None:
-    """300 clients that never end their header or body: others are answered, and they are cut off."""
+    """300 clients that never finish their header or body are cut off, and others are answered."""
     head = b"POST /api/cifar10/predict HTTP/1.1\r\nHost: localhost\r\n"
     body = head + b"Content-Type: image/png\r\nContent-Length: 5000\r\n\r\nslow"
     began = time.monotonic()
@@ -134,7 +134,7 @@ def test_slow_clients_hold_nothing(public_app: RunningApp, url: str) -> None:
 
 
 def test_slow_bodies_of_one_client_hold_nothing_of_the_control_api(public_app: RunningApp) -> None:
-    """Of 200 that drip tensors, 40 are heard and told so at the deadline; the rest are refused, others answered."""
+    """Of 200 clients that drip tensors, 40 get 408 at the deadline; the rest are refused, others answered."""
     head = f"POST /api/v2/models/cifar10/infer HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: {ONE_CLIENT}\r\n"
     began = time.monotonic()
     clients = [_slow(public_app.port, head.encode() + b"Content-Length: 20000000\r\n\r\n{") for _ in range(MANY_OF_ONE)]

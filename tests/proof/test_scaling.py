@@ -1,4 +1,4 @@
-"""Serve replicas come under load and go without it, and nobody is refused meanwhile."""
+"""Serve replicas start under load and stop without it, and no request is refused meanwhile."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""``serve deploy`` of ``cluster/serve.yaml`` on a Ray cluster that runs already, as a person would type it.
+"""``serve deploy`` of ``cluster/serve.yaml`` on a Ray cluster that is already running.
 
-The cluster lives in namespaces of its own (network, processes), since a second Ray with a dashboard
-would get in the way of others on this machine.
+The cluster runs in its own namespaces (network, processes), because a second Ray with a dashboard
+would disturb others on this machine.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def _can_unshare() -> bool:
 
 @pytest.fixture
 def short_path() -> Iterator[Path]:
-    """A folder whose name leaves room for Ray's sockets, which may have 107 characters."""
+    """A folder whose name is short enough for Ray's sockets, at most 107 characters."""
     with tempfile.TemporaryDirectory(prefix="air-") as folder:
         yield Path(folder)
 

@@ -1,4 +1,4 @@
-"""Closed by default: what listens is what docs/security.md says, and nothing of Ray's answers without the token."""
+"""Closed by default: only the sockets of docs/security.md listen, and none of Ray's answers without the token."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _ports(app: RunningApp, process: str, loopback: bool = True) -> list[int]:
 
 @pytest.fixture(scope="module")
 def training(app: RunningApp) -> Iterator[None]:
-    """A training of images with two workers, which have found each other; it is stopped afterwards."""
+    """A training of images with two connected workers, which is stopped afterwards."""
     jobs = f"{app.url}/api/jobs"
     config = {"preset": "quick", "epochs": 500, "max_images": 500, "num_workers": 2}
     job = requests.post(jobs, json={"kind": "train", "model": "cifar10", "config": config}).json()
@@ -75,7 +75,7 @@ def test_at_an_address_for_all_the_public_port_alone_is_open(
 
 
 def _refusal(port: int, method: str) -> str:
-    """What a gRPC port of Ray says to a call without the token."""
+    """The answer of one of Ray's gRPC ports to a call without the token."""
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel, pytest.raises(grpc.RpcError) as refused:
         channel.unary_unary(f"/ray.{method}")(b"", timeout=20)
     return refused.value.code().name

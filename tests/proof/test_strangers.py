@@ -1,7 +1,7 @@
-"""What one anonymous client can cost: memory, disk, processes, and everybody else's patience.
+"""What one anonymous client can cost: memory, disk, processes, and other clients' waiting time.
 
-Each attack goes on for a while from many connections; beside it another visitor asks for predictions. How long that
-one waited at most is printed.
+Each attack lasts for a while over many connections; meanwhile another visitor predicts. The longest that this
+visitor waited is printed.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ MEMORY_MB, DISK_MB, PROCESSES = 400, 1024, 4
 
 
 class Watched:
-    """What an app needs above what it needed at the beginning: now, and at most."""
+    """What an app uses beyond its usage at the beginning: now, and at most."""
 
     def __init__(self, app: RunningApp) -> None:
         self._app = app
@@ -84,7 +84,7 @@ class Watched:
 
 @cache
 def _large() -> bytes:
-    """49 megapixels of one colour, in some 200 KB."""
+    """49 megapixels of one colour, in about 200 KB."""
     file = io.BytesIO()
     Image.new("RGBA", (7000, 7000)).save(file, "PNG")
     return file.getvalue()

@@ -1,4 +1,4 @@
-"""Promotions while something is killed: alias and service agree in the end."""
+"""Promotions during kills: alias and service agree in the end."""
 
 from __future__ import annotations
 

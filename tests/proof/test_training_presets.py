@@ -1,4 +1,4 @@
-"""What a training on the real CIFAR-10 gives."""
+"""Trainings on the real CIFAR-10."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from training.runs.config import TrainImages
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory, real_cifar10: Path) -> Iterator[Settings]:
-    """A Ray and an AIR_HOME of their own."""
+    """A separate Ray and AIR_HOME."""
     with own_ray(Settings(air_home=tmp_path_factory.mktemp("home"), cifar10_dir=real_cifar10)) as settings:
         yield settings
 

@@ -1,4 +1,4 @@
-"""Several training workers: as good as one, killed, fed too few images, or given a loss that is no number."""
+"""Several training workers: as good as one, killed, with too few images, or with a loss that is not a number."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ RUN = TrainImages(preset="quick", epochs=EPOCHS, batch_size=60, num_workers=2)
 
 @pytest.fixture(scope="module")
 def training_settings(tmp_path_factory: pytest.TempPathFactory, small_cifar10: Path) -> Iterator[Settings]:
-    """A Ray and an AIR_HOME of their own."""
+    """A separate Ray and AIR_HOME."""
     settings = Settings(air_home=tmp_path_factory.mktemp("home"), cifar10_dir=small_cifar10)
     with own_ray(settings):
         yield settings

@@ -1,4 +1,4 @@
-"""What the room shares: one small Ray for all, an AIR_HOME for each module, a server that speaks as Amazon's S3."""
+"""Shared by this folder: one small Ray for all, an AIR_HOME for each module, an S3 server."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LOGICAL_CPUS = 8
 
 @pytest.fixture(scope="package")
 def ray_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    """Settings of the one Ray, which ends with the room. Its object store is as small as may be."""
+    """Settings of the one Ray, which ends with this folder. Its object store is as small as possible."""
     settings = Settings(air_home=tmp_path_factory.mktemp("ray"), air_object_store_mb=STORE_MB)
     with pytest.MonkeyPatch.context() as environment:
         # What workers keep for themselves goes there.
@@ -44,13 +44,13 @@ def ray_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]
 def training_settings(
     ray_settings: Settings, tmp_path_factory: pytest.TempPathFactory, small_cifar10: Path
 ) -> Settings:
-    """Settings of an AIR_HOME of the module's own, on the Ray of all."""
+    """Settings with a separate AIR_HOME for the module, on the shared Ray."""
     return ray_settings.model_copy(update={"air_home": tmp_path_factory.mktemp("home"), "cifar10_dir": small_cifar10})
 
 
 @pytest.fixture(scope="package")
 def aws_of_all() -> Iterator[str]:
-    """The address of a server on loopback that speaks as Amazon's S3."""
+    """The address of an S3 server on loopback."""
     with aws_server() as url:
         yield url
 

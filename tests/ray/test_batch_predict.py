@@ -1,7 +1,7 @@
 """Batch prediction: the same answers as the model's own, in the order of the input, from every kind of source.
 
-Actors answer where a test is about them. Elsewhere ``actors_here`` answers in this process, as they do: to start one
-takes longer than all else.
+Tests about actors use real ones. In others ``actors_here`` predicts in this process: to start an actor
+takes longer than everything else.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from training.runs.progress import Listener
 
 
 class Heard(Listener):
-    """Remembers how far it was said to be."""
+    """Records the reported progress."""
 
     def __init__(self) -> None:
         self.steps: list[int] = []
@@ -66,7 +66,7 @@ def _predict(
 
 @pytest.fixture
 def actors_here(training_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What an actor does is done in this process, one block of the source after the other."""
+    """Does an actor's work in this process, one block of the source after the other."""
 
     def answers(source: Source, model: str, family: Family, workers: int) -> Iterator[pa.Table]:
         predictor, arguments, _ = batch_predict.predictor_of(source, model, family)
@@ -84,7 +84,7 @@ def table() -> breast_cancer.Table:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Twelve pictures of many kinds and sizes, one cut off, one letter that calls itself a picture."""
+    """Twelve pictures of many kinds and sizes, one truncated, one letter with a picture's name."""
     kinds = list(pictures.accepted().items())[:12]
     (tmp_path / "in" / "more").mkdir(parents=True)
     for i, (name, content) in enumerate(kinds):
@@ -185,7 +185,7 @@ def test_upload_is_answered_line_by_line(
     result, rows = _predict(training_settings, "breast-cancer", tmp_path, upload=upload.id)
     assert (result["source"], result["rows"], result["errors"]) == ("patients.csv", 5, 1)
     assert [row["line"] for row in rows] == [2, 3, 4, 5, 6]
-    assert rows[2]["error"].startswith("mean radius: 'abc' is no number")
+    assert rows[2]["error"].startswith("mean radius: 'abc' is not a number")
     assert rows[2]["label"] is None
     assert json.loads(json.dumps(rows, allow_nan=False)) == rows
     with (tmp_path / CSV).open(encoding="utf-8-sig") as file:

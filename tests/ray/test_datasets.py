@@ -1,4 +1,4 @@
-"""Data that Ray reads and decodes, and what is said of data that cannot be."""
+"""Data that Ray reads and decodes, and the messages about data that it cannot read."""
 
 from __future__ import annotations
 

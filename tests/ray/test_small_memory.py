@@ -1,4 +1,4 @@
-"""An object store that is too small: what does not fit goes to disk and answers stay right; what workers ask for."""
+"""A small object store: Ray spills to disk and answers stay right; the resources that workers request."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Training the table model for real: good, repeatable, and clear when it cannot.
+"""Real trainings of the table model: good, repeatable, with clear errors.
 
-``tests/proof/test_two_workers.py`` does it with two workers.
+``tests/proof/test_two_workers.py`` uses two workers.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Training the image networks for real on a small data set.
+"""Real trainings of the image networks on a small data set.
 
-Each start of a training takes seconds, so there are two: the default network's, which learns from a corrected answer
-too and whose worker is killed on the way, and the chapter's, on two workers and as the chapter loads.
+Each start of a training takes seconds, so there are two: the default network's, which also trains on a correction
+and whose worker is killed on the way, and the Ray AIR chapter's, on two workers with the chapter's loader.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ CPU = torch.device("cpu")
 
 @dataclass(frozen=True)
 class Correction:
-    """A picture that a network was wrong about, and what it is."""
+    """A picture that a network misclassified, and its right label."""
 
     pixels: np.ndarray
     truth: str
@@ -50,7 +50,7 @@ class Correction:
 
 @dataclass(frozen=True)
 class Undisturbed:
-    """The run of the default network as it is when it is left alone: it learns in this process.
+    """An uninterrupted run of the default network, in this process.
 
     ``kept`` is its state after ``KILLED_AT`` epochs, as a file holds it.
     """

@@ -1,6 +1,6 @@
-"""How training images flow through Ray Data to a worker: each once an epoch, decoded on the way.
+"""Training images streamed through Ray Data to a worker: each once per epoch, decoded on the way.
 
-``tests/proof/test_larger_than_memory.py`` does it with more than the object store holds.
+``tests/proof/test_larger_than_memory.py`` uses more than the object store holds.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def few(many: Pictures) -> Pictures:
 
 @pytest.fixture(scope="module")
 def few_of_torch(training_settings: Settings, few: Pictures) -> ray.data.Dataset:
-    """The same by the chapter's path."""
+    """The same with the Ray AIR chapter's loader."""
     return cifar10_ray.from_torch(few)
 
 

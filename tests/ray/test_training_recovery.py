@@ -1,4 +1,4 @@
-"""Trainings that find no place or are fed bad data: they say why in a sentence."""
+"""Trainings without resources or with bad data fail with a clear sentence."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_loss_that_is_not_finite_names_step_and_rate(loaded: cifar10_data.Loaded
 
 @pytest.fixture(scope="module")
 def broken(loaded: cifar10_data.Loaded) -> Pictures:
-    """The training pictures, of which number 77 breaks off."""
+    """The training pictures, of which number 77 is truncated."""
     stored = loaded.stored.stored.to_pylist()
     stored[77] = stored[77][:90]
     return replace(loaded.stored, stored=pa.array(stored, type=pa.binary()))

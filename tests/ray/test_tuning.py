@@ -1,4 +1,4 @@
-"""Studies for real: both models, cut off and gone on with, trials that fail, a time that is over."""
+"""Real studies: both models, interrupted and resumed, failing trials, a time budget that ends."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ REFUSED = "XGBoost refuses the parameters: Out of range value for scale_pos_weig
 
 
 class Heard(Listener):
-    """Remembers what it was told."""
+    """Records the reported progress."""
 
     def __init__(self) -> None:
         self.steps: list[tuple[int, int]] = []
@@ -206,7 +206,7 @@ def test_study_without_any_result_fails_with_the_reason(
 
 
 class Clock:
-    """What the study takes for the time: ten seconds pass with each trial that ends."""
+    """A fake clock for the study: ten seconds pass with each ended trial."""
 
     def __init__(self, store: studies.Store, study: str) -> None:
         self._store, self._study = store, study
@@ -230,7 +230,7 @@ def test_time_budget_ends_the_study_and_keeps_what_is_done(
 
 
 class Stopper(Heard):
-    """Stops the study, as Ctrl-C does, when so many trials have ended and the next one has begun."""
+    """Stops the study, like Ctrl-C, when this many trials have ended and the next one has begun."""
 
     def __init__(self, after: int) -> None:
         super().__init__()

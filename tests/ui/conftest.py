@@ -1,7 +1,7 @@
-"""Two studios with their pages: a local one that is only looked at, and a public one that is changed.
+"""Two studios with their pages: a local one that tests only read, and a public one that they change.
 
-Each test begins with pages that were just loaded: a new visitor for the server. The windows that they are in are
-used again and again, since to open one costs more than to load a page.
+Each test begins with freshly loaded pages: a new visitor for the server. Their windows are
+reused, because opening one costs more than loading a page.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ END_S = 20
 
 @pytest.fixture(scope="package", autouse=True)
 def seldom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Pages seldom look by themselves for what has changed: a test that changes something says when (``later``).
+    """Pages rarely check for changes by themselves: a test that changes something triggers it (``later``).
 
-    Gradio has one folder for uploads in a process; that is what pages are given as AIR_TMP.
+    Gradio has one folder for uploads per process, which pages get as AIR_TMP.
     """
     folder = tmp_path_factory.mktemp("page")
     with pytest.MonkeyPatch.context() as patch:
@@ -60,7 +60,7 @@ def local(shared: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> I
 
 @pytest.fixture(scope="package")
 def public(shared: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
-    """A studio in public mode with an admin; version 2 of its image model says the next class for each picture."""
+    """A studio in public mode with an admin; version 2 of its image model answers the next class for each picture."""
     home = tmp_path_factory.mktemp("public") / "home"
     versions.add_shifted(home)
     with Studio(home, page=True, air_mode="public", air_admin_token=ADMIN_TOKEN, **shared) as studio:
@@ -70,7 +70,7 @@ def public(shared: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture(scope="package")
 def app_url(local: Studio) -> str:
-    """Where the local studio answers."""
+    """The address of the local studio."""
     return local.url
 
 
@@ -82,13 +82,13 @@ def http(local: Studio) -> httpx.Client:
 
 @pytest.fixture(scope="package")
 def admin(public: Studio) -> httpx.Client:
-    """A client of the public studio's API that shows the admin's token."""
+    """A client of the public studio's API with the admin's token."""
     return public.client(ADMIN_TOKEN)
 
 
 @pytest.fixture
 def jobs(admin: httpx.Client) -> Iterator[str]:
-    """The route of the public studio's jobs; whatever a test leaves running is stopped."""
+    """The job routes of the public studio; jobs that a test leaves running are stopped."""
     yield "/jobs"
     for job in _open_jobs(admin):
         admin.post(f"/jobs/{job['id']}/cancel")
@@ -103,7 +103,7 @@ def _open_jobs(admin: httpx.Client) -> list[dict[str, Any]]:
 
 
 class Windows:
-    """Windows of a browser, each with a session of its own, that tests use one after the other."""
+    """Windows of a browser, each with its own session, that tests use in turn."""
 
     def __init__(self, browser: Browser) -> None:
         self._browser = browser
@@ -122,7 +122,7 @@ class Windows:
         page = self._free[url].pop() if self._free.get(url) else self._made(url)
         self._used.append((url, page))
         page.set_viewport_size(viewport)
-        # Without motion: drawn without a GPU, it takes half a machine, and axe finds colours that are on their way.
+        # Without animations: without a GPU they take half a machine, and axe would check colours in transition.
         page.emulate_media(color_scheme=color_scheme, reduced_motion="reduce")
         page.set_extra_http_headers(extra_http_headers or {})
         page.goto(url)

@@ -1,4 +1,4 @@
-"""The page in front of an API that comes and goes, and as ``python -m ui`` in a process of its own."""
+"""The page in front of an API that is sometimes unavailable, and as ``python -m ui`` in its own process."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ EVERY_MS = 5_000  # as ui/look/watch.js has it
 
 
 class Way(httpx.AsyncBaseTransport):
-    """A page's way to its API: shut at first; ``replies`` has status and body for what is answered before it."""
+    """A page's connection to its API, closed at first; ``replies`` has status and body of canned answers."""
 
     def __init__(self) -> None:
         self.shut = True
@@ -48,13 +48,13 @@ def _refusal(message: str) -> dict:
 
 @pytest.fixture(scope="module")
 def way() -> Way:
-    """The way from ``lone`` to the API."""
+    """The connection from ``lone`` to the API."""
     return Way()
 
 
 @pytest.fixture(scope="module")
 def lone(local: Studio, way: Way) -> Iterator[str]:
-    """Where a second page of the local studio's API answers, which nobody has opened yet."""
+    """The address of a second page for the local studio's API, which nobody has opened yet."""
     port = int(local.url.rpartition(":")[2])
     with Served(build_page(local.settings.model_copy(update={"air_port": port}), way)) as page:
         yield page.url
@@ -159,7 +159,7 @@ def lone_ui(local: Studio, tmp_path: Path) -> Iterator[LoneUi]:
 
 
 def test_page_outlives_a_restart_of_its_server(browser: Browser, lone_ui: LoneUi) -> None:
-    """Its requests fail meanwhile, so this is a window that may complain; its clock is put forward."""
+    """Its requests fail meanwhile, so this window may have console errors; its clock is advanced."""
     with browser.new_context() as context:
         page = context.new_page()
         page.set_default_timeout(WAIT_MS)

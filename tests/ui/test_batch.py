@@ -1,4 +1,4 @@
-"""The Batch screen in real Chromium: give files, see what is wrong with them, predict, search the result, keep it.
+"""The Batch screen in real Chromium: upload files, see their problems, predict, search the result, download it.
 
 No job runs: the test answers with the studio's own model (``tests.helpers.in_process.played_batches``).
 """
@@ -71,7 +71,7 @@ def _give(page: Page, field: str, path: Path) -> None:
 
 
 def _press(page: Page, name: str, api: httpx.Client) -> str:
-    """Press the button that asks for a prediction; the job's id."""
+    """Press the button that starts a prediction; returns the job's id."""
     button(page, name).click()
     expect(page.locator("#air-batch-note")).to_contain_text("Queued.")
     return _newest(api)["id"]

@@ -1,6 +1,6 @@
-"""The Cluster screen in real Chromium: what runs where, what is killed comes back, and who may not kill anything.
+"""The Cluster screen in real Chromium: processes by node, killed ones are replaced, and permissions.
 
-Ray's state is what the test says it is.
+The test sets Ray's state.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MANY, STEP_MS = 5, 50
 
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each look at the cluster is a new one."""
+    """Every request reads the cluster's state anew."""
     monkeypatch.setattr(cluster_routes, "FRESH_S", 0.0)
 
 
@@ -38,7 +38,7 @@ def open_screen(open_page: Callable[..., Page]) -> Callable[..., Page]:
 
 @pytest.fixture
 def killed(public: Studio) -> Iterator[list[Process]]:
-    """Processes that were killed; what Ray says is as it was when the test has ended."""
+    """Killed processes; Ray's state is restored at the end of the test."""
     gone: list[Process] = []
     public.ray.on_kill = gone.append
     yield gone
@@ -180,7 +180,7 @@ def _events(page: Page, place: str) -> list[int]:
 
 
 def _event(request: Request) -> int | None:
-    """Which of the page's events a request is about."""
+    """The page's event that a request belongs to."""
     return request.post_data_json["fn_index"] if request.url.endswith("/queue/join?") else None
 
 

@@ -1,6 +1,6 @@
-"""Two versions side by side in real Chromium: where they differ, both asked, one promoted, taken back, discarded.
+"""Two versions side by side in real Chromium: differences, both predict, one is promoted, rolled back, discarded.
 
-Version 2 of the public studio's image model says the next class for each picture.
+Version 2 of the public studio's image model answers the next class for each picture.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ SHIFTED = "2"
 
 @pytest.fixture(scope="module")
 def other_table(public: Studio) -> str:
-    """A small version of the table model, which answers some rows otherwise."""
+    """A small version of the table model, with different answers to some rows."""
     return versions.add_cut(public.home, 1, "one-tree")
 
 
 @pytest.fixture
 def spare(public: Studio, admin: httpx.Client) -> Iterator[str]:
-    """One more version of the image model, for the length of a test."""
+    """Another version of the image model, during one test."""
     version = versions.add_shifted(public.home, f"spare-{time.time_ns()}")
     yield version
     admin.post(f"/models/{IMAGES}/versions/{version}/discard")

@@ -1,4 +1,4 @@
-"""Corrections on the Images screen in real Chromium: one click, kept, listed, undone; and who may not.
+"""Corrections on the Images screen in real Chromium: one click, kept, listed, undone; and permissions.
 
 The pictures are the project's own.
 """

@@ -1,4 +1,4 @@
-"""The page within a page of another site, as Hugging Face shows its Spaces."""
+"""The page in a frame of another site, as Hugging Face shows its Spaces."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.helpers.in_process.studio import Studio
 
 
 def _framed(page: Page, site: str, url: str) -> None:
-    """Open a page of a site that shows another one in a frame."""
+    """Open a page that shows another site in a frame."""
     html = f'<iframe src="{url}" width="1200" height="800"></iframe>'
 
     def answer(route: Route) -> None:

@@ -1,4 +1,4 @@
-"""The page in real Chromium, whatever the screen: keyboard, phone, colours, headings, screenshots, who may look only.
+"""The page in real Chromium, on all screens: keyboard, phone, colours, headings, screenshots, read-only visitors.
 
 With AIR_SCREENSHOTS=1 the pictures of the README are written to docs/screenshots/.
 """
@@ -128,7 +128,7 @@ def test_keyboard_alone_is_enough(images: Page) -> None:
 
 
 def _tab_to(page: Page, selector: str, limit: int = 60) -> None:
-    """Press Tab until the focus is on a matching element that is in sight."""
+    """Press Tab until a visible matching element has the focus."""
     for _ in range(limit):
         page.keyboard.press("Tab")
         if page.evaluate("selector => document.activeElement.matches(selector)", selector):
@@ -218,7 +218,7 @@ def test_page_changes_nothing_for_whatever_sign_of_a_proxy(app_url: str) -> None
 
 
 def test_screenshots(open_page: Callable[..., Page], app_url: str, tmp_path: Path) -> None:
-    """Of a picture of the project's own: those of the data set are not ours to publish."""
+    """Of one of our own pictures: those of the data set are not ours to publish."""
     folder = ROOT / "docs" / "screenshots" if os.environ.get("AIR_SCREENSHOTS") == "1" else tmp_path
     folder.mkdir(parents=True, exist_ok=True)
     page = open_page(app_url)

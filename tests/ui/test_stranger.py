@@ -1,4 +1,4 @@
-"""What somebody can do who speaks to the page without a browser: forged events, and the routes of Gradio."""
+"""What a client without a browser can do to the page: forged events, and the routes of Gradio."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def studio(request: pytest.FixtureRequest) -> Studio:
 
 @pytest.fixture
 def stranger(studio: Studio) -> httpx.Client:
-    """A client that is no browser."""
+    """A client that is not a browser."""
     with httpx.Client(base_url=studio.url, timeout=60) as client:
         yield client
 
@@ -83,7 +83,7 @@ def test_no_handler_takes_a_text_for_a_file_or_changes_anything(public: Studio, 
 
 
 def _answers(client: httpx.Client, session: str, number: int) -> str:
-    """All that comes of so many events of a session."""
+    """All messages for this many events of a session."""
     lines, ended = [], 0
     with client.stream("GET", DATA, params={"session_hash": session}) as stream:
         for line in stream.iter_lines():

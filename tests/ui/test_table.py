@@ -20,7 +20,7 @@ Row = dict[str, float]
 
 @pytest.fixture
 def table(open_page: Callable[..., Page], app_url: str) -> Page:
-    """The Table screen when it has answered to the medians."""
+    """The Table screen, once it shows the answer for the medians."""
     return to_table(open_page(app_url))
 
 

@@ -1,4 +1,4 @@
-"""The Tuning screen in real Chromium: look at studies, search, choose a trial, train with what was found.
+"""The Tuning screen in real Chromium: studies, a search, a trial, a training with its values.
 
 No study runs: the test makes up the trials (``tests.helpers.in_process.played_studies``).
 """
@@ -68,7 +68,7 @@ def _search(page: Page, trials: int) -> None:
 
 
 def _searching(page: Page, studio: Studio, api: httpx.Client, trials: int) -> PlayedStudy:
-    """Search; the study when it is its turn."""
+    """Start a search; returns its study once it runs."""
     _search(page, trials)
     expect(page.locator("#air-tune-note")).to_contain_text("Queued.")
     return PlayedStudy(studio, _newest(api, "tune")["id"])

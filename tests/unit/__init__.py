@@ -1,1 +1,1 @@
-"""Tests that need nothing: no Ray, no app that runs, no browser."""
+"""Tests that need nothing: no Ray, no running app, no browser."""

@@ -1,4 +1,4 @@
-"""What tests of this room share: one server that speaks as Amazon's S3, settings anew, a registry's empty database."""
+"""Shared by this folder: an S3 server, fresh settings, a registry's empty database."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BUCKET = "studio"
 
 @pytest.fixture(scope="package")
 def aws() -> Iterator[str]:
-    """The address of a server on loopback that speaks as Amazon's S3."""
+    """The address of an S3 server on loopback."""
     with aws_server() as url:
         yield url
 
@@ -38,7 +38,7 @@ def s3(aws: str, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 @pytest.fixture
 def set_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
-    """Sets variables for this process, whose settings are read anew."""
+    """Sets variables for this process, whose settings are read again."""
 
     def set_(**variables: str) -> None:
         for name, value in variables.items():
@@ -51,7 +51,7 @@ def set_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., N
 
 @pytest.fixture(scope="package")
 def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """MLflow's database with its tables and nothing in them, which takes it a second to make."""
+    """MLflow's database with empty tables, which takes a second to create."""
     home = tmp_path_factory.mktemp("database")
     registry._open_client(Settings(air_home=home))
     return home / "mlflow.db"

@@ -1,4 +1,4 @@
-"""Who may ask and who may change: the two modes, for every kind of header."""
+"""The access rules of the two modes, for every kind of header."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_token_is_never_printed() -> None:
 
 
 class Clock:
-    """Seconds as a test sets them; ``slept`` is how long was waited."""
+    """A clock that the test sets; ``slept`` is the time waited."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now, self.slept = 1000.0, 0.0

@@ -1,4 +1,4 @@
-"""The house rules: imports go one way and in no circle, folders and files stay small, importing does nothing."""
+"""The house rules: imports go one way without cycles, folders and files stay small, imports have no side effects."""
 
 from __future__ import annotations
 

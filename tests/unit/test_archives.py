@@ -1,4 +1,4 @@
-"""Archives of pictures as people's programs make them: read, or told what they are and how to make them again."""
+"""Archives of pictures from many programs: read, or refused with their kind and a remedy."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PICTURE = pictures.encoded(pictures.photo(40, 40), "PNG")
 
 
 def _zip(*names: bytes, method: int = 0, flags: int = 0) -> bytes:
-    """An archive of PICTURE under names in any encoding, that says that it is packed and locked in some way."""
+    """An archive of PICTURE under names in any encoding, with the given compression and encryption flags."""
     data = io.BytesIO()
     plain = [b"n%03d" % i + b"_" * (len(name) - 4) for i, name in enumerate(names)]
     with zipfile.ZipFile(data, "w") as archive:
@@ -41,7 +41,7 @@ def _zip(*names: bytes, method: int = 0, flags: int = 0) -> bytes:
 
 
 def _sent(home: Path, *files: tuple[str, bytes]) -> tuple[Upload, list[str]]:
-    """What was found in files, and the names of the rows."""
+    """The check of files, and the names of the rows."""
     store = Store(Settings(air_home=home))
     folder = store.arrive()
     for i, (_, content) in enumerate(files):
@@ -80,10 +80,10 @@ def test_name_that_stands_beside_that_of_a_code_page_is_taken() -> None:
     ("method", "flags", "sentence"),
     [
         (9, 0, "compressed with Deflate64, which is not supported; make the archive with Deflate"),
-        (93, 0, "packed with Zstandard"),
-        (95, 0, "packed with XZ"),
-        (6, 0, "packed with Implode"),
-        (1234, 0, "packed with method 1234"),
+        (93, 0, "compressed with Zstandard"),
+        (95, 0, "compressed with XZ"),
+        (6, 0, "compressed with Implode"),
+        (1234, 0, "compressed with method 1234"),
         (99, 1, "encrypted with AES; make the archive without a password"),
         (8, 1, "encrypted with a password"),
     ],

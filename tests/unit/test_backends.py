@@ -1,4 +1,4 @@
-"""The backend that serves the image model changes no conclusion, and torch stands in for it."""
+"""The backend that serves the image model changes no label, and torch replaces it when it fails."""
 
 from __future__ import annotations
 

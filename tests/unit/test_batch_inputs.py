@@ -1,4 +1,4 @@
-"""What people give for a batch prediction: what is good goes on, what is wrong is named, what is hostile is refused."""
+"""Uploads for a batch prediction: good items are kept, wrong ones named, hostile ones refused."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _zip(entries: dict[str, bytes], **options: int) -> bytes:
 
 
 class Uploads:
-    """A store of uploads, and what lies in it."""
+    """A store of uploads, and its content."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
@@ -89,7 +89,7 @@ def test_every_wrong_line_is_named_with_its_column_and_the_others_go_on(uploads:
         ("line 5", None),
         ("line 6", "worst fractal dimension"),
     ]
-    assert "'abc' is no number" in upload.problems[0].problem
+    assert "'abc' is not a number" in upload.problems[0].problem
     assert "12 values and the header has 30" in upload.problems[2].problem
     errors = uploads.table(upload)["error"]
     assert [error is None for error in errors] == [True, False, False, False, False, True]
@@ -220,7 +220,7 @@ def test_entry_without_a_name_does_no_harm(uploads: Uploads, name: str) -> None:
 
 
 def _directory(count: int, name: bytes = b"a") -> bytes:
-    """An archive of nothing but a table of contents with ``count`` entries of no bytes; it says that it has one."""
+    """An archive with only a table of contents of ``count`` empty entries, which declares a single one."""
     entry = struct.pack("<4s6H3I5H2I", b"PK\x01\x02", 20, 20, *[0] * 4, 0, 0, 0, len(name), *[0] * 4, 0, 0) + name
     return entry * count + struct.pack("<4s4H2IH", b"PK\x05\x06", 0, 0, 1, 1, len(entry) * count, 0, 0)
 

@@ -1,4 +1,4 @@
-"""``bootstrap.py``, which makes the environment for ``make run``: what it says of an old Python, and how it goes on."""
+"""``bootstrap.py``, which makes the environment for ``make run``: an old Python, and interrupted installations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What anybody may ask to be calculated: one at a time, few that wait, the same question once."""
+"""Calculations for anybody: one at a time, few that wait, the same one only once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from serve_deployments.predict.calculations import MAX_WAITING, Calculations
 
 
 class Slow:
-    """Answers when the test lets it; ``begun`` are the questions in the order that they were begun."""
+    """Answers when the test allows it; ``begun`` are the calculations in the order of their start."""
 
     def __init__(self) -> None:
         self.begun: list[Any] = []
@@ -35,7 +35,7 @@ class Slow:
 
 
 async def _asked(calculations: Calculations, slow: Slow, *questions: Any) -> list[asyncio.Task]:
-    """One asker a question; all have asked."""
+    """One client per calculation, all waiting."""
     tasks = [asyncio.create_task(calculations.answer(question, slow.about(question))) for question in questions]
     await asyncio.sleep(0)
     await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""The checkpoint folder: whole or not there, and damage is named."""
+"""The checkpoint folder: complete or absent, and damage is named."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _weights(folder: Path) -> Path:
 
 
 def _accept_changes(folder: Path) -> None:
-    """Rewrite the manifest, as one who damages a model and hides it would."""
+    """Rewrite the manifest, like an attacker who damages a model and hides it."""
     (folder / checkpoint.MANIFEST).unlink()
     checkpoint._write_manifest(folder)
 

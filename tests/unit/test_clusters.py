@@ -1,4 +1,4 @@
-"""The files for ``ray up``: Ray takes them, they name what a node needs, and they open nothing but SSH."""
+"""The files for ``ray up``: Ray accepts them, they install what a node needs, and they open only SSH."""
 
 from __future__ import annotations
 

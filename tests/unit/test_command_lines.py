@@ -1,4 +1,4 @@
-"""What commands say of options and settings that cannot be, in one line."""
+"""The one-line errors of commands about invalid options and settings."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_bad_setting_is_named_on_the_command_line(command: str) -> None:
 
 
 def test_training_does_not_ask_to_be_less_nice_than_it_was_started() -> None:
-    """A user may not, and would be told so by a traceback."""
+    """A user may not do this, and would see a traceback."""
     program = "import os; from training.runs.ray_session import give_way; give_way(); print(os.nice(0))"
     for started, after in ((0, "10"), (15, "15")):
         command = ["nice", "-n", str(started), sys.executable, "-c", program]

@@ -1,4 +1,4 @@
-"""The Dockerfile: packages by their hashes, torch alone from its index, nothing of the app writable for its user."""
+"""The Dockerfile: packages by hash, only torch from its index, nothing of the app writable for its user."""
 
 from __future__ import annotations
 

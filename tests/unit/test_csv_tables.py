@@ -1,4 +1,4 @@
-"""CSV files as people have them: read as they are meant, or refused by line and column; nothing is lost or changed."""
+"""CSV files of many origins: read correctly, or refused by line and column; nothing is lost or changed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FEATURES = ["a", "b", "c"]
 
 
 class Table:
-    """What was found in a file, and what was kept of it."""
+    """The check of a file, and the saved rows."""
 
     def __init__(self, content: bytes | str, folder: Path) -> None:
         data = content.encode() if isinstance(content, str) else content
@@ -73,15 +73,15 @@ def test_first_lines_are_read_by_what_later_ones_say(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "place", "sentence"),
     [
-        ("a;b;c\n1;2;3\n4;1.001;6\n", ("line 3", "b"), "'1.001' is 1001 or 1.001: the other numbers"),
-        ("a\tb\tc\n1\t2\t-1,001\n", ("line 2", "c"), "'-1,001' is -1001 or -1.001: .* Write -1001, or -1,0010"),
-        ('a,b,c\n1,2,"1,001"\n', ("line 2", "c"), "'1,001' is 1001 or 1.001"),
-        ("a;b;c\n1,5;2.5;1.001\n", ("line 2", "c"), "'1.001' is 1001 or 1.001"),
-        ("a;b;c\n1;2;1.0010.\n", ("line 2", "c"), "'1.0010.' is no number"),
-        ("a;b;c\n1;2;1_000\n", ("line 2", "c"), "'1_000' is no number"),
-        ("a;b;c\n1;2;12.34.567\n", ("line 2", "c"), "'12.34.567' is no number"),
-        ("a;b;c\n1;2;1'234.567'8\n", ("line 2", "c"), "is no number"),
-        ("a;b;c\n1;2;²\n", ("line 2", "c"), "'²' is no number"),
+        ("a;b;c\n1;2;3\n4;1.001;6\n", ("line 3", "b"), "'1.001' may be 1001 or 1.001: the other numbers"),
+        ("a\tb\tc\n1\t2\t-1,001\n", ("line 2", "c"), "'-1,001' may be -1001 or -1.001: .* Write -1001, or -1,0010"),
+        ('a,b,c\n1,2,"1,001"\n', ("line 2", "c"), "'1,001' may be 1001 or 1.001"),
+        ("a;b;c\n1,5;2.5;1.001\n", ("line 2", "c"), "'1.001' may be 1001 or 1.001"),
+        ("a;b;c\n1;2;1.0010.\n", ("line 2", "c"), "'1.0010.' is not a number"),
+        ("a;b;c\n1;2;1_000\n", ("line 2", "c"), "'1_000' is not a number"),
+        ("a;b;c\n1;2;12.34.567\n", ("line 2", "c"), "'12.34.567' is not a number"),
+        ("a;b;c\n1;2;1'234.567'8\n", ("line 2", "c"), "is not a number"),
+        ("a;b;c\n1;2;²\n", ("line 2", "c"), "'²' is not a number"),
         ("a;b;c\n1;2;1e999\n", ("line 2", "c"), "not a finite number"),
     ],
 )

@@ -1,4 +1,4 @@
-"""What is said of a trained model's answers: mistakes, false alarms and misses, confusion."""
+"""Figures about a trained model's answers: mistakes, false alarms and misses, confusion."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A training that is cut off: what is kept of it, what is tried again, what is said."""
+"""An interrupted training: its saved state, retries, messages."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_full_database_counts_as_a_full_disk() -> None:
 
 
 class Attempts:
-    """Fails with each of ``failures`` in turn, as Ray Train says that a worker did; then it trains."""
+    """Fails with each of ``failures`` in turn, like a worker of Ray Train, and then succeeds."""
 
     def __init__(self, *failures: Exception) -> None:
         self.count, self._failures = 0, list(failures)

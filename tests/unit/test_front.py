@@ -77,7 +77,7 @@ class Front:
         return requests.get(self.url + path, headers=headers, timeout=10, **options)
 
     def statuses(self, path: str, client: str, times: int) -> list[int]:
-        """The statuses of so many requests, one after the other."""
+        """The statuses of ``times`` requests, one after the other."""
         return [self.ask(path, client).status_code for _ in range(times)]
 
 

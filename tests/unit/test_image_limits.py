@@ -114,7 +114,7 @@ print(peak() - before)
 def test_four_large_pictures_at_once_take_less_than_400_mb(
     mode: str, size: tuple[int, int], kind: str, options: dict[str, int], tmp_path: Path
 ) -> None:
-    """Of one colour, so that the file is small; as large as is read."""
+    """Of one colour, so that the file is small; of the largest size allowed."""
     data = pictures.encoded(Image.new(mode, size), kind, **options)
     environment = {"PYTHONPATH": str(ROOT), "AIR_TMP": str(tmp_path / "tmp")}
     done = subprocess.run([sys.executable, "-c", GROWTH], input=data, capture_output=True, env=environment)

@@ -1,4 +1,4 @@
-"""Decoding: what a person would expect of ordinary pictures, a sentence for everything else."""
+"""Decoding: ordinary pictures as people expect them, a sentence for everything else."""
 
 from __future__ import annotations
 

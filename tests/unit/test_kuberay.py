@@ -1,4 +1,4 @@
-"""``cluster/kuberay.yaml``: KubeRay's schema takes it, and it deploys the applications of ``cluster/serve.yaml``."""
+"""``cluster/kuberay.yaml``: valid by KubeRay's schema, and it deploys the applications of ``cluster/serve.yaml``."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_the_cluster_scales_and_asks_for_its_token() -> None:
 
 
 def test_workers_on_which_no_proxy_runs_are_not_ready_by_themselves() -> None:
-    """KubeRay asks Serve's proxy of a worker without a probe, and of no other."""
+    """KubeRay probes Serve's proxy only on workers without their own probe."""
     head, worker = (pod["containers"][0] for pod in _pods())
     assert "readinessProbe" not in worker
     assert {**worker, "readinessProbe": head["readinessProbe"]} == head

@@ -1,4 +1,4 @@
-"""How images in memory are shared out: each once an epoch, to one worker."""
+"""How images in memory are divided among workers: each once per epoch, to one worker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``requirements.lock``: it fits requirements.txt, names all that is needed, and lets pip check every file."""
+"""``requirements.lock``: it matches requirements.txt, lists all dependencies, and has a hash for every file."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _wanted() -> list[Requirement]:
 
 
 def _needed(package: Requirement) -> list[Requirement]:
-    """What a package that is installed here needs on this machine, with the extras that are asked for."""
+    """The dependencies of an installed package on this machine, with the requested extras."""
     all_of_it = [Requirement(line) for line in metadata.requires(package.name) or []]
     extras = [{"extra": extra} for extra in ("", *package.extras)]
     return [one for one in all_of_it if one.marker is None or any(map(one.marker.evaluate, extras))]

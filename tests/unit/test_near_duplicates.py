@@ -1,4 +1,4 @@
-"""Whether a picture is one of a set again, in a disguise."""
+"""Detection of pictures of a set, in modified form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lossless copies of stored pictures: each goes where its twin goes, and a validation picture never trains."""
+"""Lossless copies of stored pictures: each joins its twin's split, and validation pictures are never trained on."""
 
 from __future__ import annotations
 

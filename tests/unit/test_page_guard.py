@@ -1,4 +1,4 @@
-"""What the page lets through, in front of an application that answers everything."""
+"""The page's guard, in front of an application that answers everything."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _file(folder: Path, name: str = "0a/cat.png", content: bytes = b"meow") -> s
 
 
 class Page:
-    """What Gradio would do, in short: an upload puts the named file into the folder; the rest says what it got."""
+    """A minimal Gradio: an upload saves the named file in the folder; other routes echo the request."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -1,4 +1,4 @@
-"""A file on its way from the browser through the page to the API: read late, and deleted only where the page put it."""
+"""An upload from the browser through the page to the API: read late, and deleted only in the page's own folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Ray is told, and what it is kept from telling others: no secret in its logs, its token for its user alone."""
+"""What Ray receives and reveals: no secret in its logs, its token readable for its user only."""
 
 from __future__ import annotations
 

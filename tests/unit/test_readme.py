@@ -1,4 +1,4 @@
-"""What the README and docs/ name is there: commands with their options, make's targets, settings, links, files."""
+"""Everything that README and docs/ name exists: commands with their options, make targets, settings, links, files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``Recent``: many who ask at a time cost one look, and a change is seen at once."""
+"""``Recent``: many concurrent readers cost one calculation, and a change is visible at once."""
 
 from __future__ import annotations
 

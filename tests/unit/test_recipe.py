@@ -1,4 +1,4 @@
-"""How a picture is learned from: what is done to it on the way, and what is said of a loss that is no number."""
+"""The training recipe: augmentation of pictures, and the message about a loss that is not a number."""
 
 from __future__ import annotations
 

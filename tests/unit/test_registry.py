@@ -1,4 +1,4 @@
-"""Versions and aliases: what moving the champion does, and what is said of one that is not there."""
+"""Versions and aliases: moving the champion, and the message about an unknown version."""
 
 from __future__ import annotations
 

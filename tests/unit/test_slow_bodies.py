@@ -1,4 +1,4 @@
-"""``BodyDeadline``: what it leaves alone."""
+"""``BodyDeadline``: requests that it does not affect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``python app.py`` says and does before it starts anything: about settings, this machine, and Ray's loopback."""
+"""What ``python app.py`` checks before it starts anything: settings, this machine, and Ray's loopback."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def port() -> int:
 
 @pytest.fixture
 def taken(port: int) -> Iterator[Callable[[int], None]]:
-    """Lets another program listen at so many ports behind ``port``."""
+    """Makes another program listen at ``port`` plus an offset."""
     with socket.socket() as other:
 
         def take(offset: int) -> None:

@@ -1,4 +1,4 @@
-"""Checkpoint folders in object storage: whole or not there, checked before use, said plainly when it cannot be."""
+"""Checkpoint folders in object storage: complete or absent, checked before use, with clear errors."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WEIGHTS = "air/breast-cancer/one/booster.ubj"
 
 
 def _machine(folder: Path, place: str = f"s3://{BUCKET}/air") -> Settings:
-    """Settings of a machine with a disk of its own."""
+    """Settings of a machine with its own disk."""
     return Settings(air_home=folder, air_storage=place)
 
 
@@ -243,7 +243,7 @@ def test_server_that_does_not_answer_is_named_without_its_login(tmp_path: Path) 
     + ["s3://studio/air/cifar10/one", "s3://elsewhere/cifar10/one", "file:///etc/a/b"],
 )
 def test_folder_outside_the_storage_is_left_alone(tmp_path: Path, source: str) -> None:
-    """Nobody but this app says what of its storage a version is."""
+    """Only this app decides which folders of its storage are versions."""
     folder = tmp_path / "other" / "one"
     folder.mkdir(parents=True)
     (tmp_path / "checkpoints" / "cifar10").mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Studies without running one: what they may try, what they draw, what is said of one that ended or came with us."""
+"""Studies without running one: search spaces, draws, and the records of ended and shipped studies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the Tuning screen works out of a study: what it sends, what it hands over, what is wrong with a search space."""
+"""What the Tuning screen derives from a study: its data, the options for a training, errors of a search space."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who runs the jobs, with processes that only sleep: how they are stopped, and what is written down of their end."""
+"""The supervisor of jobs, with processes that only sleep: how it stops them, and how it records their ends."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DEAF = "trap '' TERM; while true; do sleep 0.1; done"
 
 
 class Jobs:
-    """A supervisor whose jobs run a shell command; ``look`` is called by the test, not by a clock."""
+    """A supervisor whose jobs run a shell command; the test calls ``look`` instead of a clock."""
 
     def __init__(self, settings: Settings, command: str = "sleep 3600", session: str = "one") -> None:
         self.store = Store(settings)

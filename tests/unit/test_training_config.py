@@ -1,4 +1,4 @@
-"""The options of trainings: what they stand for, and which of them exclude each other."""
+"""The options of trainings: their meaning, and those that exclude each other."""
 
 from __future__ import annotations
 

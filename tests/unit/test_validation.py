@@ -1,4 +1,4 @@
-"""The validation set that the page shows: the data source's, or the few pictures that ship."""
+"""The validation set that the page shows: the data source's, or the few shipped pictures."""
 
 from __future__ import annotations
 

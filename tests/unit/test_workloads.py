@@ -1,4 +1,4 @@
-"""Which kind of workload a process belongs to, and what is said about it; figures of a replica."""
+"""The workload of a process and its description; figures of a replica."""
 
 from __future__ import annotations
 

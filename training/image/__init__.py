@@ -1,1 +1,1 @@
-"""Training the image family."""
+"""Training of image models."""

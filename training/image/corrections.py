@@ -4,8 +4,8 @@
       picture.png        the pixels that the model saw
       correction.json    the right label, and what was answered
 
-The id comes from the pixels: the same picture has one correction. Pictures of the validation and
-test sets are refused, in whatever file they come: versions are compared by them, so none may learn from them.
+The id is computed from the pixels: a picture has at most one correction. Pictures of the validation and
+test sets are refused, whatever their file: versions are compared on them, so none may train on them.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ ID = re.compile("[0-9a-f]{16}")
 # Read once: seconds for tens of thousands of pictures.
 _HELD_OUT: dict[tuple[str, Settings], Known] = {}
 HELD_OUT = (
-    "It is one of the validation or test images, or nearly the same: versions are compared by them, so none may learn "
-    "from it."
+    "It is one of the validation or test images, or nearly the same: versions are compared on them, so none may train "
+    "on it."
 )
 
 
@@ -44,7 +44,7 @@ class HeldOut(DataError):
 
 
 class TooMany(DataError):
-    """As many corrections are kept as may be."""
+    """The limit of corrections is reached."""
 
 
 class UnknownCorrection(DataError):
@@ -52,7 +52,7 @@ class UnknownCorrection(DataError):
 
 
 class Correction(BaseModel):
-    """A corrected answer; ``image`` is base64 of a PNG file of what the model saw."""
+    """A corrected answer; ``image`` is the model's input as base64 of a PNG file."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -74,7 +74,7 @@ class Store:
             self._adopt_earlier()
 
     def add(self, picture: bytes, label: str, answered: str | None, version: str | None) -> Correction:
-        """Keep what a picture really shows; the same picture's earlier correction is replaced.
+        """Keep the right label of a picture; replaces an earlier correction of the same picture.
 
         Raises ImageError, HeldOut, TooMany.
         """
@@ -83,7 +83,7 @@ class Store:
             raise HeldOut(f"This picture cannot be corrected. {HELD_OUT}")
         folder = self._root / pixel_digest(pixels)[:16]
         if not folder.exists() and len(list(self._root.glob(f"*/{CORRECTION}"))) >= MAX_KEPT:
-            raise TooMany(f"{MAX_KEPT} corrections are kept already; remove some first.")
+            raise TooMany(f"There are already {MAX_KEPT} corrections; remove some first.")
         folder.mkdir(parents=True, exist_ok=True)
         png = encode_png(pixels)
         correction = Correction(
@@ -110,7 +110,7 @@ class Store:
         return sorted(found, key=lambda correction: correction.created, reverse=True)
 
     def remove(self, correction_id: str) -> None:
-        """Forget a correction. Raises UnknownCorrection."""
+        """Delete a correction. Raises UnknownCorrection."""
         folder = self._root / correction_id
         if not ID.fullmatch(correction_id) or not (folder / CORRECTION).exists():
             raise UnknownCorrection(f"There is no correction {correction_id[:64]!r}.")
@@ -126,23 +126,23 @@ def training_pictures(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Pixels uint8 (n, size, size, 3) and labels int64 (n,) to learn from, but for held-out images.
 
-    Raises DataError when there are none, or one has a label that the data has not.
+    Raises DataError when there are none, or one has a label that the data does not have.
     """
     forbidden = Known(np.concatenate(held_out_images))
     pixels, targets = [], []
     for correction in Store(spec, settings).all():
         image = decode(base64.b64decode(correction.image), spec.data.size)
         if forbidden.has(image):
-            print(f"Correction {correction.id} is left out. {HELD_OUT}", flush=True)
+            print(f"Correction {correction.id} is not used. {HELD_OUT}", flush=True)
             continue
         if correction.label not in labels:
             raise DataError(
-                f"Correction {correction.id} says {correction.label!r}, which this data has not; remove it."
+                f"Correction {correction.id} has the label {correction.label!r}, which this data lacks; remove it."
             )
         pixels.append(image)
         targets.append(labels.index(correction.label))
     if not pixels:
-        raise DataError("There are no corrections to learn from; leave use_corrections out.")
+        raise DataError("There are no corrections to train on; leave out use_corrections.")
     return np.stack(pixels), np.array(targets, dtype=np.int64)
 
 

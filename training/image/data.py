@@ -21,9 +21,9 @@ SAMPLE_IMAGES = 5_000
 
 @dataclass(frozen=True)
 class Loaded:
-    """What a training learns from and is measured by, and what was fitted on it.
+    """The data of a training, and the preprocessing fitted on it.
 
-    ``train`` is None where pictures are decoded while it trains; ``sample`` are some of them all the same.
+    ``train`` is None where pictures are decoded during the training; ``sample`` has some of them in any case.
     """
 
     spec: ModelSpec
@@ -92,7 +92,7 @@ def load(spec: ModelSpec, settings: Settings, config: TrainImages) -> Loaded:
     train = dataset.decode_with_ray(stored), stored.labels
     copies = originals.find(dataset.folder(spec, settings), train, validation, len(splits.labels))
     if copies is not None:
-        print(f"{len(copies.train[1]):,} of the training images also without loss", flush=True)
+        print(f"{len(copies.train[1]):,} of the training images also in lossless form", flush=True)
         train = _joined(train, copies.train)
     corrected = 0
     if config.use_corrections:
@@ -108,7 +108,7 @@ def _corrections(
     """Corrected pictures, each as often as its weight says, and how many there are."""
     pixels, targets = corrections.training_pictures(spec, settings, labels, list(held_out))
     weight = config.correction_weight
-    print(f"{len(targets)} corrections, each as {weight} images", flush=True)
+    print(f"{len(targets)} corrections, each counted as {weight} images", flush=True)
     return (np.repeat(pixels, weight, axis=0), np.repeat(targets, weight)), len(targets)
 
 

@@ -1,4 +1,4 @@
-"""What a trained image network is worth: calibrated on validation, measured, shown as figures in MLflow.
+"""Evaluate a trained image network: calibrate it on validation images, measure it, log the figures to MLflow.
 
 The figures themselves are ``training.results.evaluation``'s.
 """
@@ -29,8 +29,8 @@ MISTAKES, MISTAKES_A_ROW = 25, 5
 class Evaluated:
     """A network's calibrated answers to the held-out images: decision, figures, metrics.
 
-    Temperature and unsure rule are chosen on validation; the test images are measured once. The network, which
-    comes and leaves on the CPU, answers on a GPU where this process has one.
+    Temperature and unsure threshold are chosen on validation images; the test images are used once. The network
+    arrives and leaves on the CPU, but runs on a GPU if this process has one.
     """
 
     def __init__(self, network: torch.nn.Module, loaded: Loaded, history: dict[int, Epoch]) -> None:
@@ -79,7 +79,7 @@ class Evaluated:
         return float((answers.max(1) < self._unsure_below).mean())
 
     def _on_original_pixels(self, pixels: np.ndarray, labels: np.ndarray, twins: np.ndarray) -> dict[str, Any]:
-        """The same validation pictures without loss and as they are stored."""
+        """Accuracy on the same validation pictures in lossless form and as stored."""
         return {
             "rows": len(labels),
             "accuracy": float((self._answers(pixels).argmax(1) == labels).mean()),
@@ -97,7 +97,7 @@ class Evaluated:
         return metrics
 
     def log(self, run: tracking.Run) -> None:
-        """Put curves, confusion, calibration, accuracy by class and the surest mistakes into the MLflow run."""
+        """Log curves, confusion, calibration, accuracy by class and the surest mistakes to the MLflow run."""
         figures = self.figures["validation"]
         run.metrics(self.metrics, step=len(self._history))
         run.figure(tracking.curves_figure(self._history, "By epoch"), "curves")
@@ -125,13 +125,13 @@ def mistakes_figure(images: np.ndarray, mistakes: dict[str, list[Any]]) -> go.Fi
     for i, row in enumerate(mistakes["row"]):
         figure.add_image(z=images[row], row=i // MISTAKES_A_ROW + 1, col=i % MISTAKES_A_ROW + 1)
     figure.update_xaxes(visible=False).update_yaxes(visible=False).update_annotations(font_size=11)
-    return figure.update_layout(title="Wrong and surest of it", height=120 + 190 * rows)
+    return figure.update_layout(title="Most confident mistakes", height=120 + 190 * rows)
 
 
 def golden_answers(model: ImageModel) -> tuple[np.ndarray, np.ndarray]:
     """Inputs and outputs to check a loaded model by: the drawn pictures it is surest about.
 
-    Drawn, not taken from the data set: a checkpoint may go where the images may not.
+    Drawn, not taken from the data set: a checkpoint may be copied to places where the images may not.
     """
     drawn = outliers.draw(GOLDEN_DRAWN, GOLDEN_SEED, model.size)
     answers = model.predict(drawn)

@@ -1,7 +1,7 @@
-"""A network, its training images and how it learns from them, one epoch after the other.
+"""Train a network on its images, epoch by epoch.
 
 Plain PyTorch on one device: Ray Train's workers (``training.image.worker``), the trials of a study
-and the benchmarks all learn with it.
+and the benchmarks all use it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ OnStep = Callable[[int, float, list[float]], None]
 
 
 class Learner:
-    """Learns by a ``training.image.data.Loaded.recipe``.
+    """Trains a network by a ``training.image.data.Loaded.recipe``.
 
     ``sample``, uint8 (n, size, size, 3), are training images to whiten the first layer by. An epoch depends on
     the seed, its number and the state before it alone: a run that goes on from a kept state ends as one
@@ -57,7 +57,7 @@ class Learner:
         if hasattr(self.network, "init_whiten"):
             self.network.init_whiten(normalise(torch.from_numpy(np.array(sample)), self._preprocessor))
         self.network.to(device)
-        # What a step goes through: the network itself, or around it what shares gradients between workers.
+        # The module of a training step: the network, or a wrapper that shares gradients between workers.
         self.parallel: nn.Module = self.network
         self.optimisers = recipe.optimisers(
             self.network, self._job["batch_size"], self._job["learning_rate"], self._bf16
@@ -74,9 +74,9 @@ class Learner:
         )
 
     def epoch(self, epoch: int, on_step: OnStep | None = None) -> dict[str, float]:
-        """Learn from each image once; returns the figures. Raises DivergedError.
+        """Train on each image once; returns the figures. Raises DivergedError.
 
-        ``on_step`` is told the step of the whole run, images a second and what is known of this epoch's losses.
+        ``on_step`` gets the step within the whole run, images a second and this epoch's losses so far.
         """
         self.parallel.train()
         self._augment.begin(epoch)
@@ -95,7 +95,7 @@ class Learner:
         return {"train_loss": float(np.mean(losses.fetched)), "images_per_s": seen / (time.time() - began)}
 
     def validate(self) -> dict[str, float]:
-        """Accuracy and log loss on the validation images; workers share these out and all get the same figures."""
+        """Accuracy and log loss on the validation images, which workers divide; all get the same figures."""
         self._share_statistics()
         images, labels = (part[self._rank :: self._world] for part in self._validation)
         right, loss = 0, 0.0
@@ -110,7 +110,7 @@ class Learner:
         return {"validation_accuracy": accuracy, "validation_loss": mean_loss}
 
     def _share_statistics(self) -> None:
-        """Make batch norm's running statistics, which each worker keeps of its own images, the mean of all."""
+        """Average batch norm's running statistics, which each worker collects on its own images, over all workers."""
         if self._world == 1:
             return
         for statistic in filter(torch.is_floating_point, self.network.buffers()):
@@ -118,21 +118,21 @@ class Learner:
             statistic /= self._world
 
     def state(self) -> dict[str, Any]:
-        """What ``restore`` goes on from, and under "network" the weights."""
+        """The state for ``restore``, with the weights under "network"."""
         return {
             "network": self.network.state_dict(),
             "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Be where ``state`` was taken."""
+        """Continue from ``state``."""
         self.network.load_state_dict(state["network"])
         for optimiser, kept in zip(self.optimisers, state["optimisers"], strict=True):
             optimiser.load_state_dict(kept)
 
 
 def has_bf16(device: torch.device) -> bool:
-    """Whether bf16 is fast on the device that trains."""
+    """Whether bf16 is fast on this device."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     return has_fast_bf16()

@@ -1,10 +1,10 @@
-"""How training images come to a worker, batch by batch; ``training.image.worker`` learns from them.
+"""Loaders that deliver training images to a worker, batch by batch.
 
     memory   decoded once, as uint8 in Ray's object store; a batch is a slice of it. The fastest.
-    stream   stored pictures flow through Ray Data and are decoded on the way: for more than memory holds.
-    torch    the chapter's way: ``ray.data.from_torch`` over a torch data set, then ``map_batches``.
+    stream   Ray Data streams stored pictures and decodes them on the way: for more than memory holds.
+    torch    as in the Ray AIR chapter: ``ray.data.from_torch`` over a torch data set, then ``map_batches``.
 
-``stream`` and ``torch`` come as the worker's shard of a data set of ``training.datasets.pictures_ray``.
+``stream`` and ``torch`` are the worker's shard of a data set of ``training.datasets.pictures_ray``.
 """
 
 from __future__ import annotations
@@ -28,26 +28,26 @@ class Loader(Protocol):
     """One worker's share of the training images."""
 
     steps: int
-    """Batches an epoch, the same for all workers."""
+    """Batches per epoch, the same for all workers."""
 
     def epoch(self, number: int) -> Iterator[Batch]:
         """The batches of an epoch, shuffled."""
 
 
 class MemoryLoader:
-    """Slices of all images, of which each worker holds a copy on its ``device`` while it trains."""
+    """Slices of all images; each worker holds a copy of them on its ``device`` during the training."""
 
     def __init__(
         self, images: np.ndarray, labels: np.ndarray, batch_size: int, seed: int, rank: int, world: int, device: Any
     ) -> None:
-        # Arrays out of the object store are read-only, which torch does not take.
+        # Arrays from the object store are read-only, which torch does not support.
         self._images = torch.from_numpy(np.array(images)).to(device)
         self._labels = torch.from_numpy(np.array(labels)).to(device)
         self._batch_size, self._seed, self._rank, self._world = batch_size, seed, rank, world
         self.steps = sum(1 for _ in self._indices(0))
 
     def epoch(self, number: int) -> Iterator[Batch]:
-        """The batches of an epoch; the same for the same seed."""
+        """The batches of an epoch, determined by the seed."""
         for index in self._indices(number):
             yield self._images[index], self._labels[index], index
 
@@ -56,7 +56,7 @@ class MemoryLoader:
 
 
 class ShardLoader:
-    """The worker's shard of a Ray data set of ``count`` pictures, shuffled within a window of some batches."""
+    """The worker's shard of a Ray data set of ``count`` pictures, shuffled within a window of a few batches."""
 
     def __init__(self, shard: Any, count: int, size: int, batch_size: int, seed: int, world: int, device: Any) -> None:
         self._shard, self._size, self._seed, self._device = shard, size, seed, device
@@ -64,7 +64,7 @@ class ShardLoader:
         self.steps = max(1, count // (self._batch_size * world))
 
     def epoch(self, number: int) -> Iterator[Batch]:
-        """The batches of an epoch; their order depends on how fast blocks come. Raises UnreadablePictureError."""
+        """The batches of an epoch; their order depends on when blocks arrive. Raises UnreadablePictureError."""
         shuffled = self._shard.iter_torch_batches(
             batch_size=self._batch_size,
             drop_last=True,
@@ -80,7 +80,7 @@ class ShardLoader:
 
 
 def batches(count: int, batch_size: int, epoch: int, seed: int, rank: int, world: int) -> Iterator[np.ndarray]:
-    """Index batches of one worker's share of an epoch; all workers get equally many."""
+    """Index batches of one worker's share of an epoch; all workers get the same number."""
     order = np.random.default_rng((seed, epoch)).permutation(count)
     per_worker = share_of_a_batch(count, batch_size, world)
     steps = max(1, count // (per_worker * world))
@@ -90,5 +90,5 @@ def batches(count: int, batch_size: int, epoch: int, seed: int, rank: int, world
 
 
 def share_of_a_batch(count: int, batch_size: int, world: int) -> int:
-    """Pictures of a batch for each of ``world`` workers; where there are fewer than a batch, all are one."""
+    """Pictures of a batch for each of ``world`` workers; fewer pictures than a batch make one batch."""
     return max(1, min(batch_size, count) // world)

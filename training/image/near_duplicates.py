@@ -1,9 +1,9 @@
-"""Whether a picture is one of a set again: encoded anew, made larger or smaller, brighter, or grey.
+"""Detect whether a picture is in a set, even if it was encoded again, scaled, brightened or turned grey.
 
-Pictures are compared by their luminance at 16 × 16, without its mean and its contrast (normalized cross-correlation).
-At SAME, of 400 held-out pictures of CIFAR-10 in twelve disguises (JPEG of quality 20 to 90, WebP, enlarged 4 to 9
-times by five filters, brighter, grey) 99.2 % or more of each kind are found, and 0.40 % of the 45,000 training
-pictures are taken for one of the 15,000 held-out ones; CIFAR-10 has such doubles itself.
+Pictures are compared by their luminance at 16 × 16, without its mean and contrast (normalised cross-correlation).
+With the threshold SAME, 99.2 % or more of 400 held-out pictures of CIFAR-10 are found in each of twelve variants
+(JPEG of quality 20 to 90, WebP, enlarged 4 to 9 times by five filters, brighter, grey), and 0.40 % of the 45,000
+training pictures match one of the 15,000 held-out ones; CIFAR-10 itself contains such duplicates.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ class Known:
 
 
 def pixel_digest(image: np.ndarray) -> str:
-    """SHA-256 of the pixels, whatever file they came in."""
+    """SHA-256 of the pixels, independent of their file."""
     return hashlib.sha256(np.ascontiguousarray(image).tobytes()).hexdigest()
 
 
 def _shapes(pixels: np.ndarray) -> np.ndarray:
-    """float32 (n, 256) of length 1 each, or 0 for a picture of one colour."""
+    """float32 (n, 256), unit vectors, or zeros for pictures of one colour."""
     number, size = pixels.shape[:2]
     block = size // SIDE
     whole = block * SIDE  # what a size that SIDE does not divide has beyond is left out

@@ -1,8 +1,8 @@
-"""Pictures that are none of the classes: noise, plain colours, gradients, patterns, text, shapes.
+"""Pictures that belong to none of the classes: noise, plain colours, gradients, patterns, text, shapes.
 
 The image model learns to be unsure about them (outlier exposure: Hendrycks, Mazeika, Dietterich,
 "Deep Anomaly Detection with Outlier Exposure", arXiv:1812.04606), and validation counts how often
-it says so.
+it is.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def _checkers(random: np.random.Generator) -> np.ndarray:
 
 
 def _text(random: np.random.Generator) -> np.ndarray:
-    """Drawn at some size and shrunk, as a picture of a page or a sign would be."""
+    """Text drawn at a random size and shrunk, like a picture of a page or a sign."""
     side = int(random.choice([32, 64, 128, 256]))
     image = Image.new("RGB", (side, side), tuple(int(v) for v in _colour(random)))
     pen = ImageDraw.Draw(image)
@@ -95,7 +95,7 @@ def _text(random: np.random.Generator) -> np.ndarray:
     y = float(random.uniform(-0.05, 0.3) * side)
     for _ in range(int(random.integers(1, 8))):
         x, line = float(random.uniform(-0.05, 0.2) * side), "".join(random.choice(list(letters), 24))
-        if y < side:  # what lies below the picture takes most of the time to draw
+        if y < side:  # drawing below the picture would take most of the time
             pen.text((x, y), line, fill=fill, font=font)
         y += 1.2 * font.size
     return np.asarray(image.resize((SIZE, SIZE), Image.Resampling.BOX))

@@ -1,9 +1,9 @@
-"""How the image networks learn: augmentation, optimiser, schedule, one epoch.
+"""The training recipe of the image networks: augmentation, optimiser, schedule, one step.
 
 After Keller Jordan's airbench ("94% on CIFAR-10 in 3.29 Seconds on a Single GPU",
 arXiv:2404.00498, and its Muon variant): alternating flip, translation, label smoothing,
 cutout, linear decay, Muon for the filters. Our own additions: pixel noise and outlier exposure.
-Plain PyTorch; Ray Train calls it, and so can anything else.
+Plain PyTorch, independent of Ray.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ FETCHED_AT_ONCE = 50
 
 
 class Muon(torch.optim.Optimizer):
-    """Momentum whose update is orthogonalised, for convolution filters of any shape (n, …).
+    """Momentum with orthogonalised updates, for convolution filters of any shape (n, …).
 
     Keller Jordan et al., "Muon: An optimizer for hidden layers in neural networks" (2024).
-    Filters are held at a fixed norm, as airbench does. ``bf16``: orthogonalise in that precision.
+    Filters are kept at a fixed norm, as in airbench. ``bf16``: orthogonalise in that precision.
     """
 
     def __init__(self, params: list[nn.Parameter], lr: float, momentum: float = 0.6, bf16: bool = False) -> None:
@@ -56,7 +56,7 @@ class Muon(torch.optim.Optimizer):
 
 
 def _orthogonalise(matrix: Tensor, steps: int = 3, eps: float = 1e-7) -> Tensor:
-    """The nearest semi-orthogonal matrix, roughly, by a quintic Newton–Schulz iteration."""
+    """An approximation of the nearest semi-orthogonal matrix, by a quintic Newton–Schulz iteration."""
     a, b, c = 3.4445, -4.7750, 2.0315
     x = matrix / (matrix.norm() + eps)
     tall = x.size(0) > x.size(1)
@@ -68,7 +68,7 @@ def _orthogonalise(matrix: Tensor, steps: int = 3, eps: float = 1e-7) -> Tensor:
 
 
 def optimisers(network: nn.Module, batch_size: int, factor: float, bf16: bool = False) -> list[torch.optim.Optimizer]:
-    """Muon for filters and SGD for the rest; every group keeps its peak rate as ``peak``."""
+    """Muon for filters and SGD for the rest; every group stores its peak rate as ``peak``."""
     filters = [p for p in network.parameters() if p.ndim == 4 and p.requires_grad]
     rest = [p for p in network.parameters() if p.ndim != 4 and p.requires_grad]
     if not any(isinstance(m, AirNet) for m in network.modules()):
@@ -78,7 +78,7 @@ def optimisers(network: nn.Module, batch_size: int, factor: float, bf16: bool = 
     else:
         heads = [p for p in rest if p.ndim == 2]
         biases = [p for p in rest if p.ndim == 1]
-        # Rates of airbench for sums over a batch, so times the batch size for means.
+        # airbench's rates are for sums over a batch; for means they are multiplied by the batch size.
         groups = [
             {"params": heads, "lr": 0.67 * batch_size * factor},
             {"params": biases, "lr": 0.053 * batch_size * factor},
@@ -97,14 +97,14 @@ def optimisers(network: nn.Module, batch_size: int, factor: float, bf16: bool = 
 
 
 def set_learning_rate(chosen: list[torch.optim.Optimizer], done: float) -> None:
-    """Linear decay: ``done`` is the share of the run that lies behind, 0..1."""
+    """Linear decay; ``done`` is the completed share of the run, 0..1."""
     for optimiser in chosen:
         for group in optimiser.param_groups:
             group["lr"] = group["peak"] * (1 - done)
 
 
 class Augmenter:
-    """Turns uint8 training images into what the network sees in one step, on the device that they are on.
+    """Augments uint8 training images into the network's input for one step, on the images' device.
 
     ``translate`` and ``cutout`` are pixels, as in ``training.runs.config.ImagePreset``; ``outliers`` is how many
     pictures that are none of the classes to draw from (``outliers_for``), or 0.
@@ -127,7 +127,7 @@ class Augmenter:
         self.begin(0)
 
     def begin(self, epoch: int) -> None:
-        """Draw anew, from the seed and the epoch alone."""
+        """Reset the random generator to a state that depends only on the seed and the epoch."""
         self._chance.manual_seed(self._seed * MAX_EPOCHS + epoch)
 
     def __call__(self, images: Tensor, labels: Tensor, flip: Tensor) -> tuple[Tensor, Tensor]:
@@ -146,7 +146,7 @@ class Augmenter:
         return torch.randint(end, shape, generator=self._chance, device=self._device)
 
     def _translate(self, images: Tensor) -> Tensor:
-        """Each image moved; what comes in at an edge is its mirror image."""
+        """Each image moved; at the edges it continues as its mirror image."""
         n, height, width, channels = images.shape
         padded = F.pad(images.permute(0, 3, 1, 2).float(), (self._reach,) * 4, mode="reflect").to(torch.uint8)
         padded = padded.permute(0, 2, 3, 1).reshape(n, height + 2 * self._reach, -1)
@@ -166,7 +166,7 @@ class Augmenter:
         return pixels
 
     def _cut(self, pixels: Tensor, count: int) -> Tensor:
-        """A square of the first ``count`` images, all of it inside, becomes the mean colour."""
+        """Set a square, entirely inside the image, to the mean colour in each of the first ``count`` images."""
         if not self._cutout:
             return pixels
         height, width = pixels.shape[2:]
@@ -180,7 +180,7 @@ class Augmenter:
 
 
 def outliers_for(images: int) -> int:
-    """How many outliers a training that sees so many images in all draws from; a thousand take most of a second."""
+    """The number of outliers to draw from in a training on this many images; a thousand take most of a second."""
     thousands = math.ceil(OUTLIER_SHARE * images / 1000)
     return min(OUTLIER_BANK, 1000 * thousands)
 
@@ -193,7 +193,7 @@ def _bank(seed: int, count: int, size: int) -> Tensor:
 
 
 def flips(index: np.ndarray, epoch: int, seed: int) -> Tensor:
-    """Alternating flip: each image is mirrored in every second epoch, starting by chance."""
+    """Alternating flip: each image is mirrored in every second epoch, with a random start."""
     start = (index * 2654435761 + seed * 40503) >> 7 & 1
     return torch.from_numpy((start + epoch) % 2 == 1)
 
@@ -201,7 +201,7 @@ def flips(index: np.ndarray, epoch: int, seed: int) -> Tensor:
 class Losses:
     """The losses of an epoch that begins with step ``first`` of the run.
 
-    Fetched from a GPU some at a time: to fetch one is to wait until its step is done, and then nothing is queued.
+    Fetched from a GPU in groups: fetching a loss waits until its step is done, and leaves the GPU's queue empty.
     """
 
     def __init__(self, first: int, on_gpu: bool) -> None:
@@ -209,13 +209,13 @@ class Losses:
         self._first, self._at_once, self._waiting = first, FETCHED_AT_ONCE if on_gpu else 1, []
 
     def add(self, loss: Tensor, chosen: list[torch.optim.Optimizer]) -> None:
-        """Take the loss of the next step, which ``chosen`` are to make. Raises DivergedError when one is not finite."""
+        """Add the loss of the next step of the optimisers ``chosen``. Raises DivergedError when one is not finite."""
         self._waiting.append((loss, chosen[0].param_groups[0]["lr"]))
         if len(self._waiting) == self._at_once:
             self.fetch()
 
     def fetch(self) -> None:
-        """Fetch those that wait. Raises DivergedError for the first that is not finite."""
+        """Fetch the waiting losses. Raises DivergedError for the first that is not finite."""
         if not self._waiting:
             return
         values = torch.stack([loss for loss, _ in self._waiting]).tolist()
@@ -237,7 +237,7 @@ def train_step(
     bf16: bool,
     losses: Losses,
 ) -> None:
-    """One update; its mean loss goes to ``losses``. Raises DivergedError."""
+    """Make one update and add its mean loss to ``losses``. Raises DivergedError."""
     with torch.autocast(pixels.device.type, dtype=torch.bfloat16, enabled=bf16):
         logits = network(pixels)
     loss = F.cross_entropy(logits.float(), targets)

@@ -87,7 +87,7 @@ def fit(
 ) -> tuple[dict[str, torch.Tensor], dict[int, Epoch]]:
     """Train on the cluster; returns the weights of the last epoch and the figures of every epoch.
 
-    Raises TrainingError. Every GPU of the cluster gets a worker, unless ``num_workers`` says otherwise.
+    Raises TrainingError. Every GPU of the cluster gets a worker, unless ``num_workers`` is set.
     """
 
     def on_epoch(number: int, figures: Epoch) -> None:
@@ -97,7 +97,7 @@ def fit(
     gpus = ray_session.gpus()
     config, workers = config.placed(loaded.spec, gpu=gpus > 0), config.num_workers or gpus or 1
     if workers > loaded.train_count:
-        raise ConfigError(f"num_workers: {workers} workers cannot share {loaded.train_count} images; take fewer.")
+        raise ConfigError(f"num_workers: {workers} workers cannot share {loaded.train_count} images; use fewer.")
     scaling = fitting.scaling_config(settings, workers, gpu=gpus > 0)
     run_config = fitting.run_config(settings, loaded.spec.name, run_name or fitting.new_run_name())
     setup = loaded.setup(config) | {"threads": max(1, available_cpus() // workers)}

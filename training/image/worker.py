@@ -1,4 +1,4 @@
-"""What one Ray Train worker does to train an image network: its share of the images, its report, its recovery.
+"""The training loop of a Ray Train worker for an image network: its share of the images, reports, recovery.
 
 ``training.image.train`` starts it; it lives in a module of its own so that Ray ships its name, not its code.
 Several workers leave their state with Ray Train, one alone in ``kept`` (``training.runs.lone_worker``).
@@ -31,17 +31,17 @@ PUSH_EVERY_S = 1.0
 
 
 def train_loop(config: dict[str, Any]) -> None:
-    """What each Ray Train worker runs; rank 0 reports and pushes progress."""
+    """The loop of each Ray Train worker; rank 0 reports and pushes progress."""
     give_way()
     torch.set_num_threads(config["threads"])
     context = ray.train.get_context()
     rank, world, device = context.get_world_rank(), context.get_world_size(), get_device()
     learner = make_learner(config, device, rank, world)
     history = _resume(learner, config["kept"])
-    # Statistics are shared once an epoch, by the learner, not broadcast at each step.
+    # The learner shares statistics once per epoch, instead of a broadcast at each step.
     learner.parallel = prepare_model(learner.network, parallel_strategy_kwargs={"broadcast_buffers": False})
     if rank == 0:
-        # A board may be new: that of a job which goes on.
+        # A resumed job has a new board, without the earlier epochs.
         ray.get([config["board"].epoch.remote(*past) for past in history.items()])
     pushed, accuracy = 0.0, {}
 
@@ -84,7 +84,7 @@ def _report(history: dict[int, Epoch], learner: Learner, epoch: int, rank: int, 
     if rank != 0:
         ray.train.report(history[epoch])
         return
-    # Written by Python, not by torch, whose error for a full disk does not say that it is full.
+    # Written by Python, because torch's error for a full disk does not mention the disk.
     state = io.BytesIO()
     torch.save(learner.state() | {"history": history}, state)
     if kept is not None:
@@ -97,7 +97,7 @@ def _report(history: dict[int, Epoch], learner: Learner, epoch: int, rank: int, 
 
 
 def _resume(learner: Learner, kept: Kept | None) -> dict[int, Epoch]:
-    """Go on from the last report of a run that was cut off; returns the figures of its epochs."""
+    """Continue from the last report of an interrupted run; returns the figures of its epochs."""
     state = _last_state(kept)
     if state is None:
         return {}
@@ -114,11 +114,11 @@ def _last_state(kept: Kept | None) -> dict[str, Any] | None:
 
 
 def state_of(saved: ray.train.Checkpoint) -> dict[str, Any]:
-    """What a worker among several left with Ray Train: the learner's state and, under "history", its epochs."""
+    """The state that one of several workers saved with Ray Train: the learner's, and its epochs under "history"."""
     with saved.as_directory() as folder:
         return state_from(Path(folder, STATE).read_bytes())
 
 
 def state_from(content: bytes) -> dict[str, Any]:
-    """The same from the bytes of a file."""
+    """The same state from the bytes of a file."""
     return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)

@@ -1,4 +1,4 @@
-"""Requests that nobody would write: every route by its schema, and pictures broken in every way."""
+"""Generated requests: every route by its schema, and pictures broken in every way."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NOT_ASKED = (
 
 
 def ask_every_route(url: str, examples: int, folder: Path) -> int:
-    """Let schemathesis ask, as the admin, what ``/api/openapi.json`` allows and what it does not.
+    """Run schemathesis as the admin, with requests that ``/api/openapi.json`` allows and requests that it does not.
 
     Fails with its report when a reply is a 5xx or not as documented; returns the number of requests.
     """

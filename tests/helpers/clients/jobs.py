@@ -17,7 +17,7 @@ LONG = {"epochs": 500, "batch_size": 50}
 
 
 class Jobs:
-    """Asks for jobs, waits for them and looks at their processes; ``admin`` may change things."""
+    """Submits jobs, waits for them and finds their processes; ``admin`` has the token."""
 
     def __init__(self, app: RunningApp, admin: requests.Session) -> None:
         self.app, self._admin, self._url = app, admin, f"{app.url}/api/jobs"
@@ -27,7 +27,7 @@ class Jobs:
         return self._admin.post(self._url, json=body)
 
     def start(self, model: str, config: dict[str, Any]) -> str:
-        """Ask for a training that is accepted; its id."""
+        """Submit a training that must be accepted; returns its id."""
         reply = self.post(kind="train", model=model, config=config)
         assert reply.status_code == 202, reply.text
         return reply.json()["id"]
@@ -41,7 +41,7 @@ class Jobs:
         return requests.get(self._url).json()["jobs"]
 
     def log(self, job_id: str) -> str:
-        """What a job printed."""
+        """The log of a job."""
         return self._admin.get(f"{self._url}/{job_id}/logs").json()["log"]
 
     def cancel(self, job_id: str) -> requests.Response:
@@ -53,7 +53,7 @@ class Jobs:
         return self._admin.post(f"{self._url}/{job_id}/resume")
 
     def wait(self, job_id: str, done: Callable[[dict[str, Any]], bool], seconds: float = 120) -> dict[str, Any]:
-        """The job as soon as something is true of it; fails when it ends before."""
+        """The job as soon as ``done`` is true of it; fails when it ends before."""
         deadline = time.monotonic() + seconds
         while not done(job := self.get(job_id)):
             assert job["state"] not in ENDED, (job["state"], job["error"], self.log(job_id))

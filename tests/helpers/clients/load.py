@@ -1,4 +1,4 @@
-"""Clients that ask all the time, each on a connection of its own, and remember every answer."""
+"""Clients that send requests all the time, each on its own connection, and keep every answer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TIMEOUT_S = 20
 
 @dataclass(frozen=True)
 class Answer:
-    """One request: when it was sent and answered (time.monotonic()), and what came back."""
+    """One request: the times of sending and answering (time.monotonic()), and the reply."""
 
     sent: float
     done: float
@@ -24,9 +24,9 @@ class Answer:
 
 
 class Load:
-    """``with Load(url, 32, files=…) as load:`` asks from 32 connections until the block ends.
+    """``with Load(url, 32, files=…) as load:`` sends requests over 32 connections until the block ends.
 
-    Each waits ``pause`` seconds between two questions.
+    Each waits ``pause`` seconds between two requests.
     """
 
     def __init__(self, url: str, connections: int, pause: float = 0, **request: Any) -> None:
@@ -60,7 +60,7 @@ class Load:
 
     @property
     def failed(self) -> list[Answer]:
-        """Answers that are no 200."""
+        """Answers with another status than 200."""
         return [answer for answer in list(self.answers) if answer.status != 200]
 
     def wait_for(self, count: int, seconds: float = 30) -> None:

@@ -1,4 +1,4 @@
-"""What the tests of several screens do on a page in Chromium: find things, sign in, measure, ask axe."""
+"""Actions of the tests on a page in Chromium: find things, sign in, measure, run axe."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ IMAGE_ANSWER, TABLE_ANSWER = "#air-cifar10-answer", "#air-breast-cancer-answer"
 
 
 def later(*pages: Page) -> None:
-    """Let each clock of the pages tick now, those of them whose time the test sets (``page.clock.install``)."""
+    """Make each clock tick now on those pages whose time the test controls (``page.clock.install``)."""
     for page in pages:
         page.clock.fast_forward(TICKS_MS)
 
@@ -45,7 +45,7 @@ def button(page: Page, name: str) -> Locator:
 
 
 def to_retrain(page: Page) -> Page:
-    """The Retrain screen, when it knows what is in service and what may be trained."""
+    """The Retrain screen, once it has loaded the champion and the options."""
     page.get_by_role("tab", name="Retrain").click()
     page.locator("#air-comparison table").first.wait_for()
     page.locator("#air-preset input").first.wait_for()
@@ -54,7 +54,7 @@ def to_retrain(page: Page) -> Page:
 
 
 def to_tuning(page: Page) -> Page:
-    """The Tuning screen, when it knows the studies and what may be searched."""
+    """The Tuning screen, once it has loaded the studies and the search space."""
     page.get_by_role("tab", name="Tuning").click()
     page.locator("#air-studies button").first.wait_for()
     page.locator("#air-tune-preset input").first.wait_for()
@@ -62,7 +62,7 @@ def to_tuning(page: Page) -> Page:
 
 
 def to_batch(page: Page) -> Page:
-    """The Batch screen, when it knows the batch predictions."""
+    """The Batch screen, once it has loaded the batch predictions."""
     page.get_by_role("tab", name="Batch").click()
     expect(page.locator("#air-batch-job")).not_to_contain_text("as soon as the service is up")
     expect(page.locator("#air-batch-jobs")).not_to_contain_text("as soon as the service is up")
@@ -70,14 +70,14 @@ def to_batch(page: Page) -> Page:
 
 
 def to_cluster(page: Page) -> Page:
-    """The Cluster screen, when it knows what runs."""
+    """The Cluster screen, once it has loaded Ray's state."""
     page.get_by_role("tab", name="Cluster").click()
     page.locator("#air-workload-serving li").first.wait_for()
     return page
 
 
 def sign_in(page: Page, token: str = ADMIN_TOKEN) -> None:
-    """Type the token where it is asked for."""
+    """Type the token into its field."""
     page.get_by_label("Admin's token").filter(visible=True).fill(token)
     button(page, "Sign in").click()
 
@@ -90,7 +90,7 @@ def unfold(page: Page, accordion: str, field: Locator) -> None:
 
 
 def compare_version(page: Page, version: str) -> None:
-    """Choose the version that is shown beside the champion."""
+    """Choose the version to compare with the champion."""
     page.get_by_label("Version to compare").click()
     page.get_by_role("option", name=f"Version {version},").click()
     expect(button(page, f"Discard version {version}")).to_be_visible()
@@ -102,7 +102,7 @@ def give_picture(page: Page, field: str, path: Path) -> None:
 
 
 def to_table(page: Page) -> Page:
-    """The Table screen, when it has answered."""
+    """The Table screen, once it shows an answer."""
     page.get_by_role("tab", name="Table").click()
     page.get_by_label("mean radius").wait_for()
     page.locator(f"{TABLE_ANSWER} .air-verdict").wait_for()
@@ -124,7 +124,7 @@ def ask_row(http: httpx.Client, row: dict[str, float]) -> dict:
 
 
 def copied_code(page: Page) -> str:
-    """What the copy button of the screen in sight copies."""
+    """The text that the visible screen's copy button copies."""
     screen = page.get_by_role("tabpanel").filter(visible=True)
     screen.get_by_role("button", name="Copy this call as Python code").click()
     page.evaluate("navigator.clipboard.writeText('')")
@@ -133,14 +133,14 @@ def copied_code(page: Page) -> str:
 
 
 def run(code: str, folder: Path) -> list[str]:
-    """Run copied code in a folder; the words that it prints."""
+    """Run copied code in a folder; returns the words that it prints."""
     done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     return done.stdout.split()
 
 
 def violations(page: Page) -> list[str]:
-    """What axe finds that is serious."""
+    """Serious findings of axe."""
     found: dict[str, Any] = Axe().run(page).response
     return [
         f"{item['id']}: {item['nodes'][0]['html'][:200]}"
@@ -158,7 +158,7 @@ def assert_accessible(page: Page) -> None:
 
 
 def assert_fits(page: Page) -> None:
-    """Nothing is wider than the window but what scrolls, and nothing is cut off by what hides that it sticks out."""
+    """No element is wider than the window unless it scrolls, and none is cut off by a container that hides overflow."""
     assert page.evaluate("document.documentElement.scrollWidth") == page.viewport_size["width"]
     outside = page.evaluate(
         """[...document.querySelectorAll('.gradio-container *')].filter(element => {
@@ -171,12 +171,12 @@ def assert_fits(page: Page) -> None:
 
 
 def _said(line: ConsoleMessage) -> str:
-    """What a line of the console says, and about which address."""
+    """The text and the address of a console message."""
     return f"{line.text} {line.location['url']}"
 
 
 class Complaints:
-    """What pages complained of, and requests that they sent to another host than their own.
+    """Console errors of pages, and their requests to other hosts.
 
     A page that is being left has its requests cut off, by the browser or, just before, by Gradio itself
     (`Client.close`), which it complains of; that does not count.
@@ -187,7 +187,7 @@ class Complaints:
         self._left: set[Page] = set()
 
     def watch(self, page: Page, url: str) -> None:
-        """Listen to a page that belongs to ``url``."""
+        """Watch a page that belongs to ``url``."""
         page.on("console", lambda line: self._add(page, _said(line)) if line.type == "error" else None)
         page.on("pageerror", lambda error: self._add(page, str(error)))
         page.on("request", lambda request: self._sent(page, request, url))

@@ -18,7 +18,7 @@ HEADING = "## Every socket"
 
 @dataclass(frozen=True)
 class Listening:
-    """A socket that takes connections or datagrams; ``process`` is what its process calls itself."""
+    """A listening socket; ``process`` is its process's name."""
 
     process: str
     address: str
@@ -26,14 +26,14 @@ class Listening:
 
     @property
     def on_loopback(self) -> bool:
-        """Whether only this machine reaches it."""
+        """Whether only this machine can reach it."""
         address = ipaddress.ip_address(self.address)
         return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the table: the process, the port and the address as they are written there."""
+    """A line of the table: process, port and address as written there."""
 
     process: str
     port: str
@@ -44,7 +44,7 @@ class Row:
         return re.compile(re.escape(self.process).replace(r"\*", ".*"))
 
     def covers(self, found: Listening, app: RunningApp) -> bool:
-        """Whether a socket is one of those that the line names."""
+        """Whether the line names this socket."""
         return (
             self._process.match(found.process) is not None
             and self._port(found.port, app.port)

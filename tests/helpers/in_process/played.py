@@ -1,4 +1,4 @@
-"""Jobs of a studio that a test plays: it writes what the job's own process would have written."""
+"""Jobs of a studio, played by a test, which writes what the job's own process would have written."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ WAIT_S = 20
 
 
 class Played(Files):
-    """A job that runs; ``stage``, ``step`` and ``epoch`` are those of ``training.runs.progress.Listener``."""
+    """A running job; ``stage``, ``step`` and ``epoch`` are those of ``training.runs.progress.Listener``."""
 
     def __init__(self, studio: Studio, job_id: str) -> None:
-        """Waits until it is this job's turn."""
+        """Waits until this job runs."""
         self.job_id = job_id
         self._studio = studio
         folder = studio.home / "jobs" / job_id
@@ -27,11 +27,11 @@ class Played(Files):
         super().__init__(folder)
 
     def succeed(self, result: dict[str, Any]) -> None:
-        """End as a job that has done its work."""
+        """End as a job that succeeded."""
         self._end({"result": result})
 
     def fail(self, sentence: str) -> None:
-        """End as a job that could not be done."""
+        """End as a job that failed."""
         self._end({"error": sentence})
 
     def _end(self, outcome: dict[str, Any]) -> None:
@@ -39,18 +39,18 @@ class Played(Files):
         self.die()
 
     def die(self) -> None:
-        """End as a process that was killed, and wait until that is written down."""
+        """End as a process that was killed, and wait until the supervisor has recorded it."""
         pid = read_json(self._folder / PROCESS)["pid"]
         next(process for process in self._studio.launched if process.pid == pid).kill()
         self.wait_until_ended()
 
     def wait_until_ended(self) -> None:
-        """Return when its end is written down."""
+        """Return when its end has been recorded."""
         wait_for(lambda: read_json(self._folder / jobs.JOB)["state"] in jobs.ENDED)
 
 
 def wait_for(true: Callable[[], bool]) -> None:
-    """Return when something is true."""
+    """Return when a condition is true."""
     deadline = time.monotonic() + WAIT_S
     while not true():
         assert time.monotonic() < deadline, "it did not come true"

@@ -1,4 +1,4 @@
-"""Batch predictions of a studio that a test plays: the real answers, counts and files, without Ray's actors."""
+"""Batch predictions of a studio, played by a test: real answers, counts and files, without Ray's actors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from training.runs.records import read_json
 
 
 class _Rows(RowPredictor):
-    """Answers with a model that is loaded already."""
+    """Predicts with a model that is already loaded."""
 
     def __init__(self, model: Any) -> None:
         self.model = model
@@ -35,7 +35,7 @@ class _Pictures(PicturePredictor):
 
 
 def predict(studio: Studio, job_id: str) -> dict[str, Any]:
-    """Do what a queued batch prediction by the champion asks for, when it is its turn; its result."""
+    """Do the work of a queued batch prediction by the champion once it runs; returns its result."""
     running = Played(studio, job_id)
     folder = studio.home / "jobs" / job_id
     job = read_json(folder / jobs.JOB)
@@ -50,7 +50,7 @@ def predict(studio: Studio, job_id: str) -> dict[str, Any]:
 
 
 def _asked(studio: Studio, upload: str | None, model: Any) -> tuple[str, pa.Table, Predictor]:
-    """The name of what is to be predicted, its items, and who answers them."""
+    """The source's name, its items, and the predictor for them."""
     takes_rows = hasattr(model, "features")
     if upload is not None:
         store = uploads.Store(studio.settings)

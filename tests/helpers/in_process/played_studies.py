@@ -1,4 +1,4 @@
-"""Studies of a studio that a test plays: the real record, and the trials that the test makes up."""
+"""Studies of a studio, played by a test: the real record with invented trials."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NO_MODEL = SimpleNamespace(checkpoint=None)
 
 
 class PlayedStudy:
-    """The study of a queued job, from when it is its turn."""
+    """The study of a queued job, once it runs."""
 
     def __init__(self, studio: Studio, job_id: str) -> None:
         self._running = Played(studio, job_id)
@@ -38,7 +38,7 @@ class PlayedStudy:
         self._progress = tuning.StudyReporter(task, self._recorder, NO_RUNS, self._running)
 
     def begin(self, trial: str, params: dict[str, Any], *values: float) -> None:
-        """A trial begins, and has these values of the study's metric, one every 20 steps."""
+        """Begin a trial with these values of the study's metric, one every 20 steps."""
         self._recorder.started(trial, params)
         self._progress.begun(trial)
         for number, value in enumerate(values, 1):
@@ -49,12 +49,12 @@ class PlayedStudy:
         self._progress.ended(self._recorder.ended(trial, state, because), NO_MODEL)
 
     def succeed(self) -> None:
-        """The study ends as one that has done its work."""
+        """End as a study that succeeded."""
         tuning.end(self._recorder, "succeeded")
         self._held.close()
         self._running.succeed(tuning.outcome(self._recorder.study))
 
     def stop(self) -> None:
-        """It ends as one that is being stopped."""
+        """End as a study that was stopped."""
         tuning.end(self._recorder, "stopped")
         self._held.close()

@@ -1,4 +1,4 @@
-"""The processes that a running app would have, as a studio's Ray names them."""
+"""The processes of a running app, for a studio's Ray state."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _pids = count(1001)
 
 
 def at_rest(studio: Studio) -> None:
-    """Those of an app without a job."""
+    """The processes of an app without a job."""
     replicas = [replica_process(app) for apps in studio.replicas.apps.values() for app in apps]
     driver = Process(next(_pids), HERE, "driver", PYTHON_APP, APP, "alive")
     studio.ray.processes = [driver, *map(actor, OTHERS), *replicas]
@@ -37,7 +37,7 @@ def actor(name: str, owner: str = APP) -> Process:
 
 
 def replica_process(app: ModelApp) -> Process:
-    """A new process for a replica, which it says it is from now on."""
+    """A new process for a replica, which reports it from now on."""
     process, figures = actor(replica_class(app.name)), type(app).figures
     app.figures = lambda: figures(app) | {"pid": process.pid}  # type: ignore[method-assign]
     return process

@@ -1,11 +1,11 @@
-"""The whole app in this process, without Ray: the real routes, registry, models and page; no job runs by itself.
+"""The whole app in this process, without Ray: real routes, registry, models and page; jobs only run when played.
 
     with Studio(home, page=True) as studio:
         studio.client().get("/models")      # without a socket
-        page.goto(studio.url)               # over one, for a browser or a client of others
+        page.goto(studio.url)               # over one, for a browser or a third-party client
 
 Replicas are objects, jobs are processes that sleep while the test writes what a job would write
-(``tests.helpers.in_process.played``), and Ray's state is what the test says it is.
+(``tests.helpers.in_process.played``), and the test sets Ray's state.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ REPLICAS = {"image": (ImageApp, 2), "table": (TableApp, 1)}
 
 
 class LocalReplicas(Replicas):
-    """Applications of this process in the place of Serve's replicas; ``states`` says of a model that it is away."""
+    """Applications in this process instead of Serve's replicas; ``states`` marks models as unavailable."""
 
     def __init__(self) -> None:
         self.apps: dict[str, list[ModelApp]] = {name: [] for name in specs.names()}
@@ -113,9 +113,9 @@ class RayAsSet:
 
 
 class InThread:
-    """Runs in a thread of this process what a running app gives a process of its own.
+    """Runs in a thread what a running app runs in a separate process.
 
-    ``runs`` is how many there were, ``most`` how many at a time.
+    ``runs`` counts all runs, ``most`` is the largest number at a time.
     """
 
     def __init__(self) -> None:
@@ -132,7 +132,7 @@ class InThread:
 
 
 class Served:
-    """An ASGI application on a port of this process, in a thread with a loop of its own; it answers at ``url``."""
+    """An ASGI application on a port, in a thread with its own event loop; it answers at ``url``."""
 
     def __init__(self, application: ASGIApp, lifespan: bool = True) -> None:
         config = uvicorn.Config(
@@ -205,7 +205,7 @@ class Studio(Served):
         return build_page(self.settings, httpx.ASGITransport(self))
 
     def _launch(self, _: Path) -> subprocess.Popen:
-        """In the place of a job's process: it does nothing until it is ended."""
+        """A stand-in for a job's process, which sleeps until it is killed."""
         self.launched.append(subprocess.Popen(["sleep", "3600"], process_group=0))
         return self.launched[-1]
 
@@ -224,13 +224,13 @@ class Studio(Served):
             await self._page(scope, receive, send)
 
     def client(self, token: str = "") -> httpx.Client:
-        """A client of the API without a socket; with a token it shows that."""
+        """A client of the API without a socket, with a token if given."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         return httpx.Client(base_url="http://localhost:7860/api", transport=_Bridge(self), headers=headers)
 
 
 class _Bridge(httpx.BaseTransport):
-    """Takes requests of any thread to a studio's event loop."""
+    """Passes requests from any thread to a studio's event loop."""
 
     def __init__(self, studio: Studio) -> None:
         self._studio = studio

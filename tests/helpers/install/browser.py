@@ -1,4 +1,4 @@
-"""Find the browser of the tests, or install one: Playwright's own, or Debian's chromium where that fails.
+"""Find a browser for the tests, or install one: Playwright's own, or Debian's Chromium where that fails.
 
 python -m tests.helpers.install.browser
 """
@@ -15,7 +15,7 @@ SYSTEM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
 def system_browser() -> str | None:
-    """Path of a browser of the system."""
+    """The path of a system browser, or None."""
     return next((path for name in SYSTEM_NAMES if (path := shutil.which(name))), None)
 
 
@@ -28,7 +28,7 @@ def has_own_browser() -> bool:
 
 
 def main() -> int:
-    """Exit status 0 when there is a browser in the end."""
+    """Install a browser if there is none; exit status 0 on success."""
     if system_browser() or has_own_browser():
         return 0
     print("installing a browser for the tests", flush=True)

@@ -12,12 +12,12 @@ import sys
 
 
 def nginx() -> str | None:
-    """Path of nginx; Debian keeps it where not every PATH looks."""
+    """The path of nginx, which Debian installs outside some users' PATH, or None."""
     return shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 
 
 def main() -> int:
-    """Exit status 0 when there is an nginx in the end."""
+    """Install nginx if there is none; exit status 0 on success."""
     if nginx():
         return 0
     print("installing nginx for the tests", flush=True)

@@ -1,4 +1,4 @@
-"""The files and programs of cluster/: as written, as Ray makes them ready, as modules."""
+"""The files and programs of cluster/: as written, as prepared by Ray, as modules."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def read(name: str) -> dict[str, Any]:
 
 
 def prepare(name: str) -> dict[str, Any]:
-    """The file as Ray fills it in, after Ray has found it valid."""
+    """The file as Ray completes it, after Ray's validation."""
     from ray.autoscaler._private.util import prepare_config, validate_config
 
     config = prepare_config(read(name))
@@ -31,7 +31,7 @@ def prepare(name: str) -> dict[str, Any]:
 
 
 def program(name: str) -> Any:
-    """A program of the folder, which is no package, as a module of its own."""
+    """A program of the folder, which is not a package, loaded as a module."""
     spec = importlib.util.spec_from_file_location(name, ROOT / "cluster" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -39,7 +39,7 @@ def program(name: str) -> Any:
 
 
 def live_in(home: Path, patch: pytest.MonkeyPatch) -> None:
-    """Make ``home`` this process's, for the keys and states that Ray writes there, with no credentials but its own.
+    """Make ``home`` this process's home, for the keys and states that Ray writes, without other credentials.
 
     The working folder becomes the repository's root.
     """

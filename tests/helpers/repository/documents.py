@@ -1,4 +1,4 @@
-"""The code that README.md and docs/ tell people to type or to run."""
+"""The code blocks of README.md and docs/."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ BLOCK = re.compile(r"```(python|bash)\n(.*?)```", re.DOTALL)
 
 
 def blocks(language: str) -> list[tuple[str, str]]:
-    """Every block of code of a language, with the document that it is from."""
+    """Every code block of a language, with its document."""
     return [
         (name, code)
         for name in DOCUMENTS
@@ -21,6 +21,6 @@ def blocks(language: str) -> list[tuple[str, str]]:
 
 
 def commands(begin: str) -> list[str]:
-    """Every command that begins so, without the remark behind it."""
+    """Every command with this beginning, without its comment."""
     lines = (line.partition(" #")[0].strip() for _, code in blocks("bash") for line in code.splitlines())
     return sorted({line for line in lines if line.startswith(begin)})

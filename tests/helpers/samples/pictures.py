@@ -1,4 +1,4 @@
-"""Pictures of every ordinary and every hostile kind, made on the spot."""
+"""Generated pictures of every ordinary and every hostile kind."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
 
 
 def bmp_with_alpha(rgba: Image.Image) -> bytes:
-    """A BMP of 32 bits a pixel whose header says that there is an alpha channel."""
+    """A BMP with 32 bits per pixel whose header declares an alpha channel."""
     width, height = rgba.size
     rows = np.asarray(rgba)[::-1, :, [2, 1, 0, 3]].tobytes()
     masks = (0xFF0000, 0xFF00, 0xFF, 0xFF000000)
@@ -125,7 +125,7 @@ def accepted() -> dict[str, bytes]:
 
 
 def refused() -> dict[str, bytes]:
-    """Bytes that are no picture, by name."""
+    """Bytes that are not a picture, by name."""
     whole = encoded(photo(200, 200), "PNG")
     jpeg = encoded(photo(200, 200), "JPEG")
     return {
@@ -141,7 +141,7 @@ def refused() -> dict[str, bytes]:
 
 
 def broken(seed: int) -> bytes:
-    """A picture cut off, with flipped bits, with bytes put in or of mixed parts; or a bomb."""
+    """A truncated picture, one with flipped bits, inserted bytes or mixed parts, or a bomb."""
     chance = random.Random(seed)
     whole = list(accepted().values())
     data = bytearray(chance.choice(whole))

@@ -1,4 +1,4 @@
-"""Further versions of the shipped models for tests: whole ones that answer otherwise, and broken ones."""
+"""Further versions of the shipped models: valid ones with other answers, and broken ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A server on loopback that speaks as Amazon does: S3 and machines, for tests."""
+"""A server on loopback with Amazon's APIs for S3 and machines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A certificate of a test's own, and the authority that vouches for it."""
+"""A certificate for tests, and the authority that signed it."""
 
 from __future__ import annotations
 

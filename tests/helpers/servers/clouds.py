@@ -1,7 +1,7 @@
-"""Google Cloud and Azure at the HTTP level: a proxy on loopback that answers in their place and notes each request.
+"""Google Cloud and Azure at the HTTP level: a proxy on loopback that answers in their place and records each request.
 
 Ray's own provider code and the providers' own clients run unchanged; they reach this proxy through
-HTTPS_PROXY, take its certificates for the cloud's, and nothing leaves the machine.
+HTTPS_PROXY and accept its certificates as the cloud's; nothing leaves the machine.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class _Proxy(BaseHTTPRequestHandler):
     host = ""
 
     def reply(self, request: Asked) -> tuple[int, Any]:
-        """What the cloud says; set by ``fake_cloud``."""
+        """The cloud's answer; set by ``fake_cloud``."""
         raise NotImplementedError
 
     def do_CONNECT(self) -> None:  # noqa: N802 - the name that http.server calls
@@ -110,7 +110,7 @@ class _Proxy(BaseHTTPRequestHandler):
 
 
 def google(asked: Asked) -> tuple[int, Any]:
-    """What Google Cloud answers to ``ray up``, in the shapes of its REST reference."""
+    """Google Cloud's answers to ``ray up``, in the shapes of its REST reference."""
     operation = {"kind": "compute#operation", "name": "operation-1", "status": "DONE"}
     account = {"projectId": "your-project", "email": "ray-autoscaler-sa-v1@your-project.iam.gserviceaccount.com"}
     match asked.host.partition(".")[0], asked.method, asked.path:
@@ -138,7 +138,7 @@ def google(asked: Asked) -> tuple[int, Any]:
 
 
 def azure(asked: Asked) -> tuple[int, Any]:
-    """What Azure Resource Manager answers to ``ray up``, in the shapes of its REST reference."""
+    """Azure Resource Manager's answers to ``ray up``, in the shapes of its REST reference."""
     size = {"resourceType": "virtualMachines", "name": "Standard_D4s_v5", "locations": ["westus2"]}
     outputs = {name: {"type": "String", "value": f"/id/of/{name}"} for name in ("msi", "nsg", "subnet")}
     if asked.host != "management.azure.com":

@@ -1,6 +1,6 @@
-"""A training loop whose worker is killed in the middle, once.
+"""A training loop whose worker is killed once in the middle.
 
-``training.cifar10`` takes ``train_loop_killed_at(...)`` for its own; workers import it from here.
+Tests replace the training loop by ``train_loop_killed_at(...)``; workers import it from here.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from training.image.worker import train_loop
 
 
 def train_loop_killed_at(epoch: int, killed: Path) -> Callable[[dict[str, Any]], None]:
-    """The loop; the worker of the highest rank kills itself as it begins ``epoch``, and writes its number to a file.
+    """The loop; the worker of the highest rank kills itself at the start of ``epoch``, and writes its pid to a file.
 
-    The state of the epoch before is kept by then, and as long as that file is there nothing is killed again.
+    The state of the epoch before has been saved by then; while the file exists, no worker is killed again.
     """
     return partial(_train_loop, epoch, killed)
 

@@ -1,8 +1,8 @@
-"""Lose the node that holds blocks of a Dataset, and read the Dataset all the same; prints what happened as JSON.
+"""Lose the node that holds blocks of a Dataset, and still read the Dataset; prints what happened as JSON.
 
     python -m tests.helpers.training.lost_node
 
-``tests/test_lineage.py`` runs it where no other Ray is in reach.
+``tests/proof/test_lineage.py`` runs it where no other Ray is reachable.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Tally:
 
 
 def main() -> None:
-    """Three nodes, one of them without CPUs; one that holds blocks dies, where this program is not."""
+    """Start three nodes, one without CPUs; kill one that holds blocks, but not this program's."""
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "object_store_memory": STORE_BYTES})
     for _ in range(2):
         cluster.add_node(num_cpus=2, object_store_memory=STORE_BYTES)

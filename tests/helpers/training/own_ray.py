@@ -1,4 +1,4 @@
-"""A Ray of this process for some tests, which ends with them."""
+"""A Ray in this process for some tests, which ends with them."""
 
 from __future__ import annotations
 

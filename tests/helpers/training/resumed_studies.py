@@ -1,4 +1,4 @@
-"""What is true of a study that was cut off and has been resumed, whichever way it was cut off."""
+"""Assertions about a study that was interrupted in any way and then resumed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from training.tuning import studies
 def assert_resumed(
     study: studies.Study, number: int, ended: dict[str, studies.Trial], others: list[studies.Trial], settings: Settings
 ) -> None:
-    """It has all its trials: those that had ended as they were, the others with their parameters, no draw twice."""
+    """It has all its trials: ended ones unchanged, the others with their parameters, none drawn twice."""
     assert study.state == "succeeded"
     assert len(study.trials) == number
     assert all(trial.state in studies.ENDED for trial in study.trials)
