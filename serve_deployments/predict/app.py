@@ -16,10 +16,8 @@ import gc
 import logging
 import os
 import time
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,8 +28,7 @@ from ray.serve.handle import DeploymentHandle
 from starlette.requests import Request
 from starlette.responses import Response
 
-from models import catalog, contract
-from models.artifact import storage
+from models import contract
 from models.artifact.checkpoint import CheckpointError, Metadata
 from models.registry import CHALLENGER, CHAMPION, RegisteredVersion, UnknownVersion
 from models.specs import ModelSpec
@@ -51,35 +48,15 @@ from serve_deployments.http.errors import (
 from serve_deployments.http.metrics import ReplicaMetrics
 from serve_deployments.parts.remote import Remote
 from serve_deployments.predict.batching import GreedyBatcher
-from serve_deployments.predict.requests import Options
+from serve_deployments.predict.loaded import Loaded, VersionShelf, encode, load_to_serve
 from serve_deployments.versions.registry_actor import RegistryService, registry_actor
 from settings import Settings, get_settings
 
 log = logging.getLogger("ray.serve")
-SHELF_SIZE = 2
 # As many inputs are encoded at once in the event loop, where handing over to a thread would cost more.
 FEW = 100
 MAX_ONGOING = 256
 DRAIN_S = 10.0
-
-
-@dataclass
-class Loaded:
-    """A version in this replica's memory, with the batches that wait for it."""
-
-    version: str
-    model: Any
-    batcher: GreedyBatcher
-    users: int = 0
-
-    @contextmanager
-    def in_use(self) -> Iterator[None]:
-        """Count a request that began with this version, until its answer is made."""
-        self.users += 1
-        try:
-            yield
-        finally:
-            self.users -= 1
 
 
 @dataclass(frozen=True)
@@ -260,8 +237,8 @@ class ModelApp:
     async def _predict(self, loaded: Loaded, inputs: np.ndarray, options: Any) -> list[dict[str, Any]]:
         answers = await loaded.batcher.submit(inputs)
         if options.explain or len(inputs) > FEW:
-            return await loaded.batcher.after(_encode, loaded.model, inputs, answers, options)
-        return _encode(loaded.model, inputs, answers, options)
+            return await loaded.batcher.after(encode, loaded.model, inputs, answers, options)
+        return encode(loaded.model, inputs, answers, options)
 
     def _reply(self, version: str, answers: list[dict[str, Any]], started: float, request_id: str) -> dict[str, Any]:
         return {
@@ -283,7 +260,7 @@ class ModelApp:
 
     async def _load(self, version: str, source: str) -> Loaded:
         """A version from where it stands, in a thread: requests go on meanwhile. Raises CheckpointError."""
-        model = await asyncio.to_thread(_load_to_serve, source, self._settings)
+        model = await asyncio.to_thread(load_to_serve, source, self._settings)
         batcher = GreedyBatcher(model.predict, self.max_batch, self.max_waiting, self.metrics.batch)
         return Loaded(version, model, batcher)
 
@@ -352,34 +329,3 @@ class ModelApp:
         """This replica's name and its figures in Prometheus' text form."""
         self.metrics.queue(self._ongoing, self._waiting())
         return self.replica, self.metrics.text()
-
-
-def _encode(model: Any, inputs: np.ndarray, answers: np.ndarray, options: Options) -> list[dict[str, Any]]:
-    """Predictions as the contract has them, one for each input."""
-    return model.encode(inputs, answers, **options.encoding())
-
-
-def _load_to_serve(source: str, settings: Settings) -> Any:
-    return catalog.load_to_serve(storage.fetch(source, settings), settings)
-
-
-class VersionShelf:
-    """Answers for versions other than the champion; keeps the last few it was asked for."""
-
-    def __init__(self, settings: Settings | None = None) -> None:
-        self._settings = settings or get_settings()
-        self._models: OrderedDict[str, Any] = OrderedDict()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="shelf")
-
-    async def answer(self, source: str, inputs: Any, options: Any) -> list[dict[str, Any]]:
-        """Predictions of the version at ``source``, by the same code as the champion's. Raises CheckpointError."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._answer, source, inputs, options)
-
-    def _answer(self, source: str, inputs: Any, options: Any) -> list[dict[str, Any]]:
-        if source not in self._models:
-            self._models[source] = _load_to_serve(source, self._settings)
-            if len(self._models) > SHELF_SIZE:
-                self._models.popitem(last=False)
-        self._models.move_to_end(source)
-        model = self._models[source]
-        return _encode(model, inputs, model.predict(inputs), options)

@@ -12,7 +12,7 @@ from ray.serve.schema import LoggingConfig
 
 from models.specs import ModelSpec
 from serve_deployments.predict import scaling
-from serve_deployments.predict.app import VersionShelf
+from serve_deployments.predict.loaded import VersionShelf
 from settings import get_settings
 
 REPLICA_CPUS = 0.1

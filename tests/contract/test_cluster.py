@@ -22,7 +22,7 @@ IMAGES = "ServeReplica:cifar10:cifar10"
 
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every request reads the state anew."""
+    """Every request reads the state again."""
     monkeypatch.setattr(cluster_routes, "FRESH_S", 0.0)
 
 
@@ -109,10 +109,10 @@ def test_admin_kills_a_replica_and_reads_how_long_it_took(
         pids[pids.index(victim.pid)] = 99
 
     ray.on_kill = start_another
-    told = admin.post("/cluster/kill", json={"kind": "replica", "pid": 12}).json()
+    outcome = admin.post("/cluster/kill", json={"kind": "replica", "pid": 12}).json()
     assert ray.killed == [12]
-    assert (told["kind"], told["pid"], told["replaced_by"], told["node"]) == ("replica", 12, 99, HERE)
-    assert told["seconds"] >= 0
+    assert (outcome["kind"], outcome["pid"], outcome["replaced_by"], outcome["node"]) == ("replica", 12, 99, HERE)
+    assert outcome["seconds"] >= 0
 
 
 def test_without_a_pid_a_replica_goes_of_the_model_that_has_the_most(
@@ -133,16 +133,16 @@ def test_killed_training_worker_is_replaced_with_all_of_its_training(admin: http
         ray.processes += [_process(31, "RayTrainWorker", "02"), _process(32, "RayTrainWorker", "02")]
 
     ray.on_kill = start_anew
-    told = admin.post("/cluster/kill", json={"kind": "training_worker"}).json()
-    assert (told["pid"], told["replaced_by"]) == (21, 31)
+    outcome = admin.post("/cluster/kill", json={"kind": "training_worker"}).json()
+    assert (outcome["pid"], outcome["replaced_by"]) == (21, 31)
 
 
 def test_killed_worker_of_a_training_that_ends_with_it_has_no_successor(admin: httpx.Client, ray: Any) -> None:
     ray.commands = {"02": "python -m training.cifar10"}
     ray.processes += [_process(21, "RayTrainWorker", "02")]
     ray.on_kill = lambda victim: ray.commands.clear()
-    told = admin.post("/cluster/kill", json={"kind": "training_worker"}).json()
-    assert (told["pid"], told["replaced_by"], told["seconds"]) == (21, None, None)
+    outcome = admin.post("/cluster/kill", json={"kind": "training_worker"}).json()
+    assert (outcome["pid"], outcome["replaced_by"], outcome["seconds"]) == (21, None, None)
 
 
 @pytest.mark.parametrize(

@@ -248,9 +248,9 @@ def test_job_is_shown_without_the_login_of_its_address(
     running = Played(public, job_id)
     (public.home / "jobs" / job_id / "log.txt").write_text("s3://KEY:SEC/RET@bucket/rows.csv is read\n")
     running.fail("s3://KEY:SEC/RET@bucket/rows.csv cannot be read: KEY:SEC/RET@bucket is not there")
-    told = [anyone.get(path).text for path in ("/jobs", f"/jobs/{job_id}", "/cluster")]
-    told += [admin.get(f"/jobs/{job_id}/logs").text, admin.post(f"/jobs/{job_id}/cancel").text]
-    assert "RET" not in " ".join(told)
+    texts = [anyone.get(path).text for path in ("/jobs", f"/jobs/{job_id}", "/cluster")]
+    texts += [admin.get(f"/jobs/{job_id}/logs").text, admin.post(f"/jobs/{job_id}/cancel").text]
+    assert "RET" not in " ".join(texts)
     assert _job(anyone, job_id)["error"] == "s3://bucket/rows.csv cannot be read: bucket is not there"
     assert admin.post(f"/jobs/{job_id}/resume").json()["config"]["data"] == "s3://bucket/rows.csv"
     assert '"data": "s3://KEY:SEC/RET@bucket/rows.csv"' in (public.home / "jobs" / job_id / "job.json").read_text()

@@ -86,7 +86,7 @@ def test_broken_version_is_refused_by_every_replica(
     refused = _promote(admin, version)
     assert refused.status_code == 409
     error = refused.json()["error"]
-    assert "version 1 keeps answering" in error["message"]
+    assert "version 1 stays in service" in error["message"]
     assert found in error["message"]
     assert len({problem["replica"] for problem in error["detail"]["replicas"]}) == 2
     assert (_champion(anyone), _serving(anyone)) == ("1", {"1"})

@@ -76,13 +76,13 @@ def test_admin_kills_a_replica_and_is_told_how_long_it_took(public_app, admin, u
         load.wait_for(10)
         reply = admin.post(f"{url}/kill", json={"kind": "replica", "pid": victim}, timeout=120)
     assert load.failed == []
-    told = reply.json()
-    assert reply.status_code == 200, told
-    assert (told["kind"], told["pid"]) == ("replica", victim)
-    assert told["seconds"] > 0
-    assert told["replaced_by"] not in (None, victim)
+    outcome = reply.json()
+    assert reply.status_code == 200, outcome
+    assert (outcome["kind"], outcome["pid"]) == ("replica", victim)
+    assert outcome["seconds"] > 0
+    assert outcome["replaced_by"] not in (None, victim)
     assert not psutil.pid_exists(victim)
-    assert psutil.Process(told["replaced_by"]).cmdline()[0] == "ray::ServeReplica:cifar10:cifar10"
+    assert psutil.Process(outcome["replaced_by"]).cmdline()[0] == "ray::ServeReplica:cifar10:cifar10"
 
 
 def test_admin_kills_a_training_worker_and_the_training_goes_on(public_app, admin, url, training):
@@ -101,11 +101,11 @@ def test_admin_kills_a_training_worker_and_the_training_goes_on(public_app, admi
     [worker, _] = [process for process in seen["processes"] if process["pid"] in workers]
     assert (worker["workload"], worker["model"], worker["job"]) == ("training", "cifar10", training.rpartition("/")[2])
     reply = admin.post(f"{url}/kill", json={"kind": "training_worker"}, timeout=120)
-    told = reply.json()
-    assert reply.status_code == 200, told
-    assert told["pid"] in workers
-    assert told["replaced_by"] not in workers
-    assert told["seconds"] > 0
+    outcome = reply.json()
+    assert reply.status_code == 200, outcome
+    assert outcome["pid"] in workers
+    assert outcome["replaced_by"] not in workers
+    assert outcome["seconds"] > 0
     done = epochs()
     while epochs() <= done:
         assert time.monotonic() < deadline + DONE_S, requests.get(training).json()

@@ -78,11 +78,15 @@ def test_killed_job_says_so_and_goes_on_where_it_was(public_app: RunningApp, job
     ended = jobs.wait_until_ended(job_id)
     assert ended["state"] == "succeeded", (ended["error"], jobs.log(job_id))
     assert [figures["step"] for figures in ended["metrics"]] == list(range(7))
-    told = requests.get(f"{public_app.url}/api/models/cifar10/versions/{ended['result']['version']}/evaluation").json()
-    assert len(told["history"]) == 7
+    evaluation = requests.get(
+        f"{public_app.url}/api/models/cifar10/versions/{ended['result']['version']}/evaluation"
+    ).json()
+    assert len(evaluation["history"]) == 7
     for epoch in range(2):
         # No epoch trains at the same speed twice.
-        assert told["history"][str(epoch)]["images_per_s"] == failed["metrics"][epoch]["images_per_s"], "it began anew"
+        assert evaluation["history"][str(epoch)]["images_per_s"] == failed["metrics"][epoch]["images_per_s"], (
+            "it started again from the beginning"
+        )
     assert jobs.resume(job_id).status_code == 409
 
 

@@ -51,7 +51,7 @@ def test_stream_of_more_than_the_object_store_holds_gives_each_picture_once(
         assert ((images.float().mean((1, 2, 3)) - 25 * labels).abs() < 9).all()
         ids += numbers.tolist()
     assert sorted(ids) == list(range(31_000))
-    assert next(loader.epoch(1))[2].tolist() != ids[:500], "not shuffled anew"
+    assert next(loader.epoch(1))[2].tolist() != ids[:500], "not shuffled again"
 
 
 def test_network_learns_from_a_stream_larger_than_the_object_store(small_store: Settings, many: Pictures) -> None:

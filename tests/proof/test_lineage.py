@@ -31,8 +31,8 @@ def test_blocks_lost_with_their_node_are_made_again_from_lineage() -> None:
         timeout=550,
     )
     assert ended.returncode == 0, ended.stderr[-3000:]
-    told = json.loads(ended.stdout.splitlines()[-1])
-    assert (told["nodes"], told["blocks"]) == (3, 8)
-    assert told["right"]
-    assert 1 <= told["lost"] < told["blocks"]
-    assert told["made_again"] == told["lost"]
+    outcome = json.loads(ended.stdout.splitlines()[-1])
+    assert (outcome["nodes"], outcome["blocks"]) == (3, 8)
+    assert outcome["right"]
+    assert 1 <= outcome["lost"] < outcome["blocks"]
+    assert outcome["made_again"] == outcome["lost"]

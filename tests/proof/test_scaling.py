@@ -19,10 +19,10 @@ SCALE_S = 240
 def _wait_for_replicas(url: str, wanted: int, still: Callable[[], object] = lambda: None) -> None:
     deadline = time.monotonic() + SCALE_S
     while True:
-        told = requests.get(f"{url}/api/models/cifar10", timeout=30).json()["serving"]
-        if len(told) == wanted:
+        replicas = requests.get(f"{url}/api/models/cifar10", timeout=30).json()["serving"]
+        if len(replicas) == wanted:
             return
-        assert time.monotonic() < deadline, f"{len(told)} replicas, {wanted} were expected; {still()}"
+        assert time.monotonic() < deadline, f"{len(replicas)} replicas, {wanted} were expected; {still()}"
         time.sleep(0.5)
 
 

@@ -62,8 +62,8 @@ def test_serve_deploy_brings_all_four_applications_up(short_path: Path) -> None:
         text=True,
         timeout=400,
     )
-    told = "\n".join(path.read_text()[-2000:] for path in sorted(short_path.glob("*.log")))
-    assert ended.returncode == 0, f"{ended.stderr[-2000:]}\n{told}"
+    logs = "\n".join(path.read_text()[-2000:] for path in sorted(short_path.glob("*.log")))
+    assert ended.returncode == 0, f"{ended.stderr[-2000:]}\n{logs}"
     assert '"label":"ship"' in (short_path / "answer.json").read_text()
     status = (short_path / "status.yaml").read_text()
     assert status.count("status: RUNNING") >= 4

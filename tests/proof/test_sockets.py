@@ -32,9 +32,9 @@ def training(app: RunningApp) -> Iterator[None]:
     config = {"preset": "quick", "epochs": 500, "max_images": 500, "num_workers": 2}
     job = requests.post(jobs, json={"kind": "train", "model": "cifar10", "config": config}).json()
     deadline = time.monotonic() + DONE_S
-    while not (told := requests.get(f"{jobs}/{job['id']}").json())["metrics"]:
-        assert told["state"] in ("queued", "running"), told
-        assert time.monotonic() < deadline, told
+    while not (state := requests.get(f"{jobs}/{job['id']}").json())["metrics"]:
+        assert state["state"] in ("queued", "running"), state
+        assert time.monotonic() < deadline, state
         time.sleep(0.5)
     yield
     requests.post(f"{jobs}/{job['id']}/cancel")

@@ -36,10 +36,10 @@ def test_an_epoch_of_quick_learns_from_copies_with_and_without_jpeg_and_says_how
     """One epoch of five; what all of them give is measured by ``benchmarks.training``."""
     _, folder, metrics = stage.train(IMAGES, TrainImages(preset="quick", epochs=1), settings)
     assert metrics["validation_accuracy"] >= 0.6
-    told = checkpoint.read_evaluation(folder)["original_pixels"]
-    assert told["rows"] == 505
-    assert told["accuracy"] == metrics["validation_accuracy_on_original_pixels"]
-    assert told["accuracy"] >= told["accuracy_as_stored"] - 0.02
+    figures = checkpoint.read_evaluation(folder)["original_pixels"]
+    assert figures["rows"] == 505
+    assert figures["accuracy"] == metrics["validation_accuracy_on_original_pixels"]
+    assert figures["accuracy"] >= figures["accuracy_as_stored"] - 0.02
     data = checkpoint.read_metadata(folder).data
     assert data["originals"] == 4_580
     assert data["rows"] == {"train": 49_580, "validation": 5_000, "test": 10_000}

@@ -175,7 +175,7 @@ def test_first_version_of_a_fresh_home_is_the_shipped_one(training_settings: Set
 def test_run_whose_worker_is_killed_ends_as_one_that_was_left_alone(trained: Trained, undisturbed: Undisturbed) -> None:
     assert trained.said.count("continuing from the last epoch") == 1
     model, history = catalog.load(trained.airnet), undisturbed.history
-    after = {int(epoch): told for epoch, told in checkpoint.read_evaluation(trained.airnet)["history"].items()}
+    after = {int(epoch): figures for epoch, figures in checkpoint.read_evaluation(trained.airnet)["history"].items()}
     assert sorted(after) == sorted(history) == list(range(EPOCHS))
     for epoch in range(EPOCHS):
         assert after[epoch]["train_loss"] == pytest.approx(history[epoch]["train_loss"], rel=1e-4), epoch

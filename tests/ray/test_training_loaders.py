@@ -41,7 +41,7 @@ def few_of_torch(training_settings: Settings, few: Pictures) -> ray.data.Dataset
     return cifar10_ray.from_torch(few)
 
 
-def test_stream_gives_each_picture_once_and_shuffled_anew(many: Pictures) -> None:
+def test_stream_gives_each_picture_once_and_shuffled_again(many: Pictures) -> None:
     loader = loaders.ShardLoader(
         cifar10_ray.streamed(many).iterator(), len(many), 500, seed=0, world=1, device=torch.device("cpu")
     )
@@ -52,7 +52,7 @@ def test_stream_gives_each_picture_once_and_shuffled_anew(many: Pictures) -> Non
         assert ((images.float().mean((1, 2, 3)) - 25 * labels).abs() < 9).all()
         ids += numbers.tolist()
     assert sorted(ids) == list(range(3_000))
-    assert next(loader.epoch(1))[2].tolist() != ids[:500], "not shuffled anew"
+    assert next(loader.epoch(1))[2].tolist() != ids[:500], "not shuffled again"
 
 
 def test_fewer_images_than_a_batch_are_one_shared_by_the_workers(few: Pictures, few_of_torch: ray.data.Dataset) -> None:

@@ -26,7 +26,7 @@ MANY, STEP_MS = 5, 50
 
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every request reads the cluster's state anew."""
+    """Every request reads the cluster's state again."""
     monkeypatch.setattr(cluster_routes, "FRESH_S", 0.0)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -179,3 +180,37 @@ def test_requirements_are_exact_and_each_has_a_reason() -> None:
                 requirement, _, reason = line.partition("#")
                 assert "==" in requirement, line
                 assert reason.strip(), line
+
+
+# What only a spec may say: names, labels and sizes of the models that ship.
+OF_A_MODEL = re.compile(r"cifar.?10|breast.?cancer|malignant|benign|\bthirty\b|32, 32", re.IGNORECASE)
+# The commands and applications by the names of the shipped models, and the variable that names a folder of CIFAR-10.
+NAMED_AFTER_A_MODEL = {
+    *(f"{layer}/{name}.py" for layer in ("training", "serve_deployments") for name in ("cifar10", "breast_cancer")),
+    "settings.py",
+}
+
+
+def _without_docstrings(tree: ast.Module) -> Iterator[str]:
+    """Names and texts of a program, without what it says about itself."""
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    docstrings = {
+        id(node.body[0].value) for node in ast.walk(tree) if isinstance(node, documented) and ast.get_docstring(node)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+            yield node.value
+        elif isinstance(node, ast.Name):
+            yield node.id
+        elif isinstance(node, ast.Attribute):
+            yield node.attr
+
+
+@pytest.mark.parametrize("layer", ["settings", "models", "training", "serve_deployments", "ui", "app"])
+def test_program_names_no_model(layer: str) -> None:
+    for file in _files(layer):
+        if _name(file) not in NAMED_AFTER_A_MODEL:
+            named = [text for text in _without_docstrings(_parsed(file)) if OF_A_MODEL.search(text)]
+            assert not named, f"{_name(file)} names a model: {named}; say it in a spec"
+    for file in [*(ROOT / "ui").rglob("*.js"), *(ROOT / "ui").rglob("*.html")]:
+        assert not OF_A_MODEL.search(file.read_text()), file

@@ -82,8 +82,8 @@ def test_every_wrong_line_is_named_with_its_column_and_the_others_go_on(uploads:
     rows[4][29] = "inf"
     upload = uploads.send(FEATURES, rows=_csv(rows))
     assert (upload.rows, upload.good) == (6, 2)
-    told = [(problem.where, problem.column) for problem in upload.problems]
-    assert told == [
+    places = [(problem.where, problem.column) for problem in upload.problems]
+    assert places == [
         ("line 3", "mean radius"),
         ("line 4", "mean area"),
         ("line 5", None),

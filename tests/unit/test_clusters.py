@@ -67,14 +67,14 @@ def node(tmp_path: Path) -> Path:
 
 def test_node_exports_what_serve_reads_however_often_it_is_asked(node: Path) -> None:
     environment = {"HOME": str(node), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    told = subprocess.run(
+    printed = subprocess.run(
         ["bash", "-c", ". ~/air-studio/cluster/node.sh && . ~/air-studio/cluster/node.sh && env"],
         env=environment,
         capture_output=True,
         text=True,
         check=True,
     ).stdout
-    exported = dict(line.partition("=")[::2] for line in told.splitlines())
+    exported = dict(line.partition("=")[::2] for line in printed.splitlines())
     assert exported["RAY_AUTH_MODE"] == "token"
     assert exported["RAY_SERVE_ENABLE_HA_PROXY"] == exported["RAY_SERVE_THROUGHPUT_OPTIMIZED"] == "1"
     assert Path(exported["RAY_SERVE_HAPROXY_BINARY_PATH"]).read_text().startswith("#!/bin/sh")

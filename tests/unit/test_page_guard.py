@@ -189,8 +189,8 @@ def test_pages_of_other_sites_get_nothing_done_in_local_mode(folder: Path, site:
 
 
 def test_other_sites_may_show_it_in_a_frame_when_told() -> None:
-    told = Settings(air_mode="public", air_frame_ancestors="https://studio.example https://*.example.org")
-    assert told.frame_ancestors == "https://studio.example https://*.example.org"
+    chosen = Settings(air_mode="public", air_frame_ancestors="https://studio.example https://*.example.org")
+    assert chosen.frame_ancestors == "https://studio.example https://*.example.org"
     assert Settings(air_frame_ancestors="https://studio.example").frame_ancestors == "'none'"
     with pytest.raises(ValueError, match="with a space between them"):
         Settings(air_frame_ancestors="'self'; script-src *")

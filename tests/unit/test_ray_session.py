@@ -20,9 +20,9 @@ def test_no_secret_is_handed_to_ray_which_would_log_it(monkeypatch: pytest.Monke
     secrets += ["MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN"]
     for name in (*secrets, "AIR_MODE", "AWS_ENDPOINT_URL", "MLFLOW_TRACKING_URI"):
         monkeypatch.setenv(name, "something")
-    told = ray_session._forwarded_environment()
-    assert not set(secrets) & set(told)
-    assert {"AIR_MODE", "AWS_ENDPOINT_URL", "MLFLOW_TRACKING_URI", "PYTHONPATH"} <= set(told)
+    forwarded = ray_session._forwarded_environment()
+    assert not set(secrets) & set(forwarded)
+    assert {"AIR_MODE", "AWS_ENDPOINT_URL", "MLFLOW_TRACKING_URI", "PYTHONPATH"} <= set(forwarded)
 
 
 def test_token_becomes_readable_for_its_user_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

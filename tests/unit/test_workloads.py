@@ -65,7 +65,7 @@ def test_totals_of_a_replica_count_refusals_and_split_the_latencies() -> None:
         metrics.request("1", 200, 0.003)
     metrics.request("2", 200, 0.3)
     metrics.request("", 422, 0.3)
-    told = metrics.totals()
-    assert (told["requests"], told["refused"]) == (100, 1)
-    assert 2 < told["p50_ms"] <= 5
-    assert 200 < told["p99_ms"] <= 500
+    totals = metrics.totals()
+    assert (totals["requests"], totals["refused"]) == (100, 1)
+    assert 2 < totals["p50_ms"] <= 5
+    assert 200 < totals["p99_ms"] <= 500

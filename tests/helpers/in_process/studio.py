@@ -31,8 +31,9 @@ from models.registry import Registry
 from serve_deployments import control
 from serve_deployments.cluster_view import ray_state
 from serve_deployments.parts import services
-from serve_deployments.predict.app import AppContext, ModelApp, VersionShelf
+from serve_deployments.predict.app import AppContext, ModelApp
 from serve_deployments.predict.image import ImageApp
+from serve_deployments.predict.loaded import VersionShelf
 from serve_deployments.predict.table import TableApp
 from serve_deployments.versions.registry_actor import RegistryService
 from serve_deployments.versions.replicas import ASK_S, Replicas

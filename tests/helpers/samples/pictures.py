@@ -158,7 +158,7 @@ def broken(seed: int) -> bytes:
         other = chance.choice(whole)
         data = data[: chance.randrange(len(data))] + other[chance.randrange(len(other)) :]
     elif manner == 4:
-        # Sizes stand in the first bytes of every format.
+        # The first bytes of every format contain its size.
         for _ in range(8):
             data[chance.randrange(min(64, len(data)))] = chance.randrange(256)
     else:

@@ -85,7 +85,7 @@ class _Proxy(BaseHTTPRequestHandler):
         self.end_headers()
         self.connection = self.request = self.tls.wrap_socket(self.connection, server_side=True)
         self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb", 0)
-        self.close_connection = False  # a client that speaks HTTP/1.0 here goes on all the same
+        self.close_connection = False  # a client that speaks HTTP/1.0 here continues
 
     def do_GET(self) -> None:  # noqa: N802
         length = int(self.headers.get("Content-Length") or 0)
@@ -134,7 +134,7 @@ def google(asked: Asked) -> tuple[int, Any]:
             return 200, {"name": "your-project", "commonInstanceMetadata": {"fingerprint": "x", "items": []}}
         case "compute", _, _:
             return 200, operation
-    return 404, {"error": {"code": 404, "message": f"nothing stands at {asked.host}{asked.path}"}}
+    return 404, {"error": {"code": 404, "message": f"there is nothing at {asked.host}{asked.path}"}}
 
 
 def azure(asked: Asked) -> tuple[int, Any]:

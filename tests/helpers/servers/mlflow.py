@@ -42,7 +42,7 @@ def _wait_until_it_answers(url: str, process: subprocess.Popen, folder: Path) ->
                 return
         except requests.RequestException:
             pass
-        told = (folder / "server.log").read_text()[-2000:]
-        assert process.poll() is None, told
-        assert time.monotonic() < deadline, told
+        output = (folder / "server.log").read_text()[-2000:]
+        assert process.poll() is None, output
+        assert time.monotonic() < deadline, output
         time.sleep(0.2)

@@ -21,7 +21,7 @@ def assert_resumed(
     for trial in others:
         assert again[trial.trial].params == trial.params
     drawn = [json.dumps(trial.params, sort_keys=True) for trial in study.trials]
-    assert len(set(drawn)) == number, "a sampler that began anew drew the same again"
+    assert len(set(drawn)) == number, "the sampler started again and drew the same values"
     client = Registry(settings).client
     parent = client.get_run(study.run_id)
     assert parent.info.status == "FINISHED"
