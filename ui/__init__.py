@@ -1,1 +1,1 @@
-"""The Gradio front end: one screen a file. It knows the API only over HTTP."""
+"""The Gradio front end: a folder a screen, and what the screens share. It knows the API only over HTTP."""

@@ -48,17 +48,18 @@ def build(api: Client, models: Sequence[Shown], public_url: str | None = None) -
     with gr.Blocks(title="AIR Studio", analytics_enabled=False, fill_width=True) as page:
         header.build(api, page, models)
         token, taken = sign_in.token(), gr.State(None)
-        screens: dict[str, BuildScreen] = {
-            model.title: partial(SCREENS[model.family], api, page, model, public_url, token) for model in models
-        } | {
-            "Retrain": partial(retrain.build, api, models, token, taken),
-            "Tuning": partial(tuning.build, api, models, public_url, token, taken),
-            "Batch": partial(batch.build, api, models, public_url, token),
-            "Cluster": partial(cluster.build, api, token),
-        }
+        screens: list[tuple[str, BuildScreen]] = [
+            (model.title, partial(SCREENS[model.family], api, page, model, public_url, token)) for model in models
+        ]
+        screens += [
+            ("Retrain", partial(retrain.build, api, models, token, taken)),
+            ("Tuning", partial(tuning.build, api, models, public_url, token, taken)),
+            ("Batch", partial(batch.build, api, models, public_url, token)),
+            ("Cluster", partial(cluster.build, api, token)),
+        ]
         clocks: dict[gr.Tab, clock.Clock | None] = {}
         with gr.Tabs():
-            for name, build_screen in screens.items():
+            for name, build_screen in screens:
                 with gr.Tab(name, render_children=True) as tab:
                     clocks[tab] = build_screen()
                 tab.select(None, js=f"() => airTabs.opened({json.dumps(name)})")

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Literal
 
 import grpc
 import psutil
@@ -121,8 +121,15 @@ def _process(process: ray_state.Process, state: ray_state.State, running: list[J
         node=process.node,
         kind=process.kind,
         name=process.name,
+        killable=_killable(process),
         **asdict(role(process, state.commands, running)),
     )
+
+
+def _killable(process: ray_state.Process) -> Literal["replica", "training_worker"] | None:
+    if process.name in TRAINING_WORKERS:
+        return "training_worker"
+    return "replica" if process.name in map(replica_class, specs.names()) else None
 
 
 def _placement(placement: ray_state.Placement) -> cluster_schemas.Placement:

@@ -55,6 +55,9 @@ class Process(Reply):
     name: str = Field(description="class of the actor, function of the task, command of the driver")
     model: str | None
     job: str | None
+    killable: Literal["replica", "training_worker"] | None = Field(
+        None, description="the kind by which /cluster/kill kills it"
+    )
 
 
 class Bundle(Reply):

@@ -64,6 +64,8 @@ def test_cluster_shows_its_node_its_replicas_and_what_each_process_does(anyone: 
     assert len(seen["replicas"]) == 3
     assert {one["pid"] for one in seen["replicas"]} == {os.getpid()}
     roles = {one["pid"]: (one["workload"], one["does"]) for one in seen["processes"]}
+    killable = {one["pid"]: one["killable"] for one in seen["processes"]}
+    assert killable == {11: "replica", 12: "replica", 13: "replica", 14: None, 15: None}
     assert roles[11] == ("serving", "replica of cifar10: answers predictions")
     assert roles[14] == ("serving", "answers about models and jobs")
     assert roles[15] == ("own", "manages the versions")

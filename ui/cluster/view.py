@@ -10,7 +10,6 @@ from ui.kit.templates import macro, render
 from ui.kit.words import listed
 
 REPLICA, WORKER = "replica", "training_worker"
-TRAINING_WORKERS = ("RayTrainWorker", "LocalRayTrainWorker")
 ACTOR_STATES = {"starting": "starting", "alive": "alive", "restarting": "starting again", "dead": "ended"}
 NAMES = {REPLICA: "replica", WORKER: "training worker"}
 MEANWHILE = {
@@ -90,7 +89,7 @@ def _queued(job: dict[str, Any]) -> str:
 
 def trains(cluster: Cluster) -> bool:
     """Whether a training has workers of its own now."""
-    return any(process["name"] in TRAINING_WORKERS for process in cluster["processes"])
+    return any(process["killable"] == WORKER for process in cluster["processes"])
 
 
 def recovery(killed: dict[str, Any]) -> str:

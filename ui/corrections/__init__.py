@@ -1,1 +1,1 @@
-"""Saying what a picture really is, for the next training."""
+"""Corrections of answers, for the next training."""

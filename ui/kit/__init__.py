@@ -1,1 +1,1 @@
-"""What the screens share: the HTTP client, cards, clock, theme, sign-in."""
+"""What the screens share: the HTTP client, cards, templates, clock, uploads, sign-in."""

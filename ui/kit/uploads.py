@@ -13,12 +13,11 @@ from typing import Any, BinaryIO, cast
 
 from gradio.utils import get_upload_folder
 
-from settings import MAX_BODY_BYTES, MAX_UPLOAD_BYTES
+from settings import MAX_BODY_BYTES
 from ui.kit.client import ApiError, Client, Headers
 
-MAX_FILES = 1000
-TOO_MANY = f"These are more than {MAX_FILES} files. Put them into one ZIP file and give that."
-TOO_LARGE = f"Together they have more than {MAX_UPLOAD_BYTES // 1024**2} MB. Give them in smaller parts."
+TOO_MANY = "These are more than {} files. Put them into one ZIP file and give that."
+TOO_LARGE = "Together they have more than {} MB. Give them in smaller parts."
 PICTURE_GONE = "Your picture is no longer here. Give it again."
 GONE = "The file did not arrive here as a whole. Give it again."
 
@@ -78,10 +77,11 @@ async def pass_on(api: Client, model: str, given: list[Given], headers: Headers)
     """What the API's check of these files found. Raises ApiError; deletes the page's own copy in any case."""
     paths = [_inside(item["path"]) for item in given]
     try:
-        if len(given) > MAX_FILES:
-            raise ApiError(TOO_MANY)
-        if sum(path.stat().st_size for path in paths) > MAX_UPLOAD_BYTES:
-            raise ApiError(TOO_LARGE)
+        limits = (await api.about())["limits"]
+        if len(given) > limits["upload_files"]:
+            raise ApiError(TOO_MANY.format(limits["upload_files"]))
+        if sum(path.stat().st_size for path in paths) > limits["upload_bytes"]:
+            raise ApiError(TOO_LARGE.format(limits["upload_bytes"] // 1024**2))
         names = [item.get("orig_name") or path.name for item, path in zip(given, paths, strict=True)]
         files = [(name, cast(BinaryIO, LateFile(path))) for name, path in zip(names, paths, strict=True)]
         return await api.upload(model, files, headers)
