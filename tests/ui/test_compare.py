@@ -17,6 +17,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from settings import ROOT
+from tests.helpers.clients.screens import IMAGES as IMAGE_CHOICE
 from tests.helpers.clients.screens import (
     PHONE,
     assert_accessible,
@@ -27,13 +28,13 @@ from tests.helpers.clients.screens import (
     sign_in,
     to_retrain,
 )
+from tests.helpers.clients.screens import TABLE as TABLE_CHOICE
 from tests.helpers.in_process.studio import Studio
 from tests.helpers.samples import versions
 from ui.kit.words import percent
 
 SHIP = ROOT / "docs" / "example.png"
 IMAGES, TABLE = "cifar10", "breast-cancer"
-IMAGE_CHOICE, TABLE_CHOICE = "Images: What does a picture show?", "Table: Is this sample malignant or benign?"
 SHIFTED = "2"
 
 

@@ -25,6 +25,7 @@ from ui.kit.visitor import headers_for_change
 from ui.look.scripts import focus_on
 
 REASON_LENGTH = 500
+NONE_YET = "This model has no version yet. Train one above; the first becomes the champion."
 WAITING = "The comparison appears as soon as the model is up."
 DISCARD = "Discard version {}? It is deleted with its files. This cannot be undone."
 FORCE_OFFERED = "If you know better, you can promote it anyway."
@@ -121,6 +122,8 @@ class Service:
             state, moves = await asyncio.gather(self.api.model(model), self.api.history(model))
         except ApiError as error:
             return changed(self.sent, before, {self.now: notice(str(error), "warning")})
+        if not state["versions"]:
+            return changed(self.sent, before, {self.now: quiet(NONE_YET)}, model=model)
         versions = {item["version"]: item for item in state["versions"]}
         shown = pick(state["versions"], _wanted(before, model, version, finished))
         champion, previous = named(state["versions"], CHAMPION), named(state["versions"], PREVIOUS)

@@ -59,3 +59,12 @@ def duration(seconds: float) -> str:
         return f"{max(seconds, 1):.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def takes(minutes: float | None) -> str:
+    """`about 3 minutes`, `about 30 seconds`; nothing where it was not measured."""
+    if minutes is None:
+        return ""
+    if minutes < 1:
+        return f"about {60 * minutes:.0f} seconds"
+    return f"about {minutes:g} minute{'' if minutes == 1 else 's'}"

@@ -17,6 +17,7 @@ from ui.kit.models import IMAGE, TABLE, Shown, choice
 from ui.kit.sign_in import SignIn
 from ui.kit.updates import EVENTS, ONCE, Sent, Updates, changed, offered
 from ui.kit.visitor import headers_for_change, permission
+from ui.kit.words import takes
 from ui.tuning import handover
 
 # The options that the form has a field for, by the family of the model.
@@ -30,10 +31,10 @@ NOTHING_TO_LEARN = "There are none yet: correct an answer on the Images screen."
 
 
 def preset_choice(preset: dict[str, Any]) -> tuple[str, str]:
-    """`Quick: about 3 minutes, gives some 85 of 100 pictures right`."""
-    minutes = preset["minutes"]
-    time = f"about {minutes:g} minutes" if minutes >= 1 else f"about {60 * minutes:.0f} seconds"
-    return f"{preset['preset'].capitalize()}: {time}, gives {preset['gives']}", preset["preset"]
+    """`Quick: about 3 minutes, gives some 85 of 100 pictures right`, or its name where nothing was measured yet."""
+    parts = [takes(preset["minutes"]), f"gives {preset['gives']}" if preset["gives"] else ""]
+    known, name = ", ".join(filter(None, parts)), preset["preset"].capitalize()
+    return f"{name}: {known}" if known else name, preset["preset"]
 
 
 def _in_sight(shown: bool) -> bool | Literal["hidden"]:

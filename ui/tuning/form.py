@@ -16,6 +16,7 @@ from ui.kit.models import IMAGE, TABLE, Shown, choice
 from ui.kit.sign_in import SignIn
 from ui.kit.updates import EVENTS, ONCE, Sent, Updates, changed, offered
 from ui.kit.visitor import headers_for_change, permission
+from ui.kit.words import takes
 from ui.tuning import space as study_space
 
 TIME_LIMIT = "time_budget_s"  # in seconds; the field asks for minutes
@@ -35,12 +36,11 @@ watch('value', () => airSpace.faults(document.querySelector('[data-air-space]'),
 
 def preset_choice(family: str, search: dict[str, Any]) -> tuple[str, str]:
     """`Default: 50 trials of 8 parameters, about 1 minute`."""
-    minutes, trials, names = search["minutes"], search["num_samples"], len(search["space"])
-    time = f"about {minutes:g} minute{'' if minutes == 1 else 's'}" if minutes >= 1 else f"about {60 * minutes:.0f} s"
+    trials, names = search["num_samples"], len(search["space"])
     title = "As in the chapter" if search["preset"] == "chapter" else search["preset"].capitalize()
     short = ", each a short training on a part of the pictures" if family == IMAGE else ""
     tried = f"{trials} trial{'' if trials == 1 else 's'} of {names} parameter{'' if names == 1 else 's'}"
-    return f"{title}: {tried}, {time}{short}", search["preset"]
+    return f"{title}: {', '.join(filter(None, [tried, takes(search['minutes'])]))}{short}", search["preset"]
 
 
 class Form:
