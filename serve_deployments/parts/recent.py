@@ -1,4 +1,4 @@
-"""An answer that many ask for, kept for a moment: those who watch cost no more than one."""
+"""An answer that many clients read, cached for a moment: many readers cost no more than one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class Recent(Generic[T]):
-    """The last answer; who asks while another is being fetched waits for that."""
+    """The last answer; readers wait for a fetch that is in progress."""
 
     def __init__(self) -> None:
         self._lock = asyncio.Lock()
@@ -19,7 +19,7 @@ class Recent(Generic[T]):
         self._began = self._changed = float("-inf")
 
     async def get(self, fetch: Callable[[], Awaitable[T]], seconds: float) -> T:
-        """An answer that is at most so many seconds old, and younger than the last ``forget``."""
+        """An answer that is at most ``seconds`` old, and newer than the last ``forget``."""
         async with self._lock:
             now = time.monotonic()
             if now - self._began > seconds or self._began <= self._changed:
@@ -28,5 +28,5 @@ class Recent(Generic[T]):
             return self._last
 
     def forget(self) -> None:
-        """What has been fetched, or is being fetched, is no longer true."""
+        """Invalidate the last answer and any fetch in progress."""
         self._changed = time.monotonic()

@@ -1,9 +1,9 @@
-"""Calls into other processes that read like calls in this one.
+"""Calls to other processes that look like local calls.
 
-    registry = Remote(registry_actor, away="The registry does not answer now; try again in a moment.")
+    registry = Remote(registry_actor, away="The registry is not responding; try again in a moment.")
     await registry.resolve("cifar10", "champion")
 
-In one process, as in the tests, the object itself takes the place of its ``Remote``.
+In a single process, as in the tests, the object itself replaces its ``Remote``.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from ray.serve.exceptions import RayServeException
 from serve_deployments.http.errors import Unavailable
 
 log = logging.getLogger("ray.serve")
-# What asking raises while an actor or a replica is away.
+# The errors of a call while an actor or a replica is unavailable.
 GONE = (RayError, RayServeException, TimeoutError)
 
 
 async def as_raised(answer: Awaitable[Any], away: str, refusals: tuple[type[Exception], ...] = (Exception,)) -> Any:
-    """What an actor, a task or a replica answers.
+    """The answer of an actor, a task or a replica.
 
-    Of what was raised there, ``refusals`` come back as they were; anything else, and nobody there, is
+    Errors of the types ``refusals`` are raised unchanged; any other error, or no answer, raises
     Unavailable with the sentence ``away``.
     """
     try:
@@ -39,7 +39,7 @@ async def as_raised(answer: Awaitable[Any], away: str, refusals: tuple[type[Exce
 
 
 class Remote:
-    """An actor, or a node of a model's graph, whose methods are awaited as if it were here; see ``as_raised``."""
+    """An actor or a Serve deployment whose methods are awaited like local ones; see ``as_raised``."""
 
     def __init__(
         self, find: Callable[[], Any], away: str, refusals: tuple[type[Exception], ...] = (Exception,)

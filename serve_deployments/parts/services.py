@@ -1,13 +1,13 @@
-"""What the routes need of the rest of the app, as FastAPI dependencies.
+"""The parts of the app that routes use, as FastAPI dependencies.
 
     registry     versions, and which one is served       an actor
     jobs         the queue of jobs                       an actor
     replicas     the models' applications                Serve
     cluster      what runs in Ray                        the GCS
-    aside        a process for what takes long           a task of Ray
-    calculations one of these at a time                  this process
+    aside        a process for long calculations         a task of Ray
+    calculations runs them one at a time                 this process
 
-``api.dependency_overrides`` puts others in their place: those of one process, without Ray.
+``api.dependency_overrides`` replaces them in tests, by objects of one process without Ray.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ T = TypeVar("T")
 
 
 class Aside:
-    """Runs a function in a process of its own, beside AIR Studio's files, where it may take its time."""
+    """Runs a long function in a separate process, on the node with AIR Studio's files."""
 
     async def run(self, function: Callable[..., T], *arguments: Any) -> T:
-        """What the function returns. Raises what it raises; Unavailable when its process is gone."""
+        """The function's result. Raises what the function raises; Unavailable when its process dies."""
         task = _run.options(resources=ON_HEAD, name=function.__name__).remote(function, *arguments)
-        return await as_raised(task, "What was asked for could not be calculated now; try again.")
+        return await as_raised(task, "The calculation was interrupted; try again.")
 
 
 @ray.remote(num_cpus=0, max_retries=0)
@@ -54,13 +54,13 @@ async def current_settings() -> Settings:
 
 async def registry() -> Remote:
     """The app's registry."""
-    away = "The registry does not answer now; look at the versions and try again."
+    away = "The registry is not responding; check the versions and try again."
     return Remote(registry_actor, away, (UnknownVersion, ApiError))
 
 
 async def jobs() -> Remote:
-    """Who runs the jobs."""
-    return Remote(supervisor, "The job service does not answer now; try again.")
+    """The supervisor of jobs."""
+    return Remote(supervisor, "The job service is not responding; try again.")
 
 
 async def replicas() -> Replicas:
@@ -69,17 +69,17 @@ async def replicas() -> Replicas:
 
 
 async def cluster() -> Any:
-    """Ray, as it answers about itself and kills a process."""
+    """Ray's state, and killing a process."""
     return ray_state
 
 
 async def aside() -> Aside:
-    """A process for what takes long."""
+    """A process for long calculations."""
     return Aside()
 
 
 async def calculations(request: Request) -> Calculations:
-    """Those of this application."""
+    """The calculations of this application."""
     return request.app.state.calculations
 
 

@@ -1,4 +1,4 @@
-"""Routes about the cluster: what runs where right now, and what happens when a process is killed."""
+"""Routes about the cluster: its nodes and processes now, and killing a process."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ RECOVERY_S = 100.0
 LOOK_S = 0.2
 RUNNING = ("running", "stopping")
 NO_TRAINING = (
-    "No training with workers of its own runs now. Start one, of images or of the table with 2 workers, and try again."
+    "No training with separate workers is running. Start one, of images or of a table with 2 workers, and try again."
 )
 CHANGE_ERRORS = json_bodies.ERRORS | {status: {"model": ErrorReply} for status in (401, 409, 503)}
 
@@ -55,9 +55,9 @@ async def cluster(
 
 @router.post("/kill", responses=CHANGE_ERRORS)
 async def kill(wanted: KillRequest, ray: parts.Cluster, all_replicas: AllReplicas) -> Killed:
-    """Kill a process, as a crash would, and return when another stands in its place, with the seconds that took.
+    """Kill a process, as a crash would, and return when another has replaced it, with the seconds that took.
 
-    A replica's requests go to the other replicas meanwhile; a training goes on from its last checkpoint. 404 when
+    A replica's requests go to the other replicas meanwhile; a training resumes from its last checkpoint. 404 when
     no process of that kind has the pid, 409 when none of that kind runs.
     """
     if wanted.kind == "replica":
@@ -74,7 +74,7 @@ async def _look(ray: parts.Cluster, queue: Jobs, all_replicas: AllReplicas) -> C
     )
     if isinstance(state, BaseException):
         raise state
-    # The job service, or a model, may be away for a moment: the rest can still be shown.
+    # The job service or a model may be unavailable for a moment: the rest can still be shown.
     jobs = [] if isinstance(jobs, BaseException) else jobs
     running = [job for job in jobs if job.state in RUNNING]
     answered = [replica for answers in figures if not isinstance(answers, BaseException) for replica in answers]
@@ -97,7 +97,7 @@ async def _state(ray: parts.Cluster) -> ray_state.State:
     try:
         return await asyncio.to_thread(ray.look)
     except grpc.RpcError as error:
-        raise Unavailable("Ray does not say what runs now; try again.") from error
+        raise Unavailable("Ray is not responding; try again.") from error
 
 
 def _node(node: ray_state.Node, here: bool) -> cluster_schemas.Node:
@@ -142,7 +142,7 @@ def _placement(placement: ray_state.Placement) -> cluster_schemas.Placement:
 
 
 async def _kill_replica(ray: parts.Cluster, all_replicas: AllReplicas, pid: int | None) -> Killed:
-    """Without ``pid``, a replica of the model that has the most of them, so that others answer meanwhile."""
+    """Kill a replica; without ``pid``, one of the model with the most replicas, so that others answer meanwhile."""
     by_model = {model: await _processes(ray, replica_class(model)) for model in specs.names()}
     most_first = sorted(by_model.values(), key=len, reverse=True)
     victim = _chosen([replica for replicas_of in most_first for replica in replicas_of], pid, "replica")
@@ -165,7 +165,7 @@ async def _kill_training_worker(ray: parts.Cluster, pid: int | None) -> Killed:
     known = {one.actor for one in workers}
     lost = sum(one.owner == victim.owner for one in workers)
     while True:
-        # All workers of a training start anew when one is gone.
+        # When one worker of a training is gone, Ray Train restarts all of them.
         found = await _processes(ray, *TRAINING_WORKERS)
         new = [one.pid for one in found if one.owner == victim.owner and one.actor not in known]
         if len(new) >= lost:
@@ -183,7 +183,7 @@ async def _processes(ray: parts.Cluster, *class_names: str) -> list[ray_state.Pr
 def _chosen(found: list[ray_state.Process], pid: int | None, what: str) -> ray_state.Process:
     """The process with this pid, or the first. Raises NotFound, Conflict."""
     if pid is None and not found:
-        raise Conflict(f"No {what} runs now.")
+        raise Conflict(f"No {what} is running.")
     chosen = next((process for process in found if pid in (None, process.pid)), None)
     if chosen is None:
         raise NotFound(f"No {what} has the pid {pid}; there are {', '.join(str(one.pid) for one in found) or 'none'}.")
@@ -203,14 +203,14 @@ async def _kill(ray: parts.Cluster, victim: ray_state.Process) -> float:
     try:
         await ray.kill(victim)
     except (RayError, psutil.Error) as error:
-        raise Unavailable(f"Process {victim.pid} could not be killed; look again.") from error
-    log.warning("killed %s, pid %s, because somebody asked for it", victim.name, victim.pid)
+        raise Unavailable(f"Process {victim.pid} could not be killed; refresh and try again.") from error
+    log.warning("killed %s, pid %s, on request", victim.name, victim.pid)
     return time.monotonic()
 
 
 async def _wait(began: float, victim: ray_state.Process) -> None:
     if time.monotonic() - began > RECOVERY_S:
-        raise Unavailable(f"Process {victim.pid} was killed, and no other took its place in {RECOVERY_S:.0f} s.")
+        raise Unavailable(f"Process {victim.pid} was killed, but not replaced within {RECOVERY_S:.0f} s.")
     await asyncio.sleep(LOOK_S)
 
 

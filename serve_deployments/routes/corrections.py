@@ -1,4 +1,4 @@
-"""Routes about corrected answers: keep one, look at them, remove one."""
+"""Routes about corrected answers: add, list and remove them."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ async def correct(wanted: CorrectionRequest, registry: Registry, settings: Curre
 
 @router.delete("/{correction_id}")
 async def remove(settings: CurrentSettings, correction_id: str = Path(max_length=64)) -> Corrections:
-    """Forget a correction; what is left."""
+    """Delete a correction; returns the remaining ones."""
     for store in _stores(settings):
         with suppress(UnknownCorrection):
             await asyncio.to_thread(store.remove, correction_id)

@@ -43,7 +43,8 @@ async def differences(
 ) -> Differences:
     """Validation inputs that two versions answer differently.
 
-    Examples: first those that only one of the two has right, by turns. The first call for a version takes seconds.
+    Examples: first those that only one of the two answers correctly, alternating. The first call for a version takes
+    seconds.
     """
     model = replicas.known(name)
     first, second = await asyncio.gather(resolve(registry, model, version), resolve(registry, model, against))
@@ -68,7 +69,7 @@ def _shared_set(first: RegisteredVersion, second: RegisteredVersion, settings: S
 
 
 async def _answers(item: RegisteredVersion, settings: Settings, aside: Aside, calculations: Calculations) -> np.ndarray:
-    """Those kept, else from a process of its own, which has torch and may take its time."""
+    """The cached answers, or new ones from a separate process, which imports torch and may take longer."""
     asked = (item.source, settings)
     try:
         kept = await asyncio.to_thread(held_out.kept_answers, *asked)
@@ -80,7 +81,7 @@ async def _answers(item: RegisteredVersion, settings: Settings, aside: Aside, ca
 
 
 def _compare(shared: HeldOut, first: np.ndarray, second: np.ndarray, n: int) -> tuple[dict[str, int], list[Difference]]:
-    """How many inputs are answered differently, and ``n`` of them; both (n, labels) probabilities."""
+    """Counts of inputs with different answers, and ``n`` of these; both arguments (n, labels) probabilities."""
     ours, theirs = first.argmax(1), second.argmax(1)
     differ = ours != theirs
     better, worse = differ & (ours == shared.truth), differ & (theirs == shared.truth)

@@ -1,4 +1,4 @@
-"""Routes whose body is JSON: read as the models' bodies are, bounded and refused in the same words."""
+"""Routes with a JSON body: read like the models' bodies, with the same limits and error messages."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ ERRORS = {status: {"model": ErrorReply} for status in (400, 408, 413, 415)}
 
 
 class JsonRoute(APIRoute):
-    """A route of FastAPI that refuses what is no JSON before FastAPI looks at it."""
+    """A route of FastAPI that refuses a body that is not JSON before FastAPI parses it."""
 
     def get_route_handler(self) -> Callable[[Request], Any]:
-        """FastAPI's handler, given a body that is JSON in UTF-8. Raises ApiError."""
+        """FastAPI's handler, called with a body that is JSON in UTF-8. Raises ApiError."""
         handle = super().get_route_handler()
         if self.body_field is None:
             return handle

@@ -1,4 +1,4 @@
-"""Routes about files for a batch prediction: send them, see what was found in them, take them back."""
+"""Routes about files for a batch prediction: upload, check, delete."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ async def upload(
     """Send parts named `file`: pictures or one ZIP of pictures, or one CSV with the features as columns.
 
     They are checked at once, row by row. The upload is for one `batch_predict` job and is deleted when
-    that has ended, or when it was not used for an hour.
+    that job has ended, or after an hour without use.
     """
     features = (await champion_metadata(registry, model)).config.get("features", [])
     store = Store(settings)
     arrived = store.arrive()
     try:
         names = await _receive(request, arrived)
-        # In a process of its own: checking many pictures would keep this one from answering.
+        # In a separate process: checking many pictures would keep this one from answering.
         return await aside.run(store.accept, model, features, arrived, names)
     except ArchiveTooLarge as error:
         raise TooLarge(str(error)) from None
@@ -70,7 +70,7 @@ async def upload(
 
 @router.get("/{upload_id}")
 async def look(settings: CurrentSettings, upload_id: str = ID) -> Upload:
-    """What was found in an upload; 404 once it is gone."""
+    """The check of an upload; 404 once it is gone."""
     try:
         return Store(settings).read(upload_id)
     except UnknownUpload as error:
@@ -79,9 +79,9 @@ async def look(settings: CurrentSettings, upload_id: str = ID) -> Upload:
 
 @router.delete("/{upload_id}", status_code=204, responses={409: {"model": ErrorReply}})
 async def delete(settings: CurrentSettings, queue: Jobs, upload_id: str = ID) -> None:
-    """Delete an upload; nothing happens when it is gone. 409 when a job that runs or waits needs it."""
+    """Delete an upload; does nothing when it is gone. 409 when a running or waiting job needs it."""
     if await queue.is_needed(upload_id):
-        raise Conflict(f"Upload {upload_id} is needed by a job; cancel that first.")
+        raise Conflict(f"A job needs upload {upload_id}; cancel the job first.")
     await asyncio.to_thread(Store(settings).delete, upload_id)
 
 
@@ -89,7 +89,7 @@ async def _receive(request: Request, folder: FilePath) -> list[str]:
     """Put the files of a request into a folder as 0, 1, …; returns their names. Raises ApiError."""
     kind = content_type(request)
     if kind != "multipart/form-data":
-        raise UnsupportedMedia(f'Content-Type {kind[:80]!r} is not read here; send multipart parts named "file".')
+        raise UnsupportedMedia(f'Content-Type {kind[:80]!r} is not supported; send multipart parts named "file".')
     form = await read_multipart(request, body_of(request, MAX_UPLOAD_BYTES), max_files=MAX_FILES)
     try:
         parts = form.multi_items()

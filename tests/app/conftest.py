@@ -13,7 +13,8 @@ import psutil
 import pytest
 import requests
 
-from benchmarks.harness.running_app import RunningApp, first_page, wait_until_gone
+from benchmarks.harness.running_app import RunningApp
+from tests.helpers.clients.processes import first_page, wait_until_gone
 from tests.helpers.samples import versions, wine
 
 

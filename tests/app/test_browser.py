@@ -14,10 +14,11 @@ import pytest
 import requests
 from playwright.sync_api import Page, expect
 
-from benchmarks.harness.running_app import RunningApp, wait_until_gone
+from benchmarks.harness.running_app import RunningApp
 from settings import ROOT
 from tests.helpers import models
 from tests.helpers.clients.load import Answer, Load
+from tests.helpers.clients.processes import wait_until_gone
 from tests.helpers.clients.screens import DONE_MS, IMAGES, TABLE, button, give_picture, to_retrain, train
 from training.datasets.tables import read
 

@@ -151,7 +151,7 @@ def test_killed_worker_of_a_training_that_ends_with_it_has_no_successor(admin: h
     ("body", "status", "sentence"),
     [
         ({"kind": "replica", "pid": 1}, 404, "No replica has the pid 1; there are 11, 12, 13."),
-        ({"kind": "training_worker"}, 409, "No training with workers of its own runs now."),
+        ({"kind": "training_worker"}, 409, "No training with separate workers is running."),
         ({"kind": "controller"}, 422, "Field 'kind'"),
         ({"kind": "replica", "pid": 0}, 422, "Field 'pid'"),
         ({"kind": "replica", "all": True}, 422, "Field 'all'"),

@@ -10,7 +10,8 @@ from pathlib import Path
 import psutil
 import requests
 
-from benchmarks.harness.running_app import RunningApp, wait_until_gone
+from benchmarks.harness.running_app import RunningApp
+from tests.helpers.clients.processes import wait_until_gone
 
 
 def test_killed_app_starts_again_on_the_same_port_and_home(tmp_path: Path) -> None:

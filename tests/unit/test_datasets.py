@@ -211,7 +211,7 @@ def test_identifier_that_is_text_is_no_feature_and_is_kept_in_mind(name: str, ce
     [("site", PATIENTS), ("code", ["red", "blue"] * 5), ("patient no", [*map(str, SHUFFLED[:9]), "wide"])],
 )
 def test_text_that_is_no_identifier_is_refused_by_its_column(name: str, cells: list[str]) -> None:
-    with pytest.raises(DataError, match=rf"column '{name}': '\w+' is no number"):
+    with pytest.raises(DataError, match=rf"column '{name}': '\w+' is not a number"):
         _table(f"a,{name}", VALUES, cells)
 
 
@@ -220,10 +220,10 @@ def test_identifiers_of_several_files_are_looked_at_together() -> None:
         io.BytesIO("\n".join(["code,a,target", *(f"{part}{i},{i}.5,{i % 2}" for i in range(10))]).encode())
         for part in ("x", "y")
     ]
-    table = breast_cancer._table(files, "given")
+    table = breast_cancer._table(ROWS, files, "given")
     assert (table.features, len(table.matrix), list(table.left_out)) == (["a"], 20, ["code"])
-    with pytest.raises(DataError, match="column 'code': 'x0' is no number"):
-        breast_cancer._table([files[0], files[0]], "given")
+    with pytest.raises(DataError, match="column 'code': 'x0' is not a number"):
+        breast_cancer._table(ROWS, [files[0], files[0]], "given")
 
 
 def test_training_reads_numbers_as_a_batch_prediction_does() -> None:

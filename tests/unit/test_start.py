@@ -16,7 +16,7 @@ import pytest
 
 import app
 from benchmarks.harness.running_app import free_port
-from serve_deployments import front
+from serve_deployments import front, machine
 from settings import ROOT, Settings, get_settings
 from tests.unit.conftest import BUCKET
 
@@ -114,7 +114,7 @@ def test_home_that_cannot_be_written_is_named(tmp_path: Path, port: int) -> None
 
 
 def test_disk_without_room_is_named(tmp_path: Path, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app, "MIN_FREE_BYTES", 2**80)  # no disk has that
+    monkeypatch.setattr(machine, "MIN_FREE_BYTES", 2**80)  # no disk has that
     said = _refusal(Settings(air_home=tmp_path, air_port=port))
     assert re.match(rf"The disk of {tmp_path} has \d+ MB free; AIR Studio needs {2**60} MB\. Free some space", said)
 
