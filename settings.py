@@ -52,6 +52,7 @@ MAX_REQUEST_PIXELS = 64_000_000
 MAX_ROWS = 10_000
 # A larger number in a row is a mistake, not a measurement.
 LARGEST_NUMBER = 1e30
+FINITE = f"a finite number between -{LARGEST_NUMBER:g} and {LARGEST_NUMBER:g}".replace("e+", "e")
 
 
 class Settings(BaseSettings):

@@ -13,7 +13,7 @@ from models.specs import ModelSpec
 from serve_deployments.http.errors import Invalid
 from serve_deployments.predict.app import FEW, AppContext, ModelApp
 from serve_deployments.predict.requests import Options, read_json_request, read_options
-from settings import LARGEST_NUMBER, MAX_ROWS
+from settings import FINITE, LARGEST_NUMBER, MAX_ROWS
 
 MAX_BATCH = MAX_ROWS
 MAX_WAITING = 4 * MAX_ROWS
@@ -37,7 +37,7 @@ def read_rows(content: Any, features: list[str]) -> np.ndarray:
         i, j = next(
             (i, j) for i, row in enumerate(values) for j, value in enumerate(row) if not abs(value) <= LARGEST_NUMBER
         )
-        raise Invalid(f"Row {i}: feature {features[j]!r} must be a finite number of ordinary size.")
+        raise Invalid(f"Row {i}: feature {features[j]!r} must be {FINITE}.")
     return matrix
 
 

@@ -18,7 +18,7 @@ from models import catalog
 from models.artifact import storage
 from models.pictures.decode import ImageError, decode
 from models.table.contract import probability_field
-from settings import LARGEST_NUMBER, get_settings
+from settings import FINITE, LARGEST_NUMBER, get_settings
 from training.datasets.pictures import decode_stored
 from training.runs.ray_session import give_way
 
@@ -155,5 +155,5 @@ def _numbers(column: pa.ChunkedArray) -> np.ndarray:
 def _not_finite(matrix: np.ndarray, features: list[str]) -> list[str | None]:
     errors: list[str | None] = [None] * len(matrix)
     for i, j in np.argwhere(~(np.abs(matrix) <= LARGEST_NUMBER))[::-1]:
-        errors[i] = f"{features[j]}: it is empty or no finite number of ordinary size."
+        errors[i] = f"{features[j]}: it is empty or not {FINITE}."
     return errors

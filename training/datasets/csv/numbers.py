@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from settings import LARGEST_NUMBER
+from settings import FINITE, LARGEST_NUMBER
 
 POINT, COMMA = ".", ","
 # Thousands separators besides the point and the comma: apostrophes, and spaces of all widths.
@@ -24,7 +24,6 @@ MINUS = "\u2212"
 # If this share of the numbers with a point or a comma agree, they decide, and the others are refused.
 MOST = 0.9
 NAMES = {POINT: "decimal points", COMMA: "decimal commas"}
-FINITE = f"a finite number between -{LARGEST_NUMBER:g} and {LARGEST_NUMBER:g}".replace("e+", "e")
 
 
 @cache
