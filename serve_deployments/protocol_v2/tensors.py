@@ -12,7 +12,7 @@ import numpy as np
 
 from models.tensors import TensorSpec
 from serve_deployments.http.errors import BadRequest, TooLarge
-from settings import LARGEST_NUMBER
+from settings import FINITE, LARGEST_NUMBER
 
 DTYPES = {"UINT8": np.dtype("u1"), "FP32": np.dtype("<f4"), "FP64": np.dtype("<f8")}
 
@@ -39,7 +39,7 @@ def read_input(content: dict[str, Any], binary: bytes, spec: TensorSpec) -> np.n
     else:
         values = _from_json(tensor["data"], shape, datatype, spec)
     if not (np.abs(values, dtype=np.float64) <= LARGEST_NUMBER).all():
-        raise BadRequest(
+        raise BadRequest(f"Every value of input {spec.name!r} must be {FINITE}.")
             f"Input {spec.name!r} must hold finite numbers between -{LARGEST_NUMBER:g} and {LARGEST_NUMBER:g}."
         )
     return values.astype(DTYPES[datatype]).astype(DTYPES[spec.datatypes[0]], copy=False)
