@@ -13,7 +13,7 @@ from ui.kit.words import listed
 from ui.predict.answer import answer_to
 from ui.predict.form import grouped
 
-YES_OR_NO = Shown("churn", TABLE, "Churn", "Does this customer leave?", positive="yes")
+YES_OR_NO = Shown("churn", TABLE, "Churn", "Does this customer leave?", positive="yes", probability="probability_yes")
 ANY_OF_THREE = Shown("wine", TABLE, "Wine", "Which wine is this?")
 
 
