@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -108,9 +109,11 @@ def test_page_asks_it_with_fields_of_its_own(
     page.get_by_role("tab", name="Wine").click()
     screen = page.get_by_role("tabpanel", name="Wine")
     expect(screen.get_by_role("heading", name="Which grape is this wine made of?")).to_be_visible()
-    expect(screen.get_by_label("alcohol", exact=True)).to_be_visible()
+    expect(screen.get_by_label("alcohol (%)", exact=True)).to_be_visible()
     button(page, "Load a real row").click()
+    expect(screen.locator(".air-verdict")).to_have_text(re.compile(f"{POSITIVE}|{NEGATIVE}"))
     expect(screen.get_by_text(f"Probability of {POSITIVE}")).to_be_visible()
     page.get_by_role("tab", name="Retrain").click()
     page.get_by_role("radio", name="Wine: Which grape is this wine made of?").check()
-    expect(page.locator("#air-versions, #air-service").first).to_contain_text("Version")
+    expect(page.locator("#air-now")).to_contain_text(re.compile(r"Version \d+ is the champion"))
+    expect(page.locator("#air-preset")).to_contain_text("Default")

@@ -26,7 +26,7 @@ def test_moving_the_champion_keeps_the_one_before_as_previous(new_home: Callable
     }
     registry.set_champion("breast-cancer", "2")
     assert registry.resolve("breast-cancer", "previous").version == "1"
-    with pytest.raises(UnknownVersion, match="no challenger now"):
+    with pytest.raises(UnknownVersion, match="no challenger at the moment"):
         registry.resolve("breast-cancer", "challenger")
 
     registry.set_champion("breast-cancer", "previous")

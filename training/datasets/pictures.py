@@ -113,8 +113,8 @@ def lacking(spec: ModelSpec, settings: Settings) -> str:
         return ""
     data = spec.data
     return (
-        f"{data.title} is not on this server: it is downloaded first ({data.download_mb} MB), "
-        f"or set {data.folder_env} to where it is."
+        f"{data.title} is not on this server: a training downloads it first ({data.download_mb} MB), "
+        f"unless {data.folder_env} names the folder that holds it."
     )
 
 
