@@ -112,7 +112,7 @@ class History(Reply):
 
 
 class Feature(Reply):
-    """A column of the table model with the range of its training rows."""
+    """A column of a table model with the range of its training rows."""
 
     name: str
     group: str = Field(description="a key, such as mean")
@@ -179,8 +179,8 @@ class Difference(Reply):
 
     id: str
     label: str
-    image: str | None = Field(None, description="base64 PNG, of the image model")
-    row: dict[str, float] | None = Field(None, description="features, of the table model")
+    image: str | None = Field(None, description="base64 PNG, of an image model")
+    row: dict[str, float] | None = Field(None, description="features, of a table model")
     answers: dict[str, Answer] = Field(description="of `version` and `against`")
 
 
