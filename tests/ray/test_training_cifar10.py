@@ -86,7 +86,7 @@ def correction(training_settings: Settings) -> Correction:
     pixels = np.asarray(Image.open(io.BytesIO(picture)))
     answered = labels[logits_of(learner.network, pixels[None], loaded.preprocessor, CPU)[0].argmax()]
     truth = next(label for label in reversed(labels) if label != answered)
-    Store(training_settings).add(picture, truth, answered, "1")
+    Store(IMAGES, training_settings).add(picture, truth, answered, "1")
     return Correction(pixels, truth)
 
 
@@ -203,7 +203,7 @@ def test_training_is_wrong_before_the_correction_and_right_after(
     without = checkpoint.read_metadata(trained.lenet).data
     assert without["corrections"] == 0
     assert learned.metadata.data["fingerprint"] == without["fingerprint"], "the gate could not compare"
-    Store(training_settings).remove(Store(training_settings).all()[0].id)
+    Store(IMAGES, training_settings).remove(Store(IMAGES, training_settings).all()[0].id)
     with pytest.raises(DataError, match="no corrections to learn from"):
         stage.train(IMAGES, CORRECTED, training_settings)
 
@@ -213,8 +213,8 @@ def test_test_picture_kept_where_there_was_no_data_is_not_learned_from(
 ) -> None:
     without = training_settings.model_copy(update={"cifar10_dir": None})
     test = dataset.load(IMAGES, training_settings).test
-    Store(without).add(test.stored[3].as_py(), "cat", None, None)
+    Store(IMAGES, without).add(test.stored[3].as_py(), "cat", None, None)
     with pytest.raises(DataError, match="no corrections"):
         stage.train(IMAGES, CORRECTED, training_settings)
     assert "is left out" in capfd.readouterr().out
-    Store(without).remove(Store(without).all()[0].id)
+    Store(IMAGES, without).remove(Store(IMAGES, without).all()[0].id)

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any, Protocol
@@ -58,8 +59,8 @@ class MemoryLoader:
 class ShardLoader:
     """The worker's shard of a Ray data set of ``count`` pictures, shuffled within a window of a few batches."""
 
-    def __init__(self, shard: Any, count: int, size: int, batch_size: int, seed: int, world: int, device: Any) -> None:
-        self._shard, self._size, self._seed, self._device = shard, size, seed, device
+    def __init__(self, shard: Any, count: int, batch_size: int, seed: int, world: int, device: Any) -> None:
+        self._shard, self._seed, self._device = shard, seed, device
         self._batch_size = share_of_a_batch(count, batch_size, world)
         self.steps = max(1, count // (self._batch_size * world))
 
@@ -76,7 +77,8 @@ class ShardLoader:
             ids = batch["id"].cpu().numpy()
             if "readable" in batch and not batch["readable"].all():
                 raise UnreadablePictureError(int(ids[~batch["readable"].cpu().numpy()][0]))
-            yield batch["image"].reshape(-1, self._size, self._size, 3), batch["label"], ids
+            size = math.isqrt(batch["image"][0].numel() // 3)
+            yield batch["image"].reshape(-1, size, size, 3), batch["label"], ids
 
 
 def batches(count: int, batch_size: int, epoch: int, seed: int, rank: int, world: int) -> Iterator[np.ndarray]:

@@ -73,9 +73,7 @@ def make_learner(config: dict[str, Any], device: torch.device, rank: int = 0, wo
         loader: Loader = MemoryLoader(*images, job["batch_size"], job["seed"], rank, world, device)
     else:
         shard = ray.train.get_dataset_shard(TRAIN)
-        loader = ShardLoader(
-            shard, config["count"], config["preprocessor"]["size"], job["batch_size"], job["seed"], world, device
-        )
+        loader = ShardLoader(shard, config["count"], job["batch_size"], job["seed"], world, device)
     validation = tuple(ray.get(ref) for ref in config["validation"])
     return Learner(config, loader, ray.get(config["sample"]), validation, device, rank, world)
 

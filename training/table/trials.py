@@ -34,7 +34,7 @@ def prepare(task: Task, settings: Settings) -> Prepared:  # noqa: ARG001 - the o
     rounds = task.search.space.get("num_boost_round")
     return Prepared(
         trainable=tune.with_parameters(trial, task=task, rows=rows),
-        longest=max(rounds.ends()) if rounds else task.base.num_boost_round,
+        longest=max(value for _, value in rounds.ends()) if rounds else task.base.num_boost_round,
         about={"source": table.source, "fingerprint": table.fingerprint()},
     )
 
