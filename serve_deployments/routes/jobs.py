@@ -175,7 +175,7 @@ def _file(settings: Settings, job_id: str, name: str) -> FilePath:
 
 
 async def _changed(listed: Recent[list[Job]], answer: Awaitable[T]) -> T:
-    """``_replied`` for a call that changes a job; the next list is fetched anew."""
+    """``_replied`` for a call that changes a job; the next list shows the change."""
     try:
         return await _replied(answer)
     finally:
