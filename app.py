@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import sys
 
-if sys.version_info < (3, 11):  # noqa: UP036 - says so where an old Python is used by mistake
+if sys.version_info < (3, 11):  # noqa: UP036 - a clear message for an old Python
     sys.exit(f"AIR Studio needs Python 3.11 or newer; this is {sys.version.split()[0]}. Try: python3.11 app.py")
 
 import os
 
-if not os.environ.get("RAY_ADDRESS"):  # an empty one is none, as for Settings
-    # Before Ray is imported: a Ray of this machine's own listens and speaks on loopback alone, which is
-    # Ray's default for laptops, whatever the name says.
+if not os.environ.get("RAY_ADDRESS"):  # an empty value counts as unset, as in Settings
+    # Before Ray is imported: a local Ray uses only the loopback interface. The variable's name mentions
+    # Windows and macOS, but it does the same on Linux.
     os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
 
 import argparse
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 BEGAN = psutil.Process().create_time()
 READY_TIMEOUT_S = 300.0
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-STOP_ASKED = threading.Event()
+STOP_REQUESTED = threading.Event()
 UI_APP, CONTROL_APP = "ui", "control"
 ROUTES = {CONTROL_APP: "/api", UI_APP: "/"}
 
@@ -53,12 +53,12 @@ def build_page(
 ) -> Any:
     """The page as an ASGI application, for these settings or those of the environment.
 
-    Called in the one replica that serves it. ``transport`` is how it reaches the API, if not by a socket; ``api`` is
-    where, if that runs elsewhere.
+    Called in the one replica that serves it. ``transport`` replaces the socket to the API; ``api`` is the address of an
+    API that runs elsewhere.
     """
     settings = settings or get_settings()
     files = settings.tmp / "uploads"
-    os.environ["GRADIO_TEMP_DIR"] = str(files)  # of this app alone, and readable for its user only
+    os.environ["GRADIO_TEMP_DIR"] = str(files)  # only for this app, and only its user can read it
     import gradio as gr
     from fastapi import FastAPI
 
@@ -72,7 +72,7 @@ def build_page(
     page = build(Client(api or settings.api_url, transport), models, public_url=api)
 
     def end(session: str) -> None:
-        """Gradio itself keeps a session for as long as there is room for it, a megabyte each."""
+        """Drop a session; Gradio would keep it, about a megabyte, until it needs the space."""
         page.state_holder.session_data.pop(session, None)
 
     server = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, root_path=settings.air_root_path)
@@ -139,21 +139,21 @@ def _start_ray(settings: Settings) -> None:
     from training.runs import ray_session
 
     ray_session.connect(settings, **ray_session.private_folder(settings))
-    # Ray puts handlers of its own in place, which end the process on SIGTERM at once.
+    # Ray's own handlers would end the process on SIGTERM at once.
     stop_on_signals()
     registry_actor()
     supervisor()
 
 
 def _start_serve(settings: Settings) -> None:
-    """Start Serve's controller and proxies; takes until the proxies are up, so it runs beside the rest."""
-    # On a busy machine the controller replaces a proxy that is slow to come up, and Ctrl-C may take Ray
-    # away meanwhile. What counts is that the port answers, which ``start`` waits for.
+    """Start Serve's controller and proxies; returns when the proxies are up, so it runs in a thread."""
+    # Errors do not matter here: on a busy machine the controller replaces a slow proxy, and Ctrl-C may stop
+    # Ray at any time. ``start`` waits until the port answers.
     with suppress(Exception):
         serve.start(
             proxy_location="HeadOnly",
-            # HAProxy opens the public port at AIR_HOST itself; a replica's own port is for HAProxy alone. The nodes
-            # of a cluster reach each other's replicas at the address that is set there.
+            # HAProxy itself opens the public port at AIR_HOST; only HAProxy uses a replica's port. In a cluster it
+            # reaches the replicas of other nodes at this host.
             http_options={
                 "host": settings.air_host if settings.ray_address else "127.0.0.1",
                 "port": settings.air_port,
@@ -163,7 +163,7 @@ def _start_serve(settings: Settings) -> None:
 
 
 def _deploy_models() -> None:
-    """The models come first: they answer while the page is still being built."""
+    """Deploy the models first: they answer while the page is still being built."""
     from serve_deployments.predict.deployment import application
 
     _wait_for(lambda: bool(serve.status().proxies), "Serve's controller has not started")
@@ -177,7 +177,7 @@ def _deploy_page() -> None:
 
 
 def route(name: str) -> str:
-    """The path that an application answers: a model's is named after it."""
+    """The path prefix of an application; a model's has its name."""
     return ROUTES.get(name, f"/api/{name}")
 
 
@@ -191,7 +191,7 @@ def _run(applications: dict[str, serve.Application]) -> None:
 
 
 def _wait_until_running(*names: str) -> None:
-    """Say which application runs, as they come. Raises CannotStart when one cannot be deployed."""
+    """Wait for applications and print each that is ready. Raises CannotStart when one cannot be deployed."""
     waiting = set(names)
 
     def all_running() -> bool:
@@ -210,7 +210,7 @@ def _wait_until_running(*names: str) -> None:
 def _wait_for(done: Callable[[], bool], complaint: str) -> None:
     deadline = time.monotonic() + READY_TIMEOUT_S
     while not done():
-        if STOP_ASKED.is_set():
+        if STOP_REQUESTED.is_set():
             raise KeyboardInterrupt
         if time.monotonic() > deadline:
             raise CannotStart(f"After {READY_TIMEOUT_S:.0f} s {complaint}; the logs of Ray may say why.")
@@ -226,7 +226,7 @@ def _answers(url: str) -> bool:
 
 
 def stop(settings: Settings) -> None:
-    """Stop everything that ``start`` started; no process stays."""
+    """Stop every process that ``start`` started."""
     import ray
 
     from serve_deployments import front
@@ -235,15 +235,15 @@ def stop(settings: Settings) -> None:
         if settings.ray_address:
             with suppress(Exception):
                 serve.shutdown()
-        # A Ray of our own takes Serve with it, without the half minute that Serve drains its replicas.
-        # What it cannot stop, because it had only half started, is stopped below.
+        # A local Ray stops Serve too, without the half minute that Serve drains its replicas. Processes that
+        # were still starting are stopped below.
         with suppress(Exception):
             ray.shutdown()
     front.stop_orphans(settings)
 
 
 def say(text: str) -> None:
-    """One line on the terminal with the seconds since the process began."""
+    """Print a line with the seconds since the process began."""
     print(f"[{time.time() - BEGAN:5.1f} s] {text}", flush=True)
 
 
@@ -263,8 +263,9 @@ def main() -> int:
         claim = front.claim(settings)
     except BlockingIOError:
         print(
-            f"error: AIR Studio runs already on port {settings.air_port}. Open http://localhost:{settings.air_port}, "
-            f"stop it, or choose another port: AIR_PORT={settings.air_port + 100} make run",
+            f"error: AIR Studio is already running on port {settings.air_port}. Open "
+            f"http://localhost:{settings.air_port}, stop it, or choose another port: "
+            f"AIR_PORT={settings.air_port + 100} make run",
             file=sys.stderr,
         )
         return 1
@@ -287,8 +288,8 @@ def run(settings: Settings) -> int:
         whose = ", for this machine and its users only" if settings.air_mode == "local" else ""
         say(f"AIR Studio is ready: http://{host}:{settings.air_port}{whose}   (Ctrl-C stops it)")
         with closing(front.StandIn(settings)):
-            # Without a limit, a signal that another thread of the process takes would not wake this one.
-            while not STOP_ASKED.wait(1):
+            # Without a timeout, a signal that another thread receives would not wake this one.
+            while not STOP_REQUESTED.wait(1):
                 pass
     except KeyboardInterrupt:
         pass
@@ -296,8 +297,8 @@ def run(settings: Settings) -> int:
         print(f"error: {error}", file=sys.stderr)
         status = 1
     except Exception as error:
-        # Ray turns an interrupt that meets it in the middle of a call into errors of its own.
-        status = 0 if STOP_ASKED.is_set() else _complain(settings, error)
+        # An interrupt during a call of Ray becomes an error of Ray.
+        status = 0 if STOP_REQUESTED.is_set() else _complain(settings, error)
     say("stopping")
     for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
@@ -313,7 +314,7 @@ def run_page(settings: Settings, arguments: list[str]) -> int:
     parser.add_argument("--api", default=settings.api_url, help="address of the API (default: %(default)s)")
     parser.add_argument("--port", type=int, default=settings.air_port + 10, help="port of the page (%(default)s)")
     options = parser.parse_args(arguments)
-    # Its uploads are its own: each page deletes what none of its visitors has.
+    # Its own folder of uploads: each page deletes the files that none of its visitors uses.
     folder = private_folder(private_folder(settings.tmp) / f"page-{options.port}")
     settings = settings.model_copy(update={"air_tmp": folder})
     uvicorn.run(build_page(settings, api=options.api), host=settings.air_host, port=options.port, log_level="warning")
@@ -321,7 +322,7 @@ def run_page(settings: Settings, arguments: list[str]) -> int:
 
 
 def _complain(settings: Settings, error: Exception) -> int:
-    """One sentence about an error that nobody foresaw; returns the exit status."""
+    """Print one sentence about an unexpected error; returns the exit status."""
     reason = next((line for line in reversed(str(error).splitlines()) if line.strip()), type(error).__name__)
     logs = settings.tmp / "ray" / "session_latest" / "logs"
     print(f"error: AIR Studio could not be started: {reason.strip()} The logs are in {logs}.", file=sys.stderr)
@@ -329,10 +330,10 @@ def _complain(settings: Settings, error: Exception) -> int:
 
 
 def stop_on_signals() -> None:
-    """Make SIGINT, SIGTERM and SIGHUP set STOP_ASKED and raise KeyboardInterrupt in the main thread."""
+    """Make SIGINT, SIGTERM and SIGHUP set STOP_REQUESTED and raise KeyboardInterrupt in the main thread."""
 
     def interrupt(*_: object) -> None:
-        STOP_ASKED.set()
+        STOP_REQUESTED.set()
         raise KeyboardInterrupt
 
     for number in STOP_SIGNALS:

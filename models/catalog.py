@@ -1,4 +1,4 @@
-"""Which class loads the models of which family. Importing this imports no torch and no xgboost; ``load`` does."""
+"""The class that loads the models of each family. Only ``load`` imports torch or xgboost."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ CLASSES = {
 
 
 def load(folder: Path) -> Any:
-    """The model of a checkpoint folder, whatever it is, as training left it. Raises CheckpointError."""
+    """The model of a checkpoint folder, of any family, as training saved it. Raises CheckpointError."""
     return _class(folder).load(folder)
 
 
 def load_to_serve(folder: Path, settings: Settings) -> Any:
-    """The model of a checkpoint folder with the backend that answers fastest here. Raises CheckpointError."""
+    """The model of a checkpoint folder with the fastest backend of this machine. Raises CheckpointError."""
     return _class(folder).load_to_serve(folder, settings)
 
 

@@ -1,4 +1,4 @@
-"""What the API takes and gives for a version, whatever its family; from its metadata, so any process may ask."""
+"""The API of a version of any family, from its metadata alone: no process needs the model for it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def tensors(metadata: Metadata) -> Tensors:
 
 
 def request_bodies(family: Family, metadata: Metadata | None) -> dict[str, Any]:
-    """The body of a prediction for each content type, as OpenAPI has them; ``metadata`` is None without a version."""
+    """OpenAPI's request bodies of a prediction, by content type; ``metadata`` is None without a version."""
     return _of(family).request_bodies(metadata)
 
 

@@ -1,6 +1,6 @@
-"""May a version replace the champion? Not when it is worse on the validation set by more than a margin.
+"""The gate of promotion: a version must not be worse on the validation set than the champion by more than a margin.
 
-The test set decides nothing. Who insists promotes with ``force``.
+The gate does not use the test set. ``force`` overrides it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from models.artifact.checkpoint import Metadata
 
 
 class Verdict(BaseModel):
-    """Whether the gate lets a version pass, and why, in a sentence."""
+    """The decision of the gate, and the reason in a sentence."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -24,7 +24,9 @@ def verdict(champion: Metadata, candidate: Metadata) -> Verdict:
     """Compare two versions of one model by their own figures on the fixed validation set. Raises UnknownModel."""
     rule = specs.get(candidate.model).gate
     if champion.data.get("fingerprint") != candidate.data.get("fingerprint"):
-        return Verdict(passed=False, sentence="It was measured on other data than the champion; they do not compare.")
+        return Verdict(
+            passed=False, sentence="It was measured on other data than the champion, so they cannot be compared."
+        )
     if rule.metric not in candidate.metrics or rule.metric not in champion.metrics:
         return Verdict(passed=False, sentence=f"Its {rule.words} or the champion's was not measured.")
     new, old = candidate.metrics[rule.metric], champion.metrics[rule.metric]

@@ -1,4 +1,4 @@
-"""A tensor that a model takes or gives, as the Open Inference Protocol describes it."""
+"""The input and output tensors of a model in the Open Inference Protocol."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class TensorSpec:
-    """Name, datatypes (the first is preferred), shape (-1 is any length), and how long that may be."""
+    """Name, datatypes (the first is preferred), shape (-1 is any length), and the maximum of that length."""
 
     name: str
     datatypes: tuple[str, ...]
@@ -16,18 +16,18 @@ class TensorSpec:
     max_rows: int = 0
 
     def described(self) -> dict[str, Any]:
-        """As the protocol's model metadata has it."""
+        """This tensor in the protocol's model metadata."""
         return {"name": self.name, "datatype": self.datatypes[0], "shape": list(self.shape)}
 
 
 @dataclass(frozen=True)
 class Tensors:
-    """The one input of a model; its outputs: what ``predict`` gives, then the labels."""
+    """The input of a model, and its outputs: the result of ``predict``, then the labels."""
 
     input: TensorSpec
     outputs: tuple[TensorSpec, TensorSpec]
 
 
 def labels_tensor() -> TensorSpec:
-    """The label of each answer, as text."""
+    """The tensor of the predicted labels, as text."""
     return TensorSpec("labels", ("BYTES",), (-1,))

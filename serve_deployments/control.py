@@ -2,7 +2,7 @@
 
     serve run serve_deployments.control:app --route-prefix /api
 
-It answers from the registry, the checkpoint folders and the replicas themselves.
+It reads the registry, the checkpoint folders and the replicas' own replies.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ ROUTERS = (
     protocol_v2,
 )
 
-# What FastAPI calls the places where a value may be wrong, in words.
+# The places where FastAPI finds a wrong value, in words.
 PARTS = {"query": "Query option", "path": "Part of the path", "body": "Field", "header": "Header"}
 
 OPENAPI = "/openapi.json"
@@ -83,13 +83,13 @@ def build_api(settings: Settings | None = None) -> FastAPI:
     settings = settings or get_settings()
     api = FastAPIOffline(
         title="AIR Studio",
-        description="Predict with every model, and look after their versions.",
+        description="Predict with every model, and manage the versions.",
         version="1",
         responses=ERRORS,
         servers=[{"url": f"{settings.air_root_path}/api"}],
     )
     api.state.looks, api.state.listed_jobs, api.state.calculations = Recent(), Recent(), Calculations()
-    # Files for a batch prediction take as long as a line needs for 256 MB, and only who may change things sends them.
+    # No deadline for uploads: a slow line needs minutes for 256 MB, and only clients with access send them.
     api.add_middleware(BodyDeadline, seconds=settings.air_deadline_s, patient=(upload_routes.router.prefix,))
     api.add_middleware(ChangeGuard, settings=settings, harmless=(PROTOCOL,))
     api.add_middleware(PlainPath)
@@ -97,7 +97,7 @@ def build_api(settings: Settings | None = None) -> FastAPI:
     for part in ROUTERS:
         api.include_router(part.router)
     api.include_router(router)
-    # FastAPI's own describes the routes of this application alone.
+    # FastAPI's own document has only the routes of this application.
     own = [route for route in api.routes if getattr(route, "path", "") == OPENAPI and route.name != described.__name__]
     for route in own:
         api.routes.remove(route)
@@ -143,7 +143,7 @@ async def healthz() -> Health:
 
 @router.get("/readyz", response_model=Readiness, responses={503: {"model": Readiness}})
 async def readyz(all_replicas: AllReplicas) -> JSONResponse:
-    """200 when all models answer, else 503 with what each is doing."""
+    """200 when all models answer, else 503 with the state of each."""
     names = specs.names()
     states = dict(zip(names, await asyncio.gather(*map(all_replicas.state, names)), strict=True))
     ready = all(state == "ready" for state in states.values())
@@ -153,7 +153,7 @@ async def readyz(all_replicas: AllReplicas) -> JSONResponse:
 
 @router.get(OPENAPI, include_in_schema=False)
 async def described(request: Request, registry: Registry) -> JSONResponse:
-    """The routes of this application and of the models', whose shapes follow from the versions that they serve."""
+    """The routes of this application and of the models; the models' schemas follow from the versions they serve."""
     champions = {name: await _champion(registry, name) for name in specs.names()}
     return JSONResponse(contract.add_model_routes(deepcopy(request.app.openapi()), champions))
 
@@ -167,7 +167,7 @@ async def _champion(registry: Registry, name: str) -> Metadata | None:
 
 @router.get("/metrics", response_class=PlainTextResponse)
 async def prometheus(all_replicas: AllReplicas) -> Response:
-    """Requests, errors, latency, batch sizes and queues of every replica, in Prometheus' text form."""
+    """Requests, errors, latency, batch sizes and queues of every replica, in Prometheus' text format."""
     collected = await asyncio.gather(
         *(all_replicas.ask_all(name, "metrics_text") for name in specs.names()), return_exceptions=True
     )
@@ -177,7 +177,7 @@ async def prometheus(all_replicas: AllReplicas) -> Response:
 
 @router.get("/access")
 async def access(request: Request, settings: CurrentSettings) -> Access:
-    """What a client like this one may change: everything (open), with the admin's token, or nothing (off)."""
+    """What this client may change: everything (open), everything with the admin's token (token), or nothing (off)."""
     return Access(mode=settings.air_mode, changes=changes_allowed(request.headers, settings))
 
 

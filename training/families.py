@@ -1,6 +1,6 @@
-"""What each family does: the options of its jobs, and the code that trains and measures its models.
+"""The families: the options of their jobs, and the code that trains and evaluates their models.
 
-The code itself is imported when it is first needed: torch and XGBoost take seconds.
+That code is imported when it is first needed: torch and XGBoost take seconds.
 """
 
 from __future__ import annotations
@@ -47,5 +47,5 @@ def train(
 
 
 def part(family: Family, name: str) -> ModuleType:
-    """A module that each family has under the same name: train, held_out, trials, sources."""
+    """A module that every family has: train, held_out, trials, sources."""
     return import_module(f"training.{family}.{name}")

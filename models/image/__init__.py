@@ -1,1 +1,1 @@
-"""The image family: its model, networks, preprocessing and what runs them."""
+"""The image family: its model, networks, preprocessing and backends."""

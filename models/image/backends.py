@@ -1,7 +1,7 @@
-"""How an image network runs when it serves: by which engine, in which precision.
+"""The backends that run an image network for serving: engine and precision.
 
 A backend turns uint8 pixels into scores. ``choose`` takes the fastest one that this machine can
-run; ``torch`` in fp32 runs everywhere and is what the others are compared with.
+run; ``torch`` in fp32 runs everywhere and is the reference for the others.
 """
 
 from __future__ import annotations
@@ -59,14 +59,14 @@ class TorchBackend:
     @torch.inference_mode()
     def logits(self, images: np.ndarray) -> np.ndarray:
         """Scores, float32 (n, classes), of uint8 (n, size, size, 3) images."""
-        # Arrays out of Ray's object store and out of Pillow are read-only, which torch does not take.
+        # Arrays from Ray's object store and from Pillow are read-only, which torch does not accept.
         writable = torch.from_numpy(np.require(images, requirements="W"))
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.precision == "bf16"):
             return self._scores(writable).numpy()
 
 
 class OpenVinoBackend:
-    """OpenVINO on one thread; the network is exported from torch once and kept under ``cached``."""
+    """OpenVINO on one thread; the network is exported from torch once and cached at ``cached``."""
 
     engine = "openvino"
 
@@ -86,19 +86,19 @@ class OpenVinoBackend:
                 "PERFORMANCE_HINT": "LATENCY",
                 "INFERENCE_NUM_THREADS": 1,
                 "NUM_STREAMS": 1,
-                # Every replica would pin itself to the same core.
+                # With pinning, every replica would use the same core.
                 "ENABLE_CPU_PINNING": False,
             },
         )
 
     def logits(self, images: np.ndarray) -> np.ndarray:
         """Scores, float32 (n, classes), of uint8 (n, size, size, 3) images."""
-        # A copy, since the array belongs to the request object, which the next call fills anew.
+        # A copy: the array belongs to the request object, which the next call overwrites.
         return np.array(self._compiled(np.ascontiguousarray(images))[0])
 
 
 def _exported(core: Any, network: nn.Module, preprocessor: dict[str, Any], size: int, cached: Path | None) -> Any:
-    """The network as OpenVINO's graph: from the file ``cached``, which the first process writes."""
+    """The network as OpenVINO's graph, from the file ``cached``, which the first process writes."""
     if cached is None:
         return _export(network, preprocessor, size)
     import openvino
@@ -107,7 +107,7 @@ def _exported(core: Any, network: nn.Module, preprocessor: dict[str, Any], size:
     with cached.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not cached.exists():
-            # The graph's file is renamed last: when it is there, its weights are.
+            # The graph's file is renamed last: when it exists, so do its weights.
             half = cached.with_suffix(".half.xml")
             openvino.save_model(_export(network, preprocessor, size), half, compress_to_fp16=False)
             half.with_suffix(".bin").replace(cached.with_suffix(".bin"))
@@ -120,7 +120,7 @@ def _export(network: nn.Module, preprocessor: dict[str, Any], size: int) -> Any:
 
     example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
     with warnings.catch_warnings():
-        # Tracing tells of its own deprecation and of the constants that the preprocessing is meant to be.
+        # Tracing warns of its deprecation, and of the preprocessing's constants, which are intended.
         warnings.simplefilter("ignore")
         return openvino.convert_model(
             _Scores(network.eval(), preprocessor),
@@ -137,21 +137,21 @@ def choose(
     precision: Precision = "auto",
     cached: Path | None = None,
 ) -> Backend:
-    """The backend asked for; ``auto`` is the fastest that this machine can run, torch if OpenVINO cannot."""
+    """The backend of the settings; ``auto`` is the fastest that this machine can run, torch if OpenVINO fails."""
     chosen = ("bf16" if has_fast_bf16() else "fp32") if precision == "auto" else precision
     if engine != "torch":
         try:
             return OpenVinoBackend(network, preprocessor, size, chosen, cached)
         except Exception:
-            # Whatever OpenVINO cannot do on this machine or with this network, torch can.
+            # torch runs every network on every machine.
             if engine == "openvino":
                 raise
-            log.warning("OpenVINO cannot run this network here; torch does", exc_info=True)
+            log.warning("OpenVINO cannot run this network here; using torch", exc_info=True)
     return TorchBackend(network, preprocessor, "fp32" if precision == "auto" else precision)
 
 
 def has_fast_bf16() -> bool:
-    """Whether this processor multiplies bf16 by itself (AVX-512 BF16, AMX, Arm's bf16)."""
+    """Whether this processor has instructions for bf16 (AVX-512 BF16, AMX, Arm's bf16)."""
     try:
         flags = Path("/proc/cpuinfo").read_text().split()
     except OSError:

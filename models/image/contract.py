@@ -1,4 +1,4 @@
-"""What the API takes and gives for a version of the image family, by its metadata alone: without torch."""
+"""The API of a version of the image family, from its metadata alone, without torch."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def tensors(metadata: Metadata) -> Tensors:
 
 
 def request_bodies(metadata: Metadata | None) -> dict[str, Any]:  # noqa: ARG001 - any picture, whatever the version
-    """The body of a prediction for each content type, as OpenAPI has them."""
+    """OpenAPI's request bodies of a prediction, by content type."""
     images = {"type": "array", "items": {"type": "string", "format": "byte"}, "minItems": 1, "maxItems": MAX_IMAGES}
     files = {"type": "array", "items": BINARY, "minItems": 1, "maxItems": MAX_IMAGES}
     return {

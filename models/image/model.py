@@ -30,7 +30,7 @@ class ImageModel:
     """A network with its preprocessing and its calibrated decision rule.
 
     ``decision`` holds ``temperature`` (logits are divided by it) and ``unsure_below`` (an answer
-    whose best probability is lower is flagged unsure), both chosen on validation images.
+    whose highest probability is lower is flagged unsure), both chosen on validation images.
     """
 
     def __init__(self, network: nn.Module, metadata: checkpoint.Metadata) -> None:
@@ -44,12 +44,12 @@ class ImageModel:
 
     @property
     def backend(self) -> str:
-        """The engine that answers: torch or openvino."""
+        """The engine of the backend: torch or openvino."""
         return self._backend.engine
 
     @property
     def precision(self) -> str:
-        """What it calculates in: fp32 or bf16."""
+        """The precision of the backend: fp32 or bf16."""
         return self._backend.precision
 
     @classmethod
@@ -70,9 +70,9 @@ class ImageModel:
 
     @classmethod
     def load_to_serve(cls, folder: Path, settings: Settings) -> ImageModel:
-        """``load``, then the backend that the settings ask for, checked against the same answers.
+        """``load``, then the backend of the settings, checked against the same golden answers.
 
-        Raises CheckpointError; a backend that answers otherwise than torch is not used.
+        Raises CheckpointError; a backend whose answers differ is not used.
         """
         model = cls.load(folder)
         weights = checkpoint.sha256(folder / WEIGHTS)
@@ -84,7 +84,7 @@ class ImageModel:
         try:
             model._check(folder)
         except checkpoint.CheckpointError as error:
-            log.warning("%s in %s does not answer as torch does: %s", model.backend, model.precision, error)
+            log.warning("%s in %s does not give the golden answers: %s", model.backend, model.precision, error)
             model._backend = torch_backend
         return model
 
@@ -92,7 +92,7 @@ class ImageModel:
         checkpoint.check_golden(folder, self.predict, atol=GOLDEN_ATOL[self.precision])
 
     def save(self, folder: Path) -> None:
-        """Write the weights into ``folder``. Raises OSError, which torch's own writing would not."""
+        """Write the weights into ``folder``. Raises OSError, unlike ``torch.save`` to a path."""
         weights = io.BytesIO()
         torch.save(self.network.state_dict(), weights)
         (folder / WEIGHTS).write_bytes(weights.getbuffer())
@@ -110,13 +110,13 @@ class ImageModel:
         return [self.labels[i] for i in answers.argmax(1)]
 
     def distribution(self, answers: np.ndarray) -> np.ndarray:
-        """Probabilities (n, classes) of what ``predict`` gave, which they are."""
+        """Probabilities (n, classes) from the result of ``predict``: the same array."""
         return answers
 
     def encode(
         self, images: np.ndarray, answers: np.ndarray, top_k: int = 1, view: bool = False
     ) -> list[dict[str, Any]]:
-        """Predictions as the API has them, of probabilities (n, classes) for images (n, size, size, 3)."""
+        """Predictions in the form of the API, from probabilities (n, classes) of images (n, size, size, 3)."""
         predictions = []
         for i, row in enumerate(answers.tolist()):
             best = sorted(zip(row, self.labels, strict=True), key=itemgetter(0), reverse=True)[:top_k]

@@ -1,4 +1,4 @@
-"""The image networks. Each is built from the ``config`` in a checkpoint's metadata by ``build``."""
+"""The image networks. ``build`` makes one from the ``config`` in a checkpoint's metadata."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class LeNet(nn.Module):
         super().__init__()
         self.conv1 = nn.Conv2d(3, 6, 5)
         self.conv2 = nn.Conv2d(6, 16, 5)
-        # Each convolution takes 4 pixels off a side, each pooling half.
+        # Each convolution reduces a side by 4 pixels, each pooling by half.
         side = ((size - 4) // 2 - 4) // 2
         self.fc1 = nn.Linear(16 * side * side, 120)
         self.fc2 = nn.Linear(120, 84)

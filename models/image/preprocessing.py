@@ -1,4 +1,4 @@
-"""What is done to pixels between decoding and the network; training and serving both call it."""
+"""The preprocessing of pixels between decoding and the network; training and serving both call it."""
 
 from __future__ import annotations
 

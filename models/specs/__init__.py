@@ -1,11 +1,11 @@
-"""What a model is: everything that makes it differ from another is in its spec, a TOML file.
+"""Specs: a TOML file that has everything in which a model differs from others.
 
     models/specs/<name>/spec.toml       the models that ship
     AIR_HOME/models/<name>/spec.toml    a user's own
 
 A family (``image`` or ``table``) is the code that its models share; ``families/<family>.toml`` has the presets and
-searches that a spec leaves out. Paths in a spec are relative to its folder. A started app knows the specs that were
-there when it started.
+searches that a spec omits. Paths in a spec are relative to its folder. A running app has the specs that existed
+when it started.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from settings import ROOT, SettingsError, get_settings
 SHIPPED = ROOT / "models" / "specs"
 FILE = "spec.toml"
 NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
-# Paths of the API, and Serve's own applications: no model may have such a name.
+# Paths of the API and the names of other applications: a model cannot have one of these names.
 TAKEN = {
     *("about", "access", "cluster", "corrections", "docs", "healthz", "jobs", "metrics", "models", "readyz", "tuning"),
     *("uploads", "v2", "control", "ui", "redoc"),
@@ -32,7 +32,7 @@ Family = Literal["image", "table"]
 
 
 class UnknownModel(Exception):
-    """There is no such model; str() says which there are."""
+    """There is no such model; the message names the existing ones."""
 
 
 class SpecPart(BaseModel):
@@ -42,7 +42,7 @@ class SpecPart(BaseModel):
 
 
 class Gate(SpecPart):
-    """The metric that decides about a promotion, and how much worse than the champion's is still good enough."""
+    """The metric of promotion, and the margin by which it may be worse than the champion's."""
 
     metric: str
     margin: float = Field(ge=0)
@@ -50,7 +50,7 @@ class Gate(SpecPart):
 
 
 class Column(SpecPart):
-    """What is known of a column beyond its data: unit, group on the page, preprocessing."""
+    """The description of a column: unit, group on the page, preprocessing."""
 
     unit: str = ""
     group: str = "other"
@@ -58,7 +58,7 @@ class Column(SpecPart):
 
 
 class TableData(SpecPart):
-    """Rows: a CSV with a target column of two classes, of which ``positive`` is the one that is looked for."""
+    """Rows: a CSV with a target column of two classes, one of them ``positive``."""
 
     title: str = ""
     csv: str
@@ -121,12 +121,12 @@ class ModelSpec(SpecPart):
     @model_validator(mode="after")
     def _data_of_the_family(self) -> ModelSpec:
         if isinstance(self.data, TableData) != (self.family == "table"):
-            raise ValueError(f"data is not what the family {self.family} takes")
+            raise ValueError(f"data does not fit the family {self.family}")
         return self
 
     @property
     def is_shipped(self) -> bool:
-        """Whether it came with the program."""
+        """Whether the model ships with AIR Studio."""
         return self.folder.parent == SHIPPED
 
     def path(self, relative: str) -> Path:
@@ -134,17 +134,17 @@ class ModelSpec(SpecPart):
         return self.folder / relative
 
     def column(self, name: str) -> Column:
-        """What the spec says of a column; the defaults for one that it does not name."""
+        """The description of a column; the defaults if the spec does not name it."""
         return self.columns.get(name) or Column()
 
 
 def all_specs() -> dict[str, ModelSpec]:
-    """Every model by name, the shipped ones first. Raises SettingsError naming the file that is wrong."""
+    """Every model by name, the shipped ones first. Raises SettingsError naming a wrong file."""
     return _read_all(get_settings().air_home)
 
 
 def names() -> list[str]:
-    """Their names."""
+    """The names of all models."""
     return list(all_specs())
 
 
@@ -154,7 +154,7 @@ def of_family(family: Family) -> list[ModelSpec]:
 
 
 def variables() -> set[str]:
-    """The variables of the environment that name where models' data is."""
+    """The environment variables for the folders of the models' data."""
     named = (getattr(spec.data, "folder_env", None) for spec in all_specs().values())
     return {name for name in named if name}
 
@@ -197,7 +197,7 @@ def read(file: Path) -> ModelSpec:
 
 
 def _completed(given: dict[str, Any]) -> dict[str, Any]:
-    """With what its family has: a preset or search of the spec changes only what it names."""
+    """The content with its family's presets and searches; those of the spec override single values."""
     defaults = SHIPPED / "families" / f"{given.get('family')}.toml"
     if not defaults.is_file():
         return given

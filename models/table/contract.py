@@ -1,4 +1,4 @@
-"""What the API takes and gives for a version of the table family, by its metadata alone: without XGBoost."""
+"""The API of a version of the table family, from its metadata alone, without XGBoost."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from settings import MAX_ROWS
 
 
 def probability_field(labels: list[str]) -> str:
-    """What the API calls the probability of the positive class, the first of ``labels``."""
+    """The API's field for the probability of the positive class, the first of ``labels``."""
     return "probability_" + re.sub(r"\W+", "_", labels[0])
 
 
 def describe(metadata: Metadata, spec: ModelSpec) -> list[dict[str, Any]]:
-    """Name, group, unit, range, median and a field's step of each feature, over the version's training rows."""
+    """Name, group and unit of each feature; range, median and a form's step over the version's training rows."""
     ranges = metadata.preprocessor["ranges"]
     return [
         {
@@ -43,7 +43,7 @@ def tensors(metadata: Metadata) -> Tensors:
 
 
 def request_bodies(metadata: Metadata | None) -> dict[str, Any]:
-    """The body of a prediction, as OpenAPI has it: any object of numbers while there is no version."""
+    """OpenAPI's request body of a prediction: any object of numbers while there is no version."""
     features = metadata.config["features"] if metadata else []
     row = {
         "type": "object",

@@ -21,7 +21,7 @@ THRESHOLD = 0.5
 
 
 def scale(matrix: np.ndarray, features: list[str], preprocessor: dict[str, Any]) -> np.ndarray:
-    """Standardise the chosen columns of (n, features); the one preprocessing step of this model.
+    """Standardise the chosen columns of (n, features), the only preprocessing step of this family.
 
     ``preprocessor["scaler"]`` maps a column's name to its training ``mean`` and ``std``.
     """
@@ -55,7 +55,7 @@ class TableModel:
         try:
             booster.load_model(str(folder / WEIGHTS))
         except xgb.core.XGBoostError as error:
-            raise checkpoint.CheckpointError(f"{folder.name}: {WEIGHTS} is no XGBoost model.") from error
+            raise checkpoint.CheckpointError(f"{folder.name}: {WEIGHTS} is not an XGBoost model.") from error
         model = cls(booster, metadata)
         if booster.num_features() != len(model.features):
             raise checkpoint.CheckpointError(
@@ -87,11 +87,11 @@ class TableModel:
         return [positive if probability >= THRESHOLD else negative for probability in answers]
 
     def distribution(self, answers: np.ndarray) -> np.ndarray:
-        """Probabilities (n, 2) of both classes, the positive one first, of what ``predict`` gave."""
+        """Probabilities (n, 2) of both classes, the positive one first, from the result of ``predict``."""
         return np.stack([answers, 1 - answers], axis=1)
 
     def encode(self, matrix: np.ndarray, answers: np.ndarray, explain: bool = False) -> list[dict[str, Any]]:
-        """Predictions as the API has them, of probabilities (n,) for rows (n, features)."""
+        """Predictions in the form of the API, from probabilities (n,) of rows (n, features)."""
         field = probability_field(self.labels)
         predictions: list[dict[str, Any]] = [
             {"label": label, field: float(probability), "out_of_range": outside}
@@ -115,7 +115,7 @@ class TableModel:
         return self.booster.predict(xgb.DMatrix(scaled), pred_contribs=True, validate_features=False)
 
     def out_of_range(self, matrix: np.ndarray) -> list[list[str]]:
-        """For each row the features whose value lies outside the training rows' range."""
+        """For each row the features whose value is outside the range of the training rows."""
         outside = (matrix < self._low) | (matrix > self._high)
         if not outside.any():
             return [[] for _ in matrix]

@@ -1,1 +1,1 @@
-"""What the routes are given: registry, jobs, replicas, calls into other processes, answers kept for a moment."""
+"""The parts that routes depend on: registry, jobs, replicas, calls to other processes, short-lived caches."""

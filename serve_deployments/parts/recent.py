@@ -1,4 +1,4 @@
-"""An answer that many clients read, cached for a moment: many readers cost no more than one."""
+"""A short-lived cache of an answer that many clients read: many readers cost no more than one."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The parts of the app that routes use, as FastAPI dependencies.
 
-    registry     versions, and which one is served       an actor
+    registry     versions and their aliases              an actor
     jobs         the queue of jobs                       an actor
     replicas     the models' applications                Serve
     cluster      what runs in Ray                        the GCS

@@ -1,12 +1,11 @@
-"""What every model's application shares: routing, errors, and who answers for which version.
+"""The base of every model's application: routing, errors, and the choice of the version that answers.
 
 A model's application is a deployment graph: its root answers for the champion itself, without a
 hop; any other version (the challenger of ``/compare``, ``?version=``) is answered by a shelf node
-behind a handle, which starts when it is first asked.
+behind a handle, which starts with its first request.
 
-A request goes read → decode → predict → encode. A swap (``serve_deployments.versions.swap``) comes in two
-steps: every replica prepares the new version, then all switch; a request stays with the version
-that it began with.
+The stages of a request are read → decode → predict → encode. A swap (``serve_deployments.versions.swap``) has two
+steps: every replica prepares the new version, then all switch. A request keeps the version that it began with.
 """
 
 from __future__ import annotations
@@ -53,7 +52,7 @@ from serve_deployments.versions.registry_actor import RegistryService, registry_
 from settings import Settings, get_settings
 
 log = logging.getLogger("ray.serve")
-# As many inputs are encoded at once in the event loop, where handing over to a thread would cost more.
+# Up to this many inputs are encoded in the event loop: a thread would cost more.
 FEW = 100
 MAX_ONGOING = 256
 DRAIN_S = 10.0
@@ -61,9 +60,9 @@ DRAIN_S = 10.0
 
 @dataclass(frozen=True)
 class AppContext:
-    """What a model's application is given: where versions come from, who answers for others, and its own name.
+    """The dependencies of a model's application: settings, registry, shelf of other versions, replica and node.
 
-    ``of_replica`` makes those of a replica of Serve.
+    ``of_replica`` makes them in a replica of Serve.
     """
 
     settings: Settings
@@ -74,8 +73,8 @@ class AppContext:
 
     @classmethod
     def of_replica(cls, shelf: DeploymentHandle) -> AppContext:
-        """Those of the replica that this process is."""
-        away = "Another version than the champion cannot be asked now; try again."
+        """The dependencies in this replica's process."""
+        away = "Versions other than the champion are not available now; try again."
         return cls(
             settings=get_settings(),
             registry=Remote(registry_actor, away, (UnknownVersion, ApiError)),
@@ -109,16 +108,16 @@ class ModelApp:
         """Load the champion, checked against its golden answers; a model without a version waits for its first."""
         with suppress(Unavailable):
             loaded = await self._champion()
-            # What is loaded stays; the collector need not look through it again and again.
+            # The loaded objects live as long as the process; the garbage collector should not scan them.
             gc.collect()
             gc.freeze()
             now: RegisteredVersion = await self._registry.resolve(self.name, CHAMPION)
             if now.version != loaded.version:
-                # Promoted while this replica was loading, and so not among those that were asked to switch.
+                # A promotion during the loading does not reach this replica.
                 self.champion = await self._load(now.version, now.source)
 
     async def _champion(self) -> Loaded:
-        """The champion; the first version of a model is loaded when it is first asked for. Raises Unavailable."""
+        """The champion; a model's first version is loaded by the first request for it. Raises Unavailable."""
         if self.champion is not None:
             return self.champion
         async with self._first:
@@ -131,15 +130,15 @@ class ModelApp:
         return self.champion
 
     async def read(self, request: Request) -> tuple[Any, Any]:
-        """What the client sent, still encoded, and options. Raises ApiError."""
+        """The inputs, still encoded, and the options. Raises ApiError."""
         raise NotImplementedError
 
     async def decode(self, model: Any, sent: Any) -> np.ndarray:
-        """Inputs as ``model`` takes them. Raises ApiError."""
+        """The inputs in the form that ``model`` takes. Raises ApiError."""
         raise NotImplementedError
 
     def check(self, model: Any, options: Any) -> None:
-        """Raise Invalid for an option that the version which answers cannot fulfil."""
+        """Raise Invalid for an option that this version cannot fulfil."""
 
     async def __call__(self, request: Request) -> Response:
         """Answer one HTTP request; never raises."""
@@ -226,12 +225,12 @@ class ModelApp:
         with champion.in_use():
             taken = contract.tensors(champion.model.metadata).input
             if inputs.shape[1:] != taken.shape[1:]:
-                raise Conflict(f"Input {taken.name!r} must have shape {list(taken.shape)} now; ask again.")
+                raise Conflict(f"Input {taken.name!r} must have shape {list(taken.shape)} now; try again.")
             answers = await champion.batcher.submit(inputs)
             return champion.version, champion.model.decide(answers), answers
 
     async def metadata(self) -> Metadata:
-        """What is known of the version that answers. Raises Unavailable."""
+        """The metadata of the champion. Raises Unavailable."""
         return (await self._champion()).model.metadata
 
     async def _predict(self, loaded: Loaded, inputs: np.ndarray, options: Any) -> list[dict[str, Any]]:
@@ -259,13 +258,13 @@ class ModelApp:
             raise Conflict(f"Version {found.version} of {self.name} cannot be loaded. {error}") from None
 
     async def _load(self, version: str, source: str) -> Loaded:
-        """A version from where it stands, in a thread: requests go on meanwhile. Raises CheckpointError."""
+        """Load a version from its source, in a thread, while requests continue. Raises CheckpointError."""
         model = await asyncio.to_thread(load_to_serve, source, self._settings)
         batcher = GreedyBatcher(model.predict, self.max_batch, self.max_waiting, self.metrics.batch)
         return Loaded(version, model, batcher)
 
     async def prepare(self, version: str, source: str) -> dict[str, str | None]:
-        """Load a version beside the one that answers; says what was found wrong with it, or None."""
+        """Load a version beside the champion; returns the fault that was found, or None."""
         try:
             self._prepared = await self._load(version, source)
         except CheckpointError as error:
@@ -276,7 +275,7 @@ class ModelApp:
         return {"replica": self.replica, "problem": None}
 
     async def switch(self, version: str, source: str) -> str:
-        """Answer with ``version`` from now on, and return when nothing waits for the one before.
+        """Switch to ``version``; returns when no request waits for the previous one.
 
         Loads it when this replica has not prepared it. Returns the replica's name.
         """
@@ -292,11 +291,11 @@ class ModelApp:
         return self.replica
 
     async def forget_prepared(self) -> None:
-        """Drop what ``prepare`` loaded: the swap was called off."""
+        """Drop the version that ``prepare`` loaded: the swap was cancelled."""
         self._prepared = None
 
     async def serving(self) -> dict[str, str]:
-        """What this replica serves now; empty texts while the model has no version."""
+        """The version that this replica serves; empty texts while the model has none."""
         try:
             champion = await self._champion()
         except Unavailable:
@@ -310,7 +309,7 @@ class ModelApp:
         }
 
     def figures(self) -> dict[str, Any]:
-        """What this replica serves, its process, and what it has answered since it started."""
+        """This replica's version and process, and its figures since it started."""
         return {
             "replica": self.replica,
             "model": self.name,

@@ -1,7 +1,6 @@
 """Greedy batching: whatever is waiting when the model becomes free goes in one batch.
 
-It never waits for more to come, so one client gets the model's own latency and many get its
-throughput.
+It never waits for more requests, so one client gets the model's own latency and many get its throughput.
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ class GreedyBatcher:
         return await future
 
     async def after(self, function: Callable[..., T], *arguments: Any) -> T:
-        """What a function returns in the thread of the batches, after those that wait there now."""
+        """Run a function in the thread of the batches, after those that already wait; returns its result."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
 
     async def _run(self) -> None:
@@ -75,7 +74,7 @@ class GreedyBatcher:
             self._running = None
 
     def _take(self) -> list[tuple[np.ndarray, asyncio.Future]]:
-        """The oldest waiting requests whose rows fit in one batch, at least one; drop those given up."""
+        """The oldest waiting requests whose rows fit in one batch, at least one; cancelled ones are dropped."""
         taken, size = [], 0
         while self._waiting and (not taken or size + len(self._waiting[0][0]) <= self._max_batch):
             rows, future = self._waiting.popleft()

@@ -1,4 +1,4 @@
-"""What takes seconds to calculate and is asked for by anybody: one at a time, and the same question once."""
+"""Calculations that take seconds and that any client may request: one at a time, equal ones only once."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ MAX_WAITING = 6
 
 
 class Calculations:
-    """Answers questions one after the other; who asks what is being answered waits for the same answer."""
+    """Runs calculations one after the other; requests for the same one share its result."""
 
     def __init__(self) -> None:
         self._turn = asyncio.Lock()
         self._open: dict[Hashable, asyncio.Task[Any]] = {}
 
     async def answer(self, question: Hashable, calculate: Callable[[], Awaitable[Any]]) -> Any:
-        """What ``calculate`` returns, also when another asker began it. Raises what it raises; Busy."""
+        """The result of ``calculate``, which an earlier request may have started. Raises its errors; Busy."""
         task = self._open.get(question)
         if task is None:
             if len(self._open) > MAX_WAITING:
                 raise Busy("Other answers are being calculated; try again in some seconds.")
             task = self._open[question] = asyncio.create_task(self._in_turn(question, calculate))
-        # Whoever gives up leaves the answer to the others.
+        # A cancelled request does not cancel the calculation for the others.
         return await asyncio.shield(task)
 
     async def _in_turn(self, question: Hashable, calculate: Callable[[], Awaitable[Any]]) -> Any:

@@ -16,10 +16,10 @@ from serve_deployments.predict.loaded import VersionShelf
 from settings import get_settings
 
 REPLICA_CPUS = 0.1
-# Serve's own limit lies far above MAX_ONGOING: what is too much is refused by the application, in the API's own words.
+# Serve's own limit is far above MAX_ONGOING, so that the application refuses excess requests with the API's errors.
 SERVE_MAX_ONGOING = 100_000
 HEALTH_CHECK_S = 2.0
-# Serve writes a line for each request otherwise, a tenth of what answering it costs.
+# Otherwise Serve logs a line for each request, which costs a tenth of the answer.
 QUIET = LoggingConfig(enable_access_log=False, log_level="WARNING")
 
 shelf = serve.deployment(
@@ -39,7 +39,7 @@ shelf = serve.deployment(
 
 
 def application(spec: ModelSpec) -> serve.Application:
-    """The application of a model, with as many replicas as the settings say for its family."""
+    """The application of a model; the settings give the number of replicas of its family."""
     settings = get_settings()
     fewest, most = (getattr(settings, f"air_{spec.family}_replicas{end}") for end in ("", "_max"))
     root = serve.deployment(

@@ -27,7 +27,7 @@ SMALL_BYTES, SMALL_PIXELS = 32_768, 65_536
 
 
 def open_all(pictures: list[bytes]) -> list[Image.Image]:
-    """Pictures with their headers read. Raises Invalid or TooLarge naming the picture, or when all are too much."""
+    """Pictures with their headers read. Raises Invalid or TooLarge for one picture, or for all together."""
     opened = [_named(i, open_header, picture) for i, picture in enumerate(pictures)]
     together = sum(picture.width * picture.height for picture in opened)
     if together > MAX_REQUEST_PIXELS:
@@ -41,8 +41,8 @@ def open_all(pictures: list[bytes]) -> list[Image.Image]:
 def pixels_of_all(opened: list[Image.Image], size: int, give_up_at: float) -> np.ndarray:
     """uint8 (n, size, size, 3) of opened pictures, which are closed one by one. Raises Invalid naming the picture.
 
-    Raises TimeoutError between two pictures when ``time.monotonic()`` has passed ``give_up_at``: nobody
-    waits for the answer any more.
+    Raises TimeoutError between two pictures when ``time.monotonic()`` has passed ``give_up_at``: the client
+    no longer waits.
     """
     decoded = []
     for i, picture in enumerate(opened):
@@ -69,11 +69,11 @@ class ImageApp(ModelApp):
     def __init__(self, spec: ModelSpec, context: AppContext) -> None:
         import torch
 
-        # Two replicas of one thread answer more than one of two, which collapses under contention.
+        # Two replicas with one thread each answer more than one with two, which slows down under contention.
         torch.set_num_threads(1)
         super().__init__(spec, context)
         self._decoders = ThreadPoolExecutor(DECODE_THREADS, thread_name_prefix="decode")
-        # Large pictures wait for each other; others need not wait behind them.
+        # Large pictures are decoded one at a time, so that small ones do not wait behind them.
         self._large = ThreadPoolExecutor(1, thread_name_prefix="decode-large")
 
     async def read(self, request: Request) -> tuple[list[bytes], ImageOptions]:
@@ -84,7 +84,7 @@ class ImageApp(ModelApp):
         return await read_images(request), options
 
     def check(self, model: Any, options: ImageOptions) -> None:
-        """Raise Invalid when more classes are asked for than the version has."""
+        """Raise Invalid when ``top_k`` exceeds the number of classes of the version."""
         if "top_k" in options.model_fields_set and options.top_k > len(model.labels):
             raise Invalid(f"Query option 'top_k' must be at most {len(model.labels)}, got '{options.top_k}'.")
 
@@ -92,7 +92,7 @@ class ImageApp(ModelApp):
         """Pixels, uint8 (n, size, size, 3): of a small picture at once, of larger ones in a thread."""
         give_up_at = time.monotonic() + self._settings.air_deadline_s
         loop = asyncio.get_running_loop()
-        # Handing over to a thread costs as much as decoding a thumbnail.
+        # A thread costs as much as decoding a thumbnail.
         if sum(map(len, sent)) > SMALL_BYTES:
             opened = await loop.run_in_executor(self._decoders, open_all, sent)
         else:

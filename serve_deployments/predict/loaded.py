@@ -41,7 +41,7 @@ class Loaded:
 
 
 def encode(model: Any, inputs: np.ndarray, answers: np.ndarray, options: Options) -> list[dict[str, Any]]:
-    """Predictions as the contract has them, one for each input."""
+    """Predictions in the form of the API, one for each input."""
     return model.encode(inputs, answers, **options.encoding())
 
 
@@ -51,7 +51,7 @@ def load_to_serve(source: str, settings: Settings) -> Any:
 
 
 class VersionShelf:
-    """Answers for versions other than the champion; keeps the last few it was asked for."""
+    """Answers for versions other than the champion; keeps the most recently used ones."""
 
     def __init__(self, settings: Settings | None = None) -> None:
         self._settings = settings or get_settings()

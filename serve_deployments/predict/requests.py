@@ -34,7 +34,7 @@ class Options(BaseModel):
     version: str = Field("champion", max_length=64, description="a version or an alias")
 
     def encoding(self) -> dict[str, Any]:
-        """What a model's ``encode`` is asked for."""
+        """The options for a model's ``encode``."""
         return {"explain": self.explain}
 
 
@@ -45,7 +45,7 @@ class ImageOptions(Options):
     view: bool = False
 
     def encoding(self) -> dict[str, Any]:
-        """What a model's ``encode`` is asked for."""
+        """The options for a model's ``encode``."""
         return {"top_k": self.top_k, "view": self.view}
 
 
@@ -53,7 +53,7 @@ O = TypeVar("O", bound=Options)
 
 
 def read_options(schema: type[O], query: Mapping[str, str]) -> O:
-    """Query options, validated. Raises Invalid naming the option and what would be right."""
+    """Query options, validated. Raises Invalid naming the option and the accepted values."""
     if not query:
         return _defaults(schema)
     try:
@@ -95,7 +95,7 @@ async def read_images(request: Request) -> list[bytes]:
     elif kind == "application/json":
         images = _json_images(body)
     else:
-        raise UnsupportedMedia(f"Content-Type {kind[:80]!r} is not read here; send {IMAGE_FORMS}.")
+        raise UnsupportedMedia(f"Content-Type {kind[:80]!r} is not supported here; send {IMAGE_FORMS}.")
     if not 1 <= len(images) <= MAX_IMAGES:
         raise Invalid(f"The request has {len(images)} images; send 1 to {MAX_IMAGES}.")
     return images
@@ -109,7 +109,7 @@ async def _multipart_images(request: Request, body: bytes) -> list[bytes]:
     try:
         wrong = [name for name in form if name != "file"]
         if wrong:
-            raise Invalid(f'Part {wrong[0][:80]!r} is not read; send each picture in a part named "file".')
+            raise Invalid(f'Part {wrong[0][:80]!r} is not supported; send each picture in a part named "file".')
         return [await part.read() for part in form.getlist("file")]
     finally:
         await form.close()
@@ -126,12 +126,12 @@ def _json_images(body: bytes) -> list[bytes]:
 
 
 def read_base64(item: Any, name: str) -> bytes:
-    """The bytes of a picture that came as base64 under ``name``, in any of the ways that it is written. Raises Invalid.
+    """The bytes of a picture sent as base64 under ``name``, in any common form of base64. Raises Invalid.
 
-    As a data URL, in lines, in the alphabet for URLs, and with or without padding.
+    It may be a data URL, have line breaks, use the URL-safe alphabet, and lack padding.
     """
     if not isinstance(item, str):
-        raise Invalid(f"{name} is no text; send base64 of the picture's bytes.")
+        raise Invalid(f"{name} is not text; send base64 of the picture's bytes.")
     text = item.strip()
     if text[:5].lower() == "data:":
         kind, _, text = text.partition(",")
@@ -142,7 +142,7 @@ def read_base64(item: Any, name: str) -> bytes:
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError) as error:
-        raise Invalid(f"{name} is no valid base64; send base64 of the picture's bytes.") from error
+        raise Invalid(f"{name} is not valid base64; send base64 of the picture's bytes.") from error
 
 
 async def read_json_request(request: Request) -> Any:
@@ -150,17 +150,17 @@ async def read_json_request(request: Request) -> Any:
     kind = content_type(request)
     body = await read_body(request)
     if kind != "application/json":
-        raise UnsupportedMedia(f"Content-Type {kind[:80]!r} is not read here; send application/json.")
+        raise UnsupportedMedia(f"Content-Type {kind[:80]!r} is not supported here; send application/json.")
     return read_json(body)
 
 
 def read_json(body: bytes) -> Any:
-    """Parsed JSON; NaN and Infinity are no JSON. Raises BadRequest saying where it breaks, or how it is encoded."""
+    """Parsed JSON, without NaN and Infinity. Raises BadRequest naming the place of the error, or the encoding."""
     try:
         return orjson.loads(body.removeprefix(codecs.BOM_UTF8))
     except orjson.JSONDecodeError as error:
         _refuse_other_encodings(body)
-        raise BadRequest(f"The body is no valid JSON: {error}. NaN and Infinity are no JSON either.") from error
+        raise BadRequest(f"The body is not valid JSON: {error}. NaN and Infinity are not JSON either.") from error
 
 
 def _refuse_other_encodings(body: bytes) -> None:

@@ -1,18 +1,18 @@
-"""How many replicas a model has: a fixed number, or between two numbers by what is asked of them."""
+"""The number of replicas of a model: fixed, or between two numbers by load."""
 
 from __future__ import annotations
 
 from typing import Any
 
-# Requests in hand of one replica at which another is worth its start. A batch takes as many as wait, so a
-# few waiting ones make a replica faster, not slower.
+# Ongoing requests of one replica at which another is worth starting. A batch takes all that wait, so a few waiting
+# requests make a replica faster, not slower.
 TARGET_ONGOING = 16
 UP_AFTER_S, DOWN_AFTER_S = 3, 30
 LOOK_EVERY_S, LOOK_BACK_S = 1, 5
 
 
 def replicas(fewest: int, most: int | None) -> dict[str, Any]:
-    """Options of a Serve deployment; without ``most`` there are always ``fewest``."""
+    """Options of a Serve deployment; without ``most`` the number is always ``fewest``."""
     if most is None:
         return {"num_replicas": fewest}
     scaling = {

@@ -31,7 +31,7 @@ def read_rows(content: Any, features: list[str]) -> np.ndarray:
     values = [_read_row(row, i, features) for i, row in enumerate(rows)]
     try:
         matrix = np.array(values, dtype=np.float64)
-    except OverflowError:  # a whole number beyond what a float holds
+    except OverflowError:  # an integer too large for a float
         matrix = np.full((1, 1), np.inf)
     if not (np.abs(matrix) <= LARGEST_NUMBER).all():
         i, j = next(
@@ -43,7 +43,7 @@ def read_rows(content: Any, features: list[str]) -> np.ndarray:
 
 def _read_row(row: Any, i: int, features: list[str]) -> list[float]:
     if not isinstance(row, dict):
-        raise Invalid(f"Row {i} is no JSON object; send the features by name.")
+        raise Invalid(f"Row {i} is not a JSON object; send the features by name.")
     try:
         values = [row[name] for name in features]
     except KeyError as error:
@@ -82,7 +82,7 @@ class TableApp(ModelApp):
         return sent, options
 
     async def decode(self, model: Any, sent: Any) -> np.ndarray:
-        """Rows, float64 (n, features), in the model's column order; of many in a thread."""
+        """Rows, float64 (n, features), in the model's column order; many rows are converted in a thread."""
         if isinstance(sent, list) and len(sent) > FEW:
             return await asyncio.to_thread(read_rows, sent, model.features)
         return read_rows(sent, model.features)

@@ -1,8 +1,8 @@
 """The Open Inference Protocol, version 2 (KServe, Triton): tensors in, tensors out, for every model.
 
 https://github.com/kserve/open-inference-protocol; tensors as JSON or, by the binary tensor data
-extension, as bytes behind the JSON. The champion answers. Errors are ``{"error": "<sentence>"}``,
-as the protocol has them.
+extension, as bytes behind the JSON. The champion answers. Errors have the protocol's form,
+``{"error": "<sentence>"}``.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ async def metadata(all_replicas: AllReplicas, name: str = NAME, version: str | N
 @router.get("/models/{name}/ready")
 @router.get("/models/{name}/versions/{version}/ready")
 async def model_ready(all_replicas: AllReplicas, name: str = NAME, version: str | None = None) -> ProtocolModelReady:
-    """200 when the model answers, in the version that is asked for."""
+    """200 when the model answers and serves the requested version."""
     await _served(all_replicas, name, version)
     return ProtocolModelReady(name=name, ready=True)
 
@@ -127,12 +127,12 @@ async def infer(request: Request, all_replicas: AllReplicas, name: str = NAME, v
 
 
 async def _served(all_replicas: AllReplicas, name: str, version: str | None) -> dict[str, str]:
-    """What a replica of the model serves. Raises NotFound, Unavailable."""
+    """The version that a replica of the model serves. Raises NotFound, Unavailable."""
     replicas.known(name)
     try:
         served = (await all_replicas.ask_all(name, "serving"))[0]
     except Exception as error:
-        raise Unavailable(f"{name} does not answer now; try again.") from error
+        raise Unavailable(f"{name} is not responding; try again.") from error
     if version not in (None, served["version"]):
         raise NotFound(f"Version {version[:64]!r} of {name} is not served; version {served['version']} is.")
     return served
@@ -144,11 +144,11 @@ async def _tensors(all_replicas: AllReplicas, name: str) -> Tensors:
 
 
 def _header_length(request: Request, total: int) -> int:
-    """How many bytes of the body are JSON; what follows are binary tensors. Raises BadRequest."""
+    """The length of the JSON in bytes; binary tensors follow it. Raises BadRequest."""
     given = request.headers.get(HEADER_LENGTH)
     if given is None:
         return total
-    # A digit of another script is one for isdigit(), and int() refuses thousands of them.
+    # isdigit() accepts digits of other scripts, and int() refuses thousands of digits.
     if not re.fullmatch(r"[0-9]{1,10}", given) or int(given) > total:
         raise BadRequest(f"{HEADER_LENGTH} must be the JSON's length in bytes, at most the body's {total}.")
     return int(given)

@@ -74,7 +74,7 @@ def _from_bytes(binary: bytes, size: Any, shape: tuple[int, ...], dtype: np.dtyp
 
 
 def _from_json(data: Any, shape: tuple[int, ...], datatype: str, spec: TensorSpec) -> np.ndarray:
-    """float64 of ``shape``, from a flat list or one that is nested as the shape says."""
+    """float64 of ``shape``, from a flat list or one nested according to the shape."""
     numbers = data if _is_flat(data, shape) else _unnested(data, shape)
     if numbers is None:
         raise BadRequest(
@@ -86,7 +86,7 @@ def _from_json(data: Any, shape: tuple[int, ...], datatype: str, spec: TensorSpe
         raise BadRequest(f"The data of {spec.name!r} must be {math.prod(shape)} numbers.")
     try:
         values = np.array(numbers, dtype=np.float64)
-    except OverflowError:  # a whole number beyond what a float holds
+    except OverflowError:  # an integer too large for a float
         values = np.full(len(numbers), np.inf)
     if datatype == "UINT8" and (float in kinds or values.min() < 0 or values.max() > 255):
         raise BadRequest(f"The data of {spec.name!r} must be whole numbers from 0 to 255.")
@@ -98,7 +98,7 @@ def _is_flat(data: Any, shape: tuple[int, ...]) -> bool:
 
 
 def _unnested(data: Any, shape: tuple[int, ...]) -> list[Any] | None:
-    """What stands innermost in lists in lists; None when they are not exactly as long and deep as ``shape``."""
+    """The innermost values of nested lists; None when their lengths and depth differ from ``shape``."""
     level = [data]
     for length in shape:
         if not all(isinstance(one, list) and len(one) == length for one in level):
@@ -108,7 +108,7 @@ def _unnested(data: Any, shape: tuple[int, ...]) -> list[Any] | None:
 
 
 def wanted_outputs(content: dict[str, Any], specs: Sequence[TensorSpec]) -> dict[str, bool]:
-    """Name of each output to send, and whether as bytes. Raises BadRequest for one that there is not."""
+    """The name of each output to send, and whether as bytes. Raises BadRequest for an unknown name."""
     as_bytes = _flag(parameters_of(content, "the request"), "binary_data_output", default=False)
     listed = content.get("outputs")
     if listed is None or listed == []:
@@ -135,7 +135,7 @@ def _flag(parameters: dict[str, Any], name: str, default: bool) -> bool:
 def write_outputs(
     values: dict[str, np.ndarray], wanted: dict[str, bool], specs: Sequence[TensorSpec]
 ) -> tuple[list[dict[str, Any]], bytes]:
-    """Outputs as the protocol has them, and the bytes that follow the JSON."""
+    """The outputs in the protocol's form, and the bytes that follow the JSON."""
     described, parts = [], []
     for spec in specs:
         if spec.name not in wanted:

@@ -59,12 +59,12 @@ router = APIRouter()
 
 @router.get("/about")
 async def about(settings: CurrentSettings) -> About:
-    """The limits of requests, and every kind and state of a job in words."""
+    """The limits of requests, and every kind and state of a job with its name."""
     return About(mode=settings.air_mode, limits=LIMITS, job_kinds=KINDS, job_states=STATES)
 
 
 @router.get("/models/{name}/options")
 async def options(name: str = Path(examples=[specs.names()[0]])) -> Options:
-    """What the `config` of each kind of job takes: titles, descriptions, defaults and bounds, as JSON Schema."""
+    """The JSON Schema of `config` for each kind of job: titles, descriptions, defaults and bounds."""
     spec = replicas.spec_of(name)
     return Options(name=spec.name, **{kind.kind: families.json_schema(kind.kind, spec) for kind in KINDS})

@@ -1,4 +1,4 @@
-"""What each model is, in words: its family, the question that it answers, the figures that its versions have."""
+"""The description of each model: its family, the question that it answers, the figures of its versions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ LOG_LOSS = {"title": "Log loss", "help": "how little it expected the right answe
 
 
 def about(spec: ModelSpec) -> ModelAbout:
-    """The words of a model, with the rule of its gate."""
+    """The description of a model, with the rule of its gate."""
     rows = spec.family == "table"
     return ModelAbout(
         family=spec.family,

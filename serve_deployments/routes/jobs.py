@@ -1,4 +1,4 @@
-"""Routes about jobs: queue one, watch it, stop it, resume it."""
+"""Routes about jobs: queue, read, stop and resume them."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ from training.runs.errors import ConfigError, OptionError
 FRESH_S = 0.5
 MAX_LOG_LINES = 2_000
 MAX_ROWS = 200
-# Object storage alone, and as it is: a query may name another server, and fsspec chains file systems by "::".
+# Only plain addresses of object storage: a query may name another server, and "::" chains fsspec's file systems.
 ADDRESS = re.compile(r"(s3|gs|abfss?)://(?!.*::)[^\s?#]+")
-# What is read of object storage, by how its name ends; a folder of pictures has no ending.
+# The suffixes of readable files in object storage; a folder of pictures has none.
 ENDINGS = {"table": {"csv", "tsv", "txt", "parquet"}, "image": {"parquet", *SUFFIXES}}
 ENDING = re.compile(r".*/[^/]*\.([a-z][a-z0-9]{1,6})")
 READS = {"table": "CSV and Parquet files", "image": "folders of pictures, pictures and Parquet files"}
 NOT_AN_ADDRESS = (
-    "over HTTP it must be an address such as s3://bucket/file, of s3, gs, abfs or abfss and without a query; or send "
+    "over HTTP it must be an address of s3, gs, abfs or abfss without a query, such as s3://bucket/file; or send "
     "the file to /uploads"
 )
 FILE_TYPES = {"text/csv": {}, "application/octet-stream": {}}
@@ -63,7 +63,7 @@ Listed = Annotated[Recent[list[Job]], Depends(_listed)]
 
 @router.post("", status_code=202, responses=json_bodies.ERRORS)
 async def submit(wanted: JobRequest, queue: Jobs, listed: Listed, registry: Registry, settings: CurrentSettings) -> Job:
-    """Queue a job; one runs at a time. Every option has a default, so `config` may be left out."""
+    """Queue a job; one runs at a time. Every option has a default, so `config` is optional."""
     try:
         config = validated(wanted.kind, wanted.model, wanted.config)
     except OptionError as error:
@@ -78,12 +78,12 @@ async def submit(wanted: JobRequest, queue: Jobs, listed: Listed, registry: Regi
 
 
 def _refused(error: OptionError) -> Invalid:
-    """The refusal of one option: ``detail`` says which and why, for a program to show beside its field."""
+    """The error of one option; ``detail`` has its path and the problem, for a program to show beside the field."""
     return Invalid(str(error), {"field": error.field, "problem": error.problem})
 
 
 async def _check_batch(model: str, config: dict[str, Any], registry: Registry, settings: Settings) -> None:
-    """Refuse what the job itself would refuse once it runs. Raises Invalid, NotFound."""
+    """Refuse now what the running job would refuse. Raises Invalid, NotFound."""
     await resolve(registry, model, config["version"])
     if config["upload"] is not None:
         try:
@@ -101,14 +101,14 @@ async def _check_batch(model: str, config: dict[str, Any], registry: Registry, s
 
 @router.get("")
 async def jobs(queue: Jobs, listed: Listed) -> JobList:
-    """Every job, newest first, each with its last figures; at most half a second old."""
+    """Every job, newest first, each with its latest figures; at most half a second old."""
     return JobList(jobs=await listed.get(queue.jobs, FRESH_S))
 
 
 @router.get("/{job_id}")
 async def job(queue: Jobs, job_id: str = ID) -> Job:
     """One job with the figures of every step."""
-    return await _asked(queue.job(job_id))
+    return await _replied(queue.job(job_id))
 
 
 @router.get("/{job_id}/logs")
@@ -119,20 +119,20 @@ async def logs(
     job_id: str = ID,
     lines: int = Query(200, ge=1, le=MAX_LOG_LINES),
 ) -> JobLog:
-    """The last lines that the job printed; in public mode only with the admin's token."""
+    """The last lines of the job's log; in public mode only with the admin's token."""
     await check_reader(request.headers, settings)
-    return JobLog(id=job_id, log=await _asked(queue.log_tail(job_id, lines)))
+    return JobLog(id=job_id, log=await _replied(queue.log_tail(job_id, lines)))
 
 
 @router.post("/{job_id}/cancel")
 async def cancel(queue: Jobs, listed: Listed, job_id: str = ID) -> Job:
-    """Stop a job, whatever it is doing; one that has ended stays as it is."""
+    """Stop a job in any state; a job that has ended does not change."""
     return await _changed(listed, queue.cancel(job_id))
 
 
 @router.post("/{job_id}/resume", status_code=202)
 async def resume(queue: Jobs, listed: Listed, job_id: str = ID) -> Job:
-    """Queue a job again that was stopped, failed or was interrupted; an image training resumes from its last epoch."""
+    """Queue a stopped, failed or interrupted job again; an image training resumes from its last epoch."""
     return await _changed(listed, queue.resume(job_id))
 
 
@@ -145,7 +145,7 @@ async def rows(
     show: Show = "all",
     label: str | None = Query(None, max_length=64, description="only rows with this answer"),
 ) -> JobRows:
-    """A part of what a batch prediction answered, in the order of its input."""
+    """A page of a batch prediction's result, in the order of its input."""
     path = _file(settings, job_id, PARQUET)
     try:
         total, columns, found = await asyncio.to_thread(batch_results.rows, path, offset, limit, show, label)
@@ -156,14 +156,14 @@ async def rows(
 
 @router.get("/{job_id}/files/{name}", response_class=FileResponse, responses={200: {"content": FILE_TYPES}})
 async def file(settings: CurrentSettings, name: str = Path(max_length=64), job_id: str = ID) -> FileResponse:
-    """A file that the job made, to download."""
+    """Download a file that the job wrote."""
     kind = "text/csv" if name.endswith(".csv") else "application/octet-stream"
     headers = {"X-Content-Type-Options": "nosniff"}
     return FileResponse(_file(settings, job_id, name), media_type=kind, filename=f"{job_id}-{name}", headers=headers)
 
 
 def _file(settings: Settings, job_id: str, name: str) -> FilePath:
-    """Where a file of a job is. Raises NotFound."""
+    """The path of a job's file. Raises NotFound."""
     try:
         folder = Store(settings).folder(job_id) / FILES
     except UnknownJob as error:
@@ -175,15 +175,15 @@ def _file(settings: Settings, job_id: str, name: str) -> FilePath:
 
 
 async def _changed(listed: Recent[list[Job]], answer: Awaitable[T]) -> T:
-    """``_asked`` of a change: what is listed next has it."""
+    """``_replied`` for a call that changes a job; the next list shows the change."""
     try:
-        return await _asked(answer)
+        return await _replied(answer)
     finally:
         listed.forget()
 
 
-async def _asked(answer: Awaitable[T]) -> T:
-    """Await the job service; its refusals become the API's."""
+async def _replied(answer: Awaitable[T]) -> T:
+    """Await the job service; its errors become those of the API."""
     try:
         return await answer
     except tuple(REFUSALS) as error:

@@ -35,7 +35,7 @@ class JsonRoute(APIRoute):
             if body:
                 kind = content_type(request)
                 if kind != "application/json":
-                    raise UnsupportedMedia(f"Content-Type {kind[:80]!r} is not read here; send application/json.")
+                    raise UnsupportedMedia(f"Content-Type {kind[:80]!r} is not supported here; send application/json.")
                 if read_json(body) is None and is_required:
                     raise BadRequest("The body is null; send a JSON object.")
             return await handle(Request(request.scope, replayed(body, request.receive)))

@@ -1,4 +1,4 @@
-"""Routes about models: versions, what is served, examples, evaluations, promotion and rollback."""
+"""Routes about models: versions, replicas, examples, evaluations, promotion and rollback."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ async def model(registry: Registry, all_replicas: AllReplicas, name: str = NAME)
 
 @router.get("/{name}/features")
 async def features(registry: Registry, name: str = NAME) -> Features:
-    """Ranges, units and groups of the champion's columns, over its training rows."""
+    """Range, unit and group of each column of the champion, over its training rows."""
     spec = replicas.spec_of(name)
     if spec.family != "table":
         raise NotFound(f"{name} takes pictures and has no features.")
@@ -81,7 +81,7 @@ async def examples(
     n: int = Query(12, ge=1, le=MAX_EXAMPLES),
     seed: int | None = Query(None, ge=0, lt=2**32, description="the same examples for the same seed"),
 ) -> Examples:
-    """Validation images or rows with their true labels; ``source`` says where they are from."""
+    """Validation images or rows with their true labels; ``source`` is their origin."""
     spec, metadata = replicas.spec_of(name), await champion_metadata(registry, name)
     try:
         held_out = await asyncio.to_thread(held_out_of, spec, settings, metadata)
@@ -129,10 +129,10 @@ async def history(registry: Registry, name: str = NAME) -> History:
 
 @router.post("/{name}/promote", responses=CHANGE_ERRORS)
 async def promote(wanted: Promotion, registry: Registry, all_replicas: AllReplicas, name: str = NAME) -> Model:
-    """Put a version into service in every replica, after each has loaded and checked it; then the new state.
+    """Promote a version: every replica loads and checks it, then all switch. Returns the new state.
 
-    409 when the gate says no and `force` is not set, when a replica finds something wrong with the version, or
-    when another promotion is under way. A version that is served already is 200 and changes nothing.
+    409 when the gate refuses the version and `force` is not set, when a replica finds a fault in the version, or
+    when another promotion is in progress. 200 without a change when the version is already the champion.
     """
     await registry.promote(replicas.known(name), wanted.version, wanted.reason, wanted.force)
     return await _model(name, registry, all_replicas)
@@ -142,7 +142,7 @@ async def promote(wanted: Promotion, registry: Registry, all_replicas: AllReplic
 async def rollback(
     registry: Registry, all_replicas: AllReplicas, wanted: Rollback | None = None, name: str = NAME
 ) -> Model:
-    """Put the version that was champion before into service again; then the new state."""
+    """Promote the previous champion again. Returns the new state."""
     reason = wanted.reason if wanted else ""
     await registry.rollback(replicas.known(name), reason)
     return await _model(name, registry, all_replicas)
@@ -152,13 +152,13 @@ async def rollback(
 async def discard(
     registry: Registry, all_replicas: AllReplicas, version: str = Path(max_length=64), name: str = NAME
 ) -> Model:
-    """Delete a version for good; then the new state. 409 for the champion and for what a rollback goes back to."""
+    """Delete a version; returns the new state. 409 for the champion and the version that a rollback would restore."""
     await registry.discard(replicas.known(name), version)
     return await _model(name, registry, all_replicas)
 
 
 async def champion_metadata(registry: Registry, name: str) -> checkpoint.Metadata:
-    """What is known of a model's champion. Raises NotFound, and Unavailable while it has no version."""
+    """The metadata of a model's champion. Raises NotFound, and Unavailable while the model has no version."""
     try:
         champion = await registry.resolve(replicas.known(name), CHAMPION)
     except UnknownVersion:
@@ -184,10 +184,10 @@ async def _model(name: str, registry: Registry, all_replicas: AllReplicas) -> Mo
     except Exception:
         serving = []
     try:
-        told = await asyncio.to_thread(lambda: [storage.read_metadata(item.source) for item in versions])
+        metadata = await asyncio.to_thread(lambda: [storage.read_metadata(item.source) for item in versions])
     except checkpoint.CheckpointError as error:
         raise Unavailable(str(error)) from error
-    described = list(zip(versions, told, strict=True))
+    described = list(zip(versions, metadata, strict=True))
     labels = next((meta.labels for item, meta in described if CHAMPION in item.aliases), [])
     return Model(
         name=name,

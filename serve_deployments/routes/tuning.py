@@ -32,7 +32,7 @@ from training.tuning.studies import SHIPPED, Store, Study, Summary, UnknownStudy
 
 STUDY = Path(max_length=64, description="the study's id; that of its job")
 
-# What was calculated, by a study and the number of its trials.
+# Calculated importances, by study and number of trials.
 KNOWN: dict[tuple[str, int], tuple[dict[str, float] | None, str | None]] = {}
 
 router = APIRouter(tags=["tuning"])
@@ -40,7 +40,7 @@ router = APIRouter(tags=["tuning"])
 
 @router.get("/tuning")
 async def listed(settings: CurrentSettings) -> Studies:
-    """Every study, newest first, those that came with the program too."""
+    """Every study, newest first, including those that ship with AIR Studio."""
     store = Store(settings)
     found = await asyncio.to_thread(store.summaries)
     return Studies(studies=[StudySummary(**_base(study, store), trials=study.trials) for study in found])
@@ -48,7 +48,7 @@ async def listed(settings: CurrentSettings) -> Studies:
 
 @router.get("/tuning/{study}", responses={503: {"model": ErrorReply}})
 async def study(settings: CurrentSettings, aside: InAside, calculations: InTurn, study: str = STUDY) -> StudyDetails:
-    """One study with every trial, also while it runs."""
+    """One study with its trials, also while it runs."""
     store = Store(settings)
     found = await asyncio.to_thread(_read, store, study)
     shares, note = await _importance(found, aside, calculations)
@@ -58,7 +58,7 @@ async def study(settings: CurrentSettings, aside: InAside, calculations: InTurn,
 
 @router.get("/tuning/{study}/trials.csv", response_class=Response, responses={200: {"content": {"text/csv": {}}}})
 async def trials_csv(settings: CurrentSettings, study: str = STUDY) -> Response:
-    """The trials as a table: parameters, last figures, state and time, a line each."""
+    """A CSV with a line for each trial: parameters, last figures, state and time."""
     found = await asyncio.to_thread(_read, Store(settings), study)
     headers = {"Content-Disposition": f'attachment; filename="{found.study}-trials.csv"'}
     return Response(_csv(found), media_type="text/csv", headers=headers)
@@ -66,7 +66,7 @@ async def trials_csv(settings: CurrentSettings, study: str = STUDY) -> Response:
 
 @router.get("/models/{name}/searches")
 async def searches(name: str = Path(examples=[specs.names()[0]])) -> Searches:
-    """Ready-made searches of a model, and what may be tried at all."""
+    """Ready-made searches of a model, and every parameter that a space may name."""
     spec = replicas.spec_of(name)
     found = {preset: search_of(spec, preset) for preset in spec.searches}
     offered = [
@@ -95,9 +95,9 @@ def _base(found: Study | Summary, store: Store) -> dict[str, Any]:
 async def _importance(
     found: Study, aside: Aside, calculations: Calculations
 ) -> tuple[dict[str, float] | None, str | None]:
-    """Calculated once for a study that has ended, in a process of its own: a random forest takes seconds."""
+    """The importance of each parameter; calculated once, in another process: a random forest takes seconds."""
     if found.state == "running":
-        return None, "It is calculated when the study has ended."
+        return None, "Importance is calculated when the study has ended."
     key = (found.study, len(found.trials))
     if key not in KNOWN:
         KNOWN[key] = await calculations.answer(key, lambda: aside.run(_calculate, found))

@@ -1,1 +1,1 @@
-"""The shapes of the replies, as OpenAPI shows them."""
+"""The schemas of requests and replies, as OpenAPI shows them."""

@@ -1,4 +1,4 @@
-"""What this server is: its limits, the kinds and states of jobs, the options that jobs take."""
+"""The server itself: its limits, the kinds and states of jobs, the options that jobs take."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from training.jobs.store import Kind, State
 
 
 class JobKind(Reply):
-    """A kind of job in words."""
+    """A kind of job and its name, in the singular and the plural."""
 
     kind: Kind
     one: str = Field(examples=["training"])
@@ -19,7 +19,7 @@ class JobKind(Reply):
 
 
 class JobState(Reply):
-    """A state of a job in words, and what can be done in it."""
+    """A state of a job, its name, and the changes that it allows."""
 
     state: State
     words: str = Field(examples=["waiting"])
@@ -29,7 +29,7 @@ class JobState(Reply):
 
 
 class Limits(Reply):
-    """The most that one request may hold; beyond it the reply is 413, 422 or 503."""
+    """The limits of one request; beyond them the reply is 413, 422 or 503."""
 
     images: int = Field(description="pictures of a prediction")
     rows: int = Field(description="rows of a prediction")

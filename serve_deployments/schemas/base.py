@@ -1,4 +1,4 @@
-"""What every reply is, and the replies about the server itself: health, errors, access."""
+"""The base of every reply, and the replies about the server itself: health, errors, access."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Access(Reply):
     """``GET /access``: what this client may do."""
 
     mode: str = Field(description="local or public")
-    changes: str = Field(description="open, token (the admin's token is asked for) or off (read-only)")
+    changes: str = Field(description="open, token (the admin's token is required) or off (read-only)")
 
 
 class Health(Reply):
@@ -30,7 +30,7 @@ class Readiness(Reply):
     """``GET /readyz``: 200 when all are ready, else 503."""
 
     ready: bool
-    models: dict[str, str] = Field(description="for each model 'ready' or what it is doing")
+    models: dict[str, str] = Field(description="for each model 'ready' or its state")
 
 
 class ErrorBody(Reply):

@@ -1,4 +1,4 @@
-"""The shapes of what the cluster's routes take and answer; the others are in ``schemas``."""
+"""The requests and replies of the cluster's routes."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ Victim = Literal["replica", "training_worker"]
 
 
 class Memory(Reply):
-    """Bytes."""
+    """Memory in bytes."""
 
     total: int
     used: int
 
 
 class Store(Memory):
-    """A node's object store, in bytes; spilled to disk and restored from there since it started."""
+    """A node's object store, in bytes; ``spilled`` to disk and ``restored`` from it since the node started."""
 
     spilled: int
     restored: int
@@ -34,21 +34,21 @@ class Node(Reply):
     address: str
     host: str
     head: bool
-    cpus: float = Field(description="Ray's logical CPUs, by which it places work")
-    cpus_used: float = Field(description="what is placed there asks for so many of them")
-    busy: float | None = Field(description="share of the real cores that is busy, of the node that answers this")
-    memory: Memory | None = Field(description="real memory, of the node that answers this")
-    object_store: Store | None = Field(description="null while the node does not say")
+    cpus: float = Field(description="Ray's logical CPUs, which decide where it places work")
+    cpus_used: float = Field(description="logical CPUs that the work placed there reserves")
+    busy: float | None = Field(description="share of the physical cores that is busy; only of the node that answers")
+    memory: Memory | None = Field(description="physical memory; only of the node that answers")
+    object_store: Store | None = Field(description="null while the node does not report it")
 
 
 class Process(Reply):
-    """A process that works now."""
+    """A process that is at work."""
 
     pid: int
     node: str
     workload: Workload = Field(
         description="data (stateless tasks), training (stateful actors), tuning (both together), serving (online), "
-        "own (what AIR Studio and Ray need for themselves)"
+        "own (AIR Studio's and Ray's own processes)"
     )
     does: str = Field(examples=["replica of cifar10: answers predictions"])
     kind: str = Field(description="actor, task or driver")
@@ -56,7 +56,7 @@ class Process(Reply):
     model: str | None
     job: str | None
     killable: Literal["replica", "training_worker"] | None = Field(
-        None, description="the kind by which /cluster/kill kills it"
+        None, description="the `kind` with which /cluster/kill kills it"
     )
 
 
@@ -68,7 +68,7 @@ class Bundle(Reply):
 
 
 class Placement(Reply):
-    """Resources that Ray holds together for the workers of a training."""
+    """A placement group: resources that Ray reserves together for the workers of a training."""
 
     id: str
     strategy: str = Field(examples=["PACK"])
@@ -77,7 +77,7 @@ class Placement(Reply):
 
 
 class Replica(Reply):
-    """A replica of a model, and what it has answered since it started."""
+    """A replica of a model, and its figures since it started."""
 
     replica: str
     model: str
@@ -85,10 +85,10 @@ class Replica(Reply):
     pid: int
     node: str
     requests: int
-    refused: int = Field(description="of these, answered with a status of 400 or more")
-    p50_ms: float | None = Field(description="half of the answers took no longer; null before the first")
+    refused: int = Field(description="requests with a status of 400 or more")
+    p50_ms: float | None = Field(description="median latency; null before the first answer")
     p99_ms: float | None
-    ongoing: int = Field(description="requests being answered")
+    ongoing: int = Field(description="requests in progress")
     waiting: int = Field(description="pictures or rows that wait for the model")
 
 
@@ -107,8 +107,10 @@ class Cluster(Reply):
 
     nodes: list[Node]
     processes: list[Process]
-    actors: dict[str, int] = Field(description="how many are starting, alive, restarting, dead")
-    tasks: dict[str, int] = Field(description="of what runs now: how many are waiting, running, finished, failed")
+    actors: dict[str, int] = Field(description="how many are starting, alive, restarting or dead")
+    tasks: dict[str, int] = Field(
+        description="how many of the current programs' tasks are waiting, running, finished or failed"
+    )
     placements: list[Placement]
     replicas: list[Replica]
     queue: list[QueuedJob]
@@ -120,14 +122,14 @@ class KillRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     kind: Victim
-    pid: int | None = Field(None, ge=1, description="which one; without it, one is chosen")
+    pid: int | None = Field(None, ge=1, description="pid of the process; default: any of the kind")
 
 
 class Killed(Reply):
-    """What was killed, and what stands in its place."""
+    """The process that was killed, and its replacement."""
 
     kind: Victim
     pid: int
     node: str
-    replaced_by: int | None = Field(description="pid of the new process; null when its training ended meanwhile")
-    seconds: float | None = Field(description="from the kill until the new process works")
+    replaced_by: int | None = Field(description="pid of the new process; null if its training ended first")
+    seconds: float | None = Field(description="from the kill until the new process is at work")

@@ -12,13 +12,13 @@ from training.jobs.store import Job, Kind
 
 
 class TrainingPreset(Reply):
-    """A ready-made configuration of a training: what it takes and what it gave."""
+    """A ready-made configuration of a training, with its measured time and result."""
 
     preset: str
-    minutes: float | None = Field(description="on 2 cores with nothing else to do; null: not measured yet")
-    gives: str = Field(description="on validation, in words")
+    minutes: float | None = Field(description="on 2 idle cores; null if not measured yet")
+    gives: str = Field(description="the result on validation, in words")
     config: dict[str, Any] = Field(description="for POST /jobs")
-    needs: str = Field("", description="what this server lacks for it, and what happens then")
+    needs: str = Field("", description="what this server lacks for it, and the consequence")
 
 
 class TrainingPresets(Reply):
@@ -52,7 +52,7 @@ class JobLog(Reply):
 
 
 class JobRows(Reply):
-    """``GET /jobs/{id}/rows``: a part of a batch prediction's result."""
+    """``GET /jobs/{id}/rows``: one page of a batch prediction's result."""
 
     id: str
     total: int = Field(description="rows that match the filter")
@@ -65,7 +65,9 @@ class CorrectionRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    model: str | None = Field(None, max_length=64, description="default: the first model that takes pictures")
+    model: str | None = Field(
+        None, max_length=64, description="the model that is corrected; default: the first image model"
+    )
     image: str = Field(description="base64 of the picture file")
     label: str = Field(max_length=64, examples=["frog"])
     answered: str | None = Field(None, max_length=64, description="the model's answer")

@@ -17,11 +17,11 @@ class Version(Reply):
     metrics: dict[str, float]
     created: str
     config: dict[str, Any]
-    source: dict[str, Any] = Field(description="run, command, data and fingerprint that it was made from")
+    source: dict[str, Any] = Field(description="run, command, data and fingerprint of its training")
 
 
 class ServingReplica(Reply):
-    """What one replica serves now."""
+    """What one replica serves."""
 
     replica: str
     version: str
@@ -38,9 +38,9 @@ class Gate(Reply):
 
 
 class Figure(Reply):
-    """A figure of an evaluation, and how to show it."""
+    """A figure of an evaluation, with its title, format and better direction."""
 
-    key: str = Field(description="where `validation` and `test` have it; dots lead into objects and lists")
+    key: str = Field(description="the path to it in `validation` and `test`; dots lead into objects and lists")
     title: str
     help: str
     form: Literal["number", "share", "count", "error"]
@@ -48,13 +48,13 @@ class Figure(Reply):
 
 
 class ModelAbout(Reply):
-    """What a model is, in words."""
+    """The description of a model."""
 
     family: Literal["image", "table"]
     title: str = Field(description="short, such as a tab's title")
-    question: str = Field(description="one line for the choice of a model")
-    notice: str = Field("", description="to show with its answers")
-    positive: str | None = Field(None, description="the class that a binary table's probability is of")
+    question: str = Field(description="the question that the model answers, in one line")
+    notice: str = Field("", description="a notice to show with its predictions")
+    positive: str | None = Field(None, description="the class whose probability a table model predicts")
     gate: Gate
     figures: list[Figure] = Field(description="most important first")
     corrections: bool = Field(False, description="whether answers may be corrected")
@@ -82,12 +82,12 @@ class Promotion(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     version: str = Field(max_length=64, description="a version or an alias, such as challenger", examples=["2"])
-    force: bool = Field(False, description="promote even when the gate says no")
+    force: bool = Field(False, description="promote even if the gate refuses the version")
     reason: str = Field("", max_length=500, description="kept in the history")
 
 
 class Rollback(BaseModel):
-    """``POST /models/{name}/rollback``; the body may be left out."""
+    """``POST /models/{name}/rollback``; the body is optional."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -99,7 +99,7 @@ class Move(Reply):
 
     kind: str = Field(description="promotion or rollback")
     version: str
-    before: str = Field(description="the champion until then")
+    before: str = Field(description="the previous champion")
     at: str
     reason: str
 
@@ -115,8 +115,8 @@ class Feature(Reply):
     """A column of a table model with the range of its training rows."""
 
     name: str
-    group: str = Field(description="a key, such as mean")
-    group_title: str = Field(description="what a form calls the group; empty without one in the spec")
+    group: str = Field(description="key of the group, such as mean")
+    group_title: str = Field(description="title of the group; empty if the spec has none")
     unit: str
     min: float
     max: float
@@ -164,18 +164,20 @@ class Evaluation(Reply):
     test: dict[str, Any]
     thresholds: list[dict[str, Any]] | None = None
     unsure: dict[str, Any] | None = None
-    history: dict[str, dict[str, float]] | None = Field(None, description="figures after each epoch of its training")
+    history: dict[str, dict[str, float]] | None = Field(
+        None, description="figures after each epoch of its training, where recorded"
+    )
 
 
 class Answer(Reply):
-    """What a version answered, and how probable it found it."""
+    """The label that a version predicts, and its probability."""
 
     label: str
     probability: float
 
 
 class Difference(Reply):
-    """An input that two versions answer differently; ``label`` is the truth."""
+    """An input that two versions answer differently; ``label`` is the true label."""
 
     id: str
     label: str

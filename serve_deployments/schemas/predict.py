@@ -1,4 +1,4 @@
-"""Answers to images and rows, and comparisons of two versions."""
+"""Predictions for images and rows, and comparisons of two versions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from serve_deployments.schemas.base import Reply
 
 
 class ModelVersion(Reply):
-    """The model and the version that really answered."""
+    """The model and the version that answered."""
 
     name: str
     version: str = Field(examples=["1"])
@@ -24,22 +24,23 @@ class Choice(Reply):
 
 
 class ImagePrediction(Reply):
-    """Answer for one image; ``seen`` only with ``view=true``."""
+    """Prediction for one image; ``seen`` only with ``view=true``."""
 
     label: str
     probability: float = Field(ge=0, le=1)
-    unsure: bool = Field(description="true when the best probability is below what validation asks for")
+    unsure: bool = Field(description="true when the highest probability is below the threshold from validation")
     top_k: list[Choice]
     seen: str | None = Field(None, description="base64 PNG of the pixels that the model saw")
 
 
 class RowPrediction(Reply):
-    """Answer for one row, beside the probability of the positive class; ``contributions`` with ``explain=true``."""
+    """Prediction for one row, without the probability field; ``contributions`` only with ``explain=true``."""
 
     label: str
     out_of_range: list[str] = Field(description="features outside the range of the training rows")
     contributions: dict[str, float] | None = Field(
-        None, description="log-odds toward the positive class of each feature, and 'bias'; their sum is the logit"
+        None,
+        description="log-odds toward the positive class that each feature adds, and 'bias'; their sum is the logit",
     )
 
 
@@ -62,14 +63,14 @@ class RowReply(Reply):
 
 
 class ImageCompareReply(Reply):
-    """``POST /{model}/compare``: both answers to the same images."""
+    """``POST /{model}/compare``: both predictions for the same images."""
 
     champion: ImageReply
     challenger: ImageReply
 
 
 def row_replies(model: str, probability: str) -> tuple[type[Reply], type[Reply]]:
-    """The replies of ``predict`` and ``compare`` of a table model whose answers have the field ``probability``."""
+    """The replies of ``predict`` and ``compare`` of a table model; ``probability`` is the name of that field."""
     prediction = create_model(f"{model}Prediction", __base__=RowPrediction, **{probability: (float, Field(ge=0, le=1))})
     reply = create_model(f"{model}Reply", __base__=RowReply, predictions=(list[prediction], ...))
     return reply, create_model(f"{model}CompareReply", __base__=Reply, champion=(reply, ...), challenger=(reply, ...))

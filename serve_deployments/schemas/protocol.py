@@ -55,7 +55,7 @@ class ProtocolModel(Reply):
 
 
 class InferInput(BaseModel):
-    """The one input tensor; ``data`` flat or nested, or bytes behind the JSON by ``binary_data_size``."""
+    """The one input tensor; ``data`` is flat or nested, or ``binary_data_size`` bytes follow the JSON."""
 
     name: str
     datatype: str
@@ -82,7 +82,7 @@ class InferOutput(BaseModel):
 
 
 class InferReply(BaseModel):
-    """The answer of the version that is named."""
+    """The outputs, and the version that answered."""
 
     model_name: str
     model_version: str

@@ -18,13 +18,13 @@ class StudyBase(Reply):
     state: str = Field(description="running, succeeded, stopped, failed or interrupted")
     metric: str
     mode: str
-    step: str = Field(description="what a trial counts: round or epoch")
+    step: str = Field(description="unit of a trial's progress: round or epoch")
     num_samples: int
     created: str
     ended: str | None
     duration_s: float
     error: str | None
-    shipped: bool = Field(description="it came with the program")
+    shipped: bool = Field(description="whether the study ships with AIR Studio")
     config: dict[str, Any]
     best: Best | None = Field(description="the best trial, and the training configuration with its parameters")
 
@@ -42,7 +42,7 @@ class Studies(Reply):
 
 
 class Importance(Reply):
-    """How much each parameter of a study mattered, and how that was calculated."""
+    """The importance of each parameter of a study, and the method that calculated it."""
 
     method: str
     params: dict[str, float]
@@ -53,25 +53,25 @@ class StudyDetails(StudyBase):
 
     trials: list[Trial]
     importance: Importance | None
-    importance_note: str | None = Field(description="why there is no importance")
+    importance_note: str | None = Field(description="why there is no importance, if there is none")
 
 
 class SearchPreset(Reply):
-    """A ready-made search; ``space`` is what it tries."""
+    """A ready-made search; ``space`` has the values that it tries."""
 
     preset: str
     metric: str
     mode: str
     step: str
     num_samples: int
-    minutes: float | None = Field(description="on 2 cores with nothing else to do; null: not measured yet")
+    minutes: float | None = Field(description="on 2 idle cores; null if not measured yet")
     space: dict[str, dict[str, Any]]
 
 
 class Searches(Reply):
     """``GET /models/{name}/searches``; ``tunable``: each parameter that a space may name.
 
-    A parameter has a ``title``, a ``description``, a ``type``, and the bounds ``low`` and ``high``, null without one.
+    A parameter has a ``title``, a ``description``, a ``type``, and the bounds ``low`` and ``high`` or null.
     """
 
     name: str

@@ -41,7 +41,7 @@ def test_second_start_leaves_the_first_alone(app: RunningApp) -> None:
         [sys.executable, "app.py"], cwd=ROOT, env=app.environment, capture_output=True, text=True, timeout=60
     )
     assert ended.returncode == 1
-    assert f"AIR Studio runs already on port {app.port}" in ended.stderr
+    assert f"AIR Studio is already running on port {app.port}" in ended.stderr
     assert requests.get(f"{app.url}/api/readyz").json()["ready"] is True
     assert parts() == before
 

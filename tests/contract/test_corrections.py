@@ -30,7 +30,7 @@ def test_correction_by_http_is_listed_with_its_picture_and_can_be_removed(
     example = anyone.get("/models/cifar10/examples?n=1").json()["examples"][0]
     for change, status, sentence in (
         ({"label": "toad"}, 422, "there are airplane, automobile"),
-        ({"image": "%%%"}, 422, "no valid base64"),
+        ({"image": "%%%"}, 422, "not valid base64"),
         ({"image": base64.b64encode(b"hello").decode()}, 422, "not a picture"),
         ({"image": base64.b64encode(pictures.bomb()).decode()}, 413, "megapixels"),
         ({"image": example["image"]}, 409, "validation or test images"),

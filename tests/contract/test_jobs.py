@@ -63,7 +63,7 @@ def test_list_has_a_change_at_once(anyone: httpx.Client, admin: httpx.Client) ->
         *(
             (
                 {"kind": kind, "model": "breast-cancer", "config": {"data": address}},
-                "of s3, gs, abfs or abfss and without",
+                "of s3, gs, abfs or abfss without a query",
             )
             for kind in ("train", "batch_predict")
             for address in (

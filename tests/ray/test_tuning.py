@@ -192,13 +192,15 @@ def test_failed_trial_says_why_and_the_chapters_search_goes_on(
 def test_study_without_any_result_fails_with_the_reason(
     training_settings: Settings, store: studies.Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def search(plan: searching.Plan, recorder: Recorder, told: searching.Told, run_storage: dict[str, Any]) -> bool:
+    def search(
+        plan: searching.Plan, recorder: Recorder, observer: searching.Observer, run_storage: dict[str, Any]
+    ) -> bool:
         recorder.started("001", {"max_depth": 3})
-        told.ended(recorder.ended("001", "failed", f"{REFUSED}."), None)
+        observer.ended(recorder.ended("001", "failed", f"{REFUSED}."), None)
         return True
 
     monkeypatch.setattr(searching, "search", search)
-    with pytest.raises(TrainingError, match=f"No trial came to its end; the first that failed: {REFUSED}"):
+    with pytest.raises(TrainingError, match=f"No trial finished; the first failure: {REFUSED}"):
         tuning.tune(ROWS, TuneTable(num_samples=1, space=SMALL_SPACE), training_settings, run_name="all-fail")
     study = store.read("all-fail")
     assert study.state == "failed"

@@ -100,8 +100,8 @@ def test_app_that_runs_already_on_this_port_is_named(
     with front.claim(get_settings()):
         assert app.main() == 1
     assert capfd.readouterr().err == (
-        f"error: AIR Studio runs already on port {port}. Open http://localhost:{port}, stop it, or choose another "
-        f"port: AIR_PORT={port + 100} make run\n"
+        f"error: AIR Studio is already running on port {port}. Open http://localhost:{port}, stop it, or choose "
+        f"another port: AIR_PORT={port + 100} make run\n"
     )
 
 

@@ -1,7 +1,7 @@
-"""What a batch prediction reads, as a Ray Data set: the test set, an upload, local files or s3://.
+"""The input of a batch prediction as a Ray Data set: the test set, an upload, local files or object storage.
 
-Rows come with the features and maybe ``line`` and ``error``; pictures with ``bytes`` (or ``img``,
-a struct with bytes, as the Hugging Face hub has them), maybe a ``name`` or ``path``, and ``error``.
+Rows have the features and optionally ``line`` and ``error``; pictures have ``bytes`` (or ``img``,
+the struct with bytes of the Hugging Face hub), and optionally ``name`` or ``path``, and ``error``.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ SUFFIXES = ["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff", "avif"]
 
 @dataclass(frozen=True)
 class Source:
-    """Data to predict: its name for people, the data set, how many rows it has, and how it is stored.
+    """Data to predict: its name, the data set, the number of rows, and the form in which it is stored.
 
-    ``raw``: pictures are pixels, as torchvision keeps them. ``root``: what names of files begin with.
+    ``raw``: pictures are pixels, as in torchvision. ``root``: the folder that is cut from the names of files.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Source:
 def open_source(spec: ModelSpec, config: BatchPredict, metadata: Metadata, settings: Settings) -> Iterator[Source]:
     """The source that a configuration names, for the version of ``metadata``. Raises DataError.
 
-    What had to be written for it is gone after the block.
+    Temporary files are deleted after the block.
     """
     features = metadata.config.get("features", [])
     scratch = settings.air_home / "cache" / f"batch-{uuid.uuid4().hex[:12]}"
@@ -77,7 +77,7 @@ def open_source(spec: ModelSpec, config: BatchPredict, metadata: Metadata, setti
 def _test_set(table: pa.Table, raw: bool) -> Source:
     import ray
 
-    # A block is the work of one actor, and this table would be one.
+    # One actor processes a block, and this table would be a single block.
     blocks = [table.slice(start, BLOCK_ROWS) for start in range(0, len(table), BLOCK_ROWS)]
     return Source(TEST_SET, ray.data.from_arrow(blocks), len(table), raw)
 
@@ -86,7 +86,7 @@ def _rows(source: str, features: list[str], scratch: Path) -> Source:
     if source.endswith(".parquet"):
         return _opened(source, lambda: _with_names_of_their_own(_parquet(source, source, features), features))
     with storage.open_stream(source) as given, tempfile.TemporaryFile(dir=scratch.parent) as copy:
-        # Read twice, which a remote file cannot be.
+        # The file is read twice, which is not possible with a remote one.
         shutil.copyfileobj(given, copy)
         check = check_rows(copy, features, scratch)
     _say_what_is_wrong(check)
@@ -114,7 +114,7 @@ def _say_what_is_wrong(check: Check) -> None:
 def _parquet(source: Path | str, name: str, needed: list[str] | None = None) -> Source:
     import ray
 
-    # What this machine wrote lies on this machine.
+    # Other nodes do not have the files that this node wrote.
     path, filesystem = (f"local://{source}", None) if isinstance(source, Path) else storage.filesystem_of(source)
     data = ray.data.read_parquet(path, filesystem=filesystem)
     missing = [column for column in needed or [] if column not in data.schema().names]
@@ -124,7 +124,7 @@ def _parquet(source: Path | str, name: str, needed: list[str] | None = None) -> 
 
 
 def _with_names_of_their_own(source: Source, features: list[str]) -> Source:
-    """Columns that the result needs itself come back under other names."""
+    """Rename columns whose names the result uses itself."""
     names = source.data.schema().names
     changed = {names[i]: name for i, name in given_names(names, features).items() if names[i] != name}
     return replace(source, data=source.data.rename_columns(changed)) if changed else source
@@ -147,5 +147,5 @@ def _opened(source: str, opening: Callable[[], Source]) -> Source:
     except DataError:
         raise
     except Exception as error:
-        # Arrow, fsspec and Ray each wrap a missing file or a refused login in types of their own.
+        # Arrow, fsspec and Ray each have their own errors for a missing file or a refused login.
         raise DataError(f"{source} cannot be read: {innermost(error)}") from error

@@ -1,7 +1,7 @@
-"""What one actor of a batch prediction does: it loads a version from its source and answers batch after batch.
+"""The actors of a batch prediction: each loads a version from its source and predicts batch after batch.
 
-``training.batch_predict`` starts them; they live in a module of their own so that Ray ships their name,
-not their code. What cannot be read becomes a row with an error.
+``training.batch_predict`` starts them; they have their own module so that Ray pickles their name, not their
+code. An input that cannot be read becomes a row with an error.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from settings import FINITE, LARGEST_NUMBER, get_settings
 from training.datasets.pictures import decode_stored
 from training.runs.ray_session import give_way
 
-# When a batch was begun: the driver tells the start-up by the first, and drops the column.
+# The start time of a batch: the driver measures the start-up by the first one, and drops the column.
 BEGAN = "_began"
 
 
 class Predictor(ABC):
-    """Holds a model and answers tables of inputs with tables of answers, in the same order."""
+    """Holds a model; turns tables of inputs into tables of predictions, in the same order."""
 
     def __init__(self, source: str) -> None:
         give_way()
@@ -39,15 +39,15 @@ class Predictor(ABC):
         """The columns of the result."""
 
     def __call__(self, batch: pa.Table) -> pa.Table:
-        """Answer one batch."""
+        """Predict one batch."""
         began = time.time()
         return pa.table({**self.answer(batch), BEGAN: np.full(len(batch), began)})
 
 
 class PicturePredictor(Predictor):
-    """For models that take pictures: ``bytes`` or a struct ``img``, and maybe a ``name`` or ``path``.
+    """For image models. The input has ``bytes`` or a struct ``img``, and optionally ``name`` or ``path``.
 
-    ``root`` is what paths begin with, left out of names. ``raw``: the bytes are pixels, as torchvision keeps them.
+    ``root`` is the folder that is cut from names. ``raw``: the bytes are pixels, as in torchvision.
     """
 
     def __init__(self, source: str, raw: bool, root: str) -> None:
@@ -58,7 +58,7 @@ class PicturePredictor(Predictor):
         self._raw, self._root = raw, root
 
     def answer(self, batch: pa.Table) -> dict[str, Any]:
-        """Name, label, probability, unsure, truth where it is known, error."""
+        """Name, label, probability, unsure, true label where known, error."""
         stored, names = _bytes_of(batch), _names_of(batch, self._root)
         errors = batch["error"].to_pylist() if "error" in batch.column_names else [None] * len(batch)
         images = self._decode(stored, errors)
@@ -80,7 +80,7 @@ class PicturePredictor(Predictor):
         }
 
     def _decode(self, stored: list[bytes | None], errors: list[str | None]) -> dict[int, np.ndarray]:
-        """Pixels of the good pictures by their place; for the others ``errors`` is filled in."""
+        """Pixels of the readable pictures by position; the others get an entry in ``errors``."""
         if self._raw:
             return dict(enumerate(decode_stored([data or b"" for data in stored], True, self.model.size)))
         images = {}
@@ -95,10 +95,10 @@ class PicturePredictor(Predictor):
 
 
 class RowPredictor(Predictor):
-    """For models that take rows: the features, and maybe ``line``, ``error`` and columns of the giver's own."""
+    """For table models. The input has the features, and optionally ``line``, ``error`` and other columns."""
 
     def answer(self, batch: pa.Table) -> dict[str, Any]:
-        """Line, label, probability of the positive class, features out of range, truth, error, and what was given."""
+        """Line, label, probability of the positive class, features out of range, true label, error, other columns."""
         features: list[str] = self.model.features
         matrix = np.stack([_numbers(batch[feature]) for feature in features], axis=1)
         errors = batch["error"].to_pylist() if "error" in batch.column_names else _not_finite(matrix, features)

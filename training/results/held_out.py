@@ -1,7 +1,7 @@
-"""The validation set as the API shows it, and what a version answers to it.
+"""The validation set in the form of the API, and a version's predictions for it.
 
-Which rows or pictures a version was measured by follows from its spec and its metadata; the families' ``held_out``
-modules read them. Answers are calculated once for a version and kept in AIR_HOME/cache.
+The spec and the metadata of a version determine its validation rows or pictures; the families' ``held_out``
+modules read them. Predictions are calculated once per version and cached in AIR_HOME/cache.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from settings import Settings
 from training import families
 
 AT_ONCE = 500
-# Of many who ask at once for a set that nobody has read, one reads it.
+# Of concurrent requests for a set that is not in memory, only one reads it.
 LOADING = Lock()
 
 
@@ -33,15 +33,15 @@ class Inputs(Protocol):
     """Pictures or rows, as they are stored."""
 
     def at(self, index: np.ndarray) -> np.ndarray:
-        """Inputs as ``predict`` takes them: uint8 (n, size, size, 3), or float64 (n, features)."""
+        """Inputs in the form of ``predict``: uint8 (n, size, size, 3), or float64 (n, features)."""
 
     def digests(self) -> list[str]:
-        """SHA-256 of each."""
+        """SHA-256 of each input."""
 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Held-out pictures or rows with their truth, ``labels[truth[i]]``; ``features`` of rows only."""
+    """Held-out pictures or rows with their true labels, ``labels[truth[i]]``; ``features`` of rows only."""
 
     labels: list[str]
     truth: np.ndarray
@@ -50,7 +50,7 @@ class HeldOut:
     inputs: Inputs
 
     def shown(self, given: np.ndarray) -> dict[str, Any]:
-        """One of the inputs as the API shows it: ``row``, or ``image`` as base64 of a PNG file."""
+        """One input in the form of the API: ``row``, or ``image`` as base64 of a PNG file."""
         if self.features:
             return {"row": dict(zip(self.features, map(float, given), strict=True))}
         return {"image": encode_base64_png(given)}
@@ -62,13 +62,13 @@ class HeldOut:
 
 
 def load(spec: ModelSpec, settings: Settings, metadata: Metadata | None = None) -> HeldOut:
-    """The validation set of a version, or of the spec's own data; read once. Raises DataError."""
+    """The validation set of a version, or of the spec's own data. Raises DataError."""
     with LOADING:
         return families.part(spec.family, "held_out").load(spec, settings, metadata)
 
 
 def kept_answers(source: str, settings: Settings) -> np.ndarray | None:
-    """What ``answers`` has calculated before, if this machine has it. Raises CheckpointError, DataError."""
+    """The cached result of ``answers``, or None. Raises CheckpointError, DataError."""
     folder = storage.here(source, settings)
     if folder is None:
         return None
@@ -79,7 +79,7 @@ def kept_answers(source: str, settings: Settings) -> np.ndarray | None:
 def answers(source: str, settings: Settings) -> np.ndarray:
     """Probabilities, float32 (n, labels), of the version at ``source`` for its validation set.
 
-    Raises CheckpointError when the version cannot be loaded, DataError when its data cannot.
+    Raises CheckpointError when the version cannot be loaded, DataError when its data cannot be read.
     """
     folder = storage.fetch(source, settings)
     held_out = _of(folder, settings)

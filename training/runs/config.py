@@ -1,4 +1,4 @@
-"""One typed schema per job: the command line, the HTTP API and the UI all read it from here.
+"""One typed schema per kind of job, for the command line, the HTTP API and the page.
 
 A field is an option ``--kebab-case`` on the command line and a key of ``config`` in
 ``POST /api/jobs``; its description is the help text.
@@ -27,16 +27,15 @@ class JobConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    def completed(self, spec: ModelSpec) -> Self:  # noqa: ARG002 - of those that depend on the model
-        """With what the model's spec says where nothing is given. Raises ConfigError for what the model has not."""
+    def completed(self, spec: ModelSpec) -> Self:  # noqa: ARG002 - subclasses use it
+        """These options with defaults from the model's spec. Raises ConfigError for what the model does not have."""
         return self
 
 
 class Preset(BaseModel):
-    """What a name such as ``standard`` stands for, and what it takes and gives where it was measured.
+    """The options behind a name such as ``standard``, with its measured time and result.
 
-    ``gives`` says in words what comes out; ``minutes`` are of 2 cores with nothing else to do. What is not measured
-    yet is empty.
+    ``gives`` is the result in words; ``minutes`` is the time on 2 idle cores. Both are empty if not measured yet.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -46,7 +45,7 @@ class Preset(BaseModel):
 
 
 class ImagePreset(Preset):
-    """``translate`` and ``cutout`` in pixels; ``batch_on_gpu`` is the images of a step there."""
+    """``translate`` and ``cutout`` in pixels; ``batch_on_gpu`` is the batch size on a GPU."""
 
     epochs: int
     widths: tuple[int, int, int]
@@ -56,7 +55,7 @@ class ImagePreset(Preset):
 
 
 def chosen_of(name: str, offered: dict[str, Any]) -> dict[str, Any]:
-    """What a preset's name stands for. Raises OptionError."""
+    """The preset of a name. Raises OptionError."""
     if name not in offered:
         *others, last = map(repr, offered)
         names = f"{', '.join(others)} or {last}" if others else last
@@ -67,7 +66,9 @@ def chosen_of(name: str, offered: dict[str, Any]) -> dict[str, Any]:
 class TrainImages(JobConfig):
     """Train a model of the image family."""
 
-    preset: str = Field("standard", max_length=40, description="time against accuracy: quick, standard or best")
+    preset: str = Field(
+        "standard", max_length=40, description="trade-off of time and accuracy: quick, standard or best"
+    )
     epochs: int | None = Field(
         None, ge=1, le=500, title="Epochs", description="Passes over all images; more take longer. Default by preset."
     )
@@ -87,13 +88,13 @@ class TrainImages(JobConfig):
         ge=0,
         lt=2**31,
         title="Seed",
-        description="Starts the random numbers: the same seed gives the same training.",
+        description="Seeds the random numbers: the same seed gives the same training.",
     )
     num_workers: int | None = Field(None, ge=1, le=16, description="Ray Train workers; default one for each GPU, or 1")
     loader: Literal["memory", "stream", "torch"] = Field(
         "memory", description="decoded once; decoded while it trains, for more than memory holds; or the chapter's way"
     )
-    max_images: int | None = Field(None, ge=20, description="train on this many images only, for a quick look")
+    max_images: int | None = Field(None, ge=20, description="train on only this many images, for a quick trial")
     use_corrections: bool = Field(
         False, title="Learn from corrections", description="Learn from the corrected answers too."
     )
@@ -115,12 +116,12 @@ class TrainImages(JobConfig):
         return self
 
     def completed(self, spec: ModelSpec) -> Self:
-        """The same; the preset is one of the spec's."""
+        """These options; raises ConfigError unless the preset is one of the spec's."""
         chosen_of(self.preset, spec.presets)
         return self
 
     def placed(self, spec: ModelSpec, gpu: bool) -> Self:
-        """The same with the batch size that suits where it trains."""
+        """These options with the batch size for the device that trains."""
         if self.batch_size is not None:
             return self
         on_gpu = gpu and self.net == "airnet"
@@ -152,7 +153,7 @@ class TrainTable(JobConfig):
         ge=0,
         lt=2**31,
         title="Seed",
-        description="Starts XGBoost's random numbers: the same seed gives the same training.",
+        description="Seeds XGBoost's random numbers: the same seed gives the same training.",
     )
     num_workers: int = Field(1, ge=1, le=16, description="Ray Train workers; 1: without Ray Train, at once")
 
@@ -164,14 +165,14 @@ class TrainTable(JobConfig):
         return params
 
     def completed(self, spec: ModelSpec) -> Self:
-        """With the columns that the spec standardises, where none are given."""
+        """These options; without ``scaled_columns``, the columns that the spec standardises."""
         if self.scaled_columns is not None:
             return self
         of_spec = [name for name, column in spec.columns.items() if column.scale == "standard"]
         return self.model_copy(update={"scaled_columns": of_spec or ["none"]})
 
     def booster_params(self) -> dict[str, Any]:
-        """XGBoost's parameters, but for those of where it trains."""
+        """XGBoost's parameters, except those of the device."""
         own = {"max_depth": self.max_depth, "learning_rate": self.learning_rate, "seed": self.seed}
         return XGBOOST | own | self.params
 
@@ -195,7 +196,7 @@ class BatchPredict(JobConfig):
 
 
 class BatchPredictCommand(BatchPredict):
-    """The same from the terminal."""
+    """A batch prediction from the command line."""
 
     output: Path = Field(Path("predictions"), description="folder for predictions.csv and predictions.parquet")
 
@@ -203,7 +204,7 @@ class BatchPredictCommand(BatchPredict):
 def from_command_line(schema: type[JobConfig], spec: ModelSpec, arguments: list[str] | None = None) -> Any:
     """Parse ``arguments`` (default: those of this process) into ``schema``, for a model.
 
-    Prints help and leaves with 0 on ``--help``; raises ConfigError with one sentence on bad options.
+    Prints help and exits with 0 on ``--help``; raises ConfigError with one sentence about wrong options.
     """
     try:
         given = CliApp.run(

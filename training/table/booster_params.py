@@ -1,4 +1,4 @@
-"""XGBoost's parameters of a training: what is the program's, what is an option of its own, and what XGBoost knows."""
+"""Checks XGBoost's further parameters of a training: not set by the program or an option, and known to XGBoost."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FIXED = {
     *("objective", "num_class", "num_target", "num_feature", "eval_metric", "disable_default_eval_metric"),
     *("device", "nthread", "n_jobs", "verbosity", "silent", "use_rmm", "validate_parameters"),
 }
-# The options of a training that XGBoost has under further names.
+# XGBoost's names for parameters that are options of a training.
 OPTIONS = {
     "max_depth": "max_depth",
     "learning_rate": "learning_rate",
@@ -22,23 +22,26 @@ OPTIONS = {
     "num_round": "num_boost_round",
     "n_estimators": "num_boost_round",
 }
-# XGBoost keeps each of these pairs as one parameter; of two values it takes either.
+# XGBoost treats each of these pairs as one parameter; of two values it takes either.
 SAME = {"lambda": "reg_lambda", "alpha": "reg_alpha", "min_split_loss": "gamma"}
 PLACE = re.compile(r"^(\[[\d:]+\] \S+:\d+: )?(Check failed: .*? ?: )?")
-# What XGBoost's configuration has beside its parameters.
+# Entries of XGBoost's configuration that are not parameters.
 NOT_PARAMS = {"name", "version", "num_trees", "updater_seq", "specified_updater"}
 
 
 def refuse_without_effect(own: dict[str, Any], params: dict[str, Any]) -> None:
-    """Raise ValueError with a sentence about a further parameter that would change nothing, or something twice.
+    """Raise ValueError with a sentence about a further parameter that has no effect or is given twice.
 
-    ``own`` are the parameters that the program sets. XGBoost itself says which others it knows, and refuses values.
+    ``own`` are the parameters that the program sets. XGBoost itself decides which others it knows and which values
+    are valid.
     """
     for name in params:
         if name in FIXED:
             raise ValueError(f"{name} is set by the program and cannot be changed")
         if name in OPTIONS:
-            raise ValueError(f"{name[:80]} is no further parameter: the option {OPTIONS[name]} sets it; use that alone")
+            raise ValueError(
+                f"{name[:80]} is not a further parameter: the option {OPTIONS[name]} sets it; use only that"
+            )
         if (other := SAME.get(name)) in params:
             raise ValueError(f"{name} and {other} are two names of one parameter; give one of them")
     if not params:
@@ -52,23 +55,23 @@ def refuse_without_effect(own: dict[str, Any], params: dict[str, Any]) -> None:
         raise ValueError(f"with booster {params.get('booster')!r} the option {idle} would have no effect; leave it out")
 
 
-def told(error: Exception) -> str:
-    """What an XGBoostError says: its first line, without the time, the place and the condition in its source."""
+def problem_of(error: Exception) -> str:
+    """The message of an XGBoostError: its first line, without time, place in the source and failed condition."""
     return PLACE.sub("", str(error).splitlines()[0]).removesuffix(".")
 
 
 def _known_to_xgboost(params: dict[str, Any]) -> set[str]:
-    """The names in the configuration that XGBoost makes of the parameters. Raises ValueError when it makes none."""
+    """The names in XGBoost's configuration of a booster with these parameters. Raises ValueError if it refuses them."""
     import numpy as np
     import xgboost as xgb
 
     row = xgb.DMatrix(np.zeros((1, 1)), label=[0], nthread=1)
     try:
-        # Of unknown names it only warns, and by way of a hook that all threads share.
+        # For unknown names XGBoost only warns, through a hook that all threads share.
         with xgb.config_context(verbosity=0):
             configured = xgb.Booster(params, [row]).save_config()
     except xgb.core.XGBoostError as error:
-        raise ValueError(f"XGBoost refuses the parameters: {told(error)}") from None
+        raise ValueError(f"XGBoost refuses the parameters: {problem_of(error)}") from None
     return set(_names(json.loads(configured))) - NOT_PARAMS
 
 

@@ -1,4 +1,4 @@
-"""Rows that a version of the table family did not learn from: its validation and test set."""
+"""The validation and test rows of a version of the table family."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Rows:
     matrix: np.ndarray
 
     def at(self, index: np.ndarray) -> np.ndarray:
-        """Those at ``index``."""
+        """The rows at ``index``."""
         return self.matrix[index]
 
     def digests(self) -> list[str]:
@@ -39,13 +39,13 @@ def load(spec: ModelSpec, settings: Settings, metadata: Metadata | None = None) 
     return HeldOut(spec.data.classes, (~positive).astype(np.int64), table.source, table.features, Rows(matrix))
 
 
-def lacking(spec: ModelSpec, settings: Settings) -> str:  # noqa: ARG001 - as the other family's
-    """What a training must fetch first, in words: nothing."""
+def lacking(spec: ModelSpec, settings: Settings) -> str:  # noqa: ARG001 - the interface of all families
+    """The data that a training must download first, in words: none."""
     return ""
 
 
 def test_set(spec: ModelSpec, settings: Settings, metadata: Metadata) -> tuple[pa.Table, bool]:  # noqa: ARG001
-    """Features and truth of the test rows, for a batch prediction; they are not raw. Raises DataError."""
+    """Features and true labels of the test rows, for a batch prediction; not raw. Raises DataError."""
     table = _table(spec, metadata)
     matrix, positive = table.part("test")
     truth = np.where(positive, *spec.data.classes)

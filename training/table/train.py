@@ -48,7 +48,7 @@ def train(
     config = config.completed(spec)
     table = dataset.read_with_ray(spec, config.data)
     for column, why in table.left_out.items():
-        print(f"column {column!r} is no feature: {why}", flush=True)
+        print(f"column {column!r} is not a feature: {why}", flush=True)
     preprocessor = fit_preprocessor(table, scaled_columns(config, table.features))
     with tracking.run(registry.client, spec.name, f"train {config.num_boost_round} trees") as run:
         run.params(config.model_dump())
@@ -72,7 +72,7 @@ def train(
 
 
 def scaled_columns(config: TrainTable, features: list[str]) -> list[str]:
-    """The columns to standardise. Raises ConfigError for one that is not there."""
+    """The columns to standardise. Raises ConfigError for an unknown one."""
     if config.scaled_columns == ["all"]:
         return features
     if config.scaled_columns == ["none"]:
@@ -88,7 +88,7 @@ def _frame(matrix: np.ndarray, positive: np.ndarray, features: list[str]) -> pd.
 
 
 def fit_preprocessor(table: dataset.Table, columns: list[str]) -> dict[str, Any]:
-    """Ray Data's StandardScaler fitted on the training rows, kept as numbers; and each feature's range."""
+    """The numbers of Ray Data's StandardScaler, fitted on the training rows; and the range of each feature."""
     import ray
     from ray.data.preprocessors import StandardScaler
 
@@ -128,10 +128,10 @@ def _fit(
 def _fit_here(
     config: TrainTable, rows: dict[str, pd.DataFrame], features: list[str], listener: Listener
 ) -> tuple[xgb.Booster, dict[int, dict[str, float]]]:
-    """Boost in this process: a worker of Ray Train takes ten seconds to start, these rows a tenth of one to boost."""
+    """Boost in this process: a Ray Train worker takes ten seconds to start, the boosting a tenth of a second."""
     parts = [as_matrix(rows[split], features) for split in ("train", "validation")]
-    booster, told = boost(booster_params(config, _threads(config)), config.num_boost_round, *parts, [])
-    history = {step: figures_of(told, step) for step in range(config.num_boost_round)}
+    booster, evaluated = boost(booster_params(config, _threads(config)), config.num_boost_round, *parts, [])
+    history = {step: figures_of(evaluated, step) for step in range(config.num_boost_round)}
     for step, figures in history.items():
         listener.epoch(step, figures)
     listener.step(config.num_boost_round, config.num_boost_round, {})
@@ -147,7 +147,7 @@ def _fit_on_workers(
     listener: Listener,
     run_name: str,
 ) -> tuple[xgb.Booster, dict[int, dict[str, float]]]:
-    """Boost on the cluster, each worker on its share of the rows."""
+    """Boost with Ray Train, each worker on its share of the rows."""
     import ray
     from ray.data import ExecutionOptions
     from ray.train import DataConfig
@@ -186,7 +186,7 @@ def _evaluate(
     preprocessor: dict[str, Any],
     started: float,
 ) -> tuple[checkpoint.Metadata, dict[str, Any], TableModel]:
-    """Figures and thresholds on validation, then the test rows once."""
+    """Figures and thresholds on the validation rows, then figures on the test rows, once."""
     answers = {}
     for split in ("validation", "test"):
         matrix, positive = table.part(split)

@@ -1,4 +1,4 @@
-"""The trials of a study of the table family: boost with what was drawn."""
+"""The trials of a study of the table family: boost with the drawn values."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ REPORT_EVERY_ROUNDS = 20
 MODEL_FILE = "booster.ubj"
 
 
-def prepare(task: Task, settings: Settings) -> Prepared:  # noqa: ARG001 - the other family needs them
+def prepare(task: Task, settings: Settings) -> Prepared:  # noqa: ARG001 - the image family needs them
     """Read and scale the rows once, for all trials. Raises TrainingError."""
     table = tables.read_with_ray(task.spec, task.base.data)
     preprocessor = fit_preprocessor(table, scaled_columns(task.base, table.features))
@@ -49,9 +49,9 @@ def trial(drawn: dict[str, Any], task: Task, rows: dict[str, tuple[np.ndarray, A
 
 
 class _Reports(xgb.callback.TrainingCallback):
-    """Reports the figures of every so many rounds, and hands over the booster at the end.
+    """Reports the figures every few rounds, and the booster at the end.
 
-    Each report waits for Tune's answer, go on or stop, which costs as much as several rounds.
+    Each report waits for Tune's decision to continue or stop, which takes as long as several rounds.
     """
 
     def __init__(self, task: Task, rounds: int) -> None:

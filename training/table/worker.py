@@ -1,6 +1,6 @@
-"""What one Ray Train worker does to boost trees on its share of the rows.
+"""The code of one Ray Train worker: boost trees on its share of the rows.
 
-``training.table.train`` starts it; it lives in a module of its own so that Ray ships its name, not its code.
+``training.table.train`` starts it; it has its own module so that Ray pickles its name, not its code.
 The trials of a study boost with the same ``boost`` and ``booster_params``.
 """
 
@@ -20,7 +20,7 @@ from ray.train.xgboost import RayTrainReportCallback
 from training.runs.config import TrainTable
 from training.runs.errors import ConfigError, DivergedError
 from training.runs.ray_session import give_way
-from training.table.booster_params import told
+from training.table.booster_params import problem_of
 
 LABEL = "_positive"
 
@@ -28,7 +28,7 @@ History = dict[str, dict[str, list[float]]]
 
 
 def train_loop(config: dict[str, Any]) -> None:
-    """Boost ``num_boost_round`` trees; rank 0 leaves the model in the reported checkpoint."""
+    """Boost ``num_boost_round`` trees; rank 0 stores the model in the reported checkpoint."""
     give_way()
     train = _shard("train", config["features"])
     validation = _shard("validation", config["features"])
@@ -42,7 +42,7 @@ def train_loop(config: dict[str, Any]) -> None:
 
 
 def _report(booster: xgb.Booster | None) -> None:
-    """Leave the model where ``RayTrainReportCallback.get_model`` finds it.
+    """Store the model where ``RayTrainReportCallback.get_model`` finds it.
 
     The callback itself reports every round, and each report waits for the controller's poll: 20 s for 100 rounds.
     """
@@ -68,7 +68,7 @@ def boost(
 ) -> tuple[xgb.Booster, History]:
     """Boost trees; returns them and the figures of every round.
 
-    Raises DivergedError when the loss is NaN, ConfigError with what XGBoost says of a parameter.
+    Raises DivergedError when the loss is NaN, ConfigError when XGBoost refuses a parameter.
     """
     history: History = {}
     try:
@@ -82,7 +82,7 @@ def boost(
             callbacks=callbacks,
         )
     except xgb.core.XGBoostError as error:
-        raise ConfigError(f"XGBoost refuses the parameters: {told(error)}.") from None
+        raise ConfigError(f"XGBoost refuses the parameters: {problem_of(error)}.") from None
     refuse_nan(history)
     return booster, history
 
@@ -104,5 +104,5 @@ def _shard(name: str, features: list[str]) -> xgb.DMatrix:
 
 
 def as_matrix(frame: pd.DataFrame, features: list[str]) -> xgb.DMatrix:
-    """Scaled rows with their column LABEL, as XGBoost takes them."""
+    """Scaled rows, with their column LABEL, in XGBoost's form."""
     return xgb.DMatrix(frame[features], label=frame[LABEL])

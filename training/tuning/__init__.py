@@ -1,1 +1,1 @@
-"""Studies: looking for better parameters with Ray Tune."""
+"""Studies: search for better parameters with Ray Tune."""

@@ -1,4 +1,4 @@
-"""Run a study: python -m training.tuning breast-cancer; ``training.tuning.study`` says more."""
+"""Run a study: python -m training.tuning breast-cancer; see ``training.tuning.study``."""
 
 from __future__ import annotations
 

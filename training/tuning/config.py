@@ -1,6 +1,6 @@
-"""The options of a study, one typed schema a family: what is tried, how often, and which trial is best.
+"""The options of a study, one typed schema per family: the space, the number of trials, the metric.
 
-Like ``training.runs.config``, for the command line, the HTTP API and the page.
+The command line, the HTTP API and the page read them, like ``training.runs.config``.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from training.tuning.space import BoosterParams, Space, Tunable
 
 
 class Search(BaseModel):
-    """How a study looks for better values: what it compares, which sampler draws, when a trial is given up.
+    """How a study searches: the metric, the sampler and the early stopping.
 
-    ``step`` is what a trial counts (rounds or epochs). ASHA compares trials first after ``grace`` steps
-    and keeps the best of ``reduction``; without ``grace`` every trial runs to its end. ``minutes`` is
-    about what it takes on 2 cores with nothing else to do.
+    ``step`` is the unit of a trial's progress (round or epoch). ASHA first compares trials after ``grace``
+    steps and keeps the best 1/``reduction``; without ``grace`` every trial runs to its end. ``minutes`` is
+    the approximate time on 2 idle cores.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -38,7 +38,7 @@ class Search(BaseModel):
 
 
 class TuneJob(JobConfig):
-    """What every study has."""
+    """The options of every study."""
 
     TUNABLE: ClassVar[Tunable]
 
@@ -51,15 +51,17 @@ class TuneJob(JobConfig):
         gt=0,
         le=604_800,
         title="Time limit",
-        description="Ends the study; what has ended by then is kept. Default: no limit.",
+        description="Ends the study; trials that have ended are kept. Default: no limit.",
     )
     max_concurrent: int | None = Field(
         None, ge=1, le=64, title="Concurrency", description="Trials that run side by side. Default by model."
     )
     seed: int = Field(
-        0, ge=0, lt=2**31, title="Seed", description="Starts the random numbers of the search and of each training."
+        0, ge=0, lt=2**31, title="Seed", description="Seeds the random numbers of the search and of each training."
     )
-    space: Space | None = Field(None, description="what is tried, JSON; default by preset; docs/tuning.md has the form")
+    space: Space | None = Field(
+        None, description="parameters to try, as JSON; default by preset; docs/tuning.md has the form"
+    )
 
     @field_validator("space", mode="before")
     @classmethod
@@ -71,7 +73,7 @@ class TuneJob(JobConfig):
         return space
 
     def completed(self, spec: ModelSpec) -> Self:
-        """The same; the preset is one of the spec's searches."""
+        """These options; raises ConfigError unless the preset is one of the spec's searches."""
         chosen_of(self.preset, spec.searches)
         return self
 
@@ -82,12 +84,12 @@ class TuneJob(JobConfig):
         return preset.model_copy(update={k: v for k, v in given.items() if v is not None})
 
     def written_out(self, spec: ModelSpec) -> Any:
-        """The same with what the preset stands for written out, so that a record says it by itself."""
+        """These options with the preset's values filled in, so that a record is complete by itself."""
         search = self.search(spec)
         return self.model_copy(update={"num_samples": search.num_samples, "space": search.space})
 
     def at_once(self, cores: int) -> int:
-        """Trials side by side: as many as was asked for, or one a core."""
+        """The number of concurrent trials: the option's, or one per core."""
         return self.max_concurrent or cores
 
     def base(self, spec: ModelSpec) -> Any:
@@ -105,11 +107,11 @@ class TuneTable(TuneJob):
 
     TUNABLE: ClassVar[Tunable] = Tunable(TrainTable, ("max_depth", "learning_rate", "num_boost_round"), BoosterParams)
 
-    def at_once(self, cores: int) -> int:  # noqa: ARG002 - one, however many cores there are
-        """One, unless more were asked for.
+    def at_once(self, cores: int) -> int:  # noqa: ARG002 - the default does not depend on the cores
+        """One, unless the option sets more.
 
-        A trial is shorter than the start of a process: the first process takes every trial before a second
-        one has started, and Tune throws that away and starts another, for each trial.
+        A trial is shorter than the start of a process: the first process runs every trial before a second
+        one has started, and for each trial Tune discards that one and starts another.
         """
         return self.max_concurrent or 1
 
@@ -128,7 +130,7 @@ class TuneImages(TuneJob):
     max_images: int = Field(10_000, ge=20, description="images that a trial trains on")
 
     def completed(self, spec: ModelSpec) -> Self:
-        """The same; both presets are the spec's."""
+        """These options; raises ConfigError unless both presets are the spec's."""
         chosen_of(self.train_preset, spec.presets)
         return super().completed(spec)
 
@@ -139,14 +141,14 @@ class TuneImages(TuneJob):
 
 @dataclass(frozen=True)
 class Task:
-    """What a study is to do: options for a model."""
+    """A study to run: a model and its options."""
 
     spec: ModelSpec
     config: TuneJob
 
     @property
     def search(self) -> Search:
-        """What it compares, tries and how often."""
+        """The search of this study, with its options applied."""
         return self.config.search(self.spec)
 
     @property

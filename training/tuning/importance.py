@@ -1,7 +1,7 @@
-"""Which parameters of a study mattered: functional ANOVA over a random forest, by Optuna.
+"""The importance of a study's parameters: functional ANOVA over a random forest, by Optuna.
 
 F. Hutter, H. Hoos, K. Leyton-Brown, "An Efficient Approach for Assessing Hyperparameter Importance",
-ICML 2014. With few trials it would tell chance from chance, so it says nothing then.
+ICML 2014. With few trials the result would be noise, so there is none.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from training.tuning.studies import Study
 
 MIN_TRIALS = 12
 METHOD = (
-    "fANOVA: a random forest learns the metric from the parameters of the trials that came to their end; "
+    "fANOVA: a random forest learns the metric from the parameters of the trials that finished; "
     "the share of its variance that each parameter explains alone."
 )
-TOO_FEW = "Too few trials to tell: {there} came to their end, at least {needed} are needed."
-NOTHING = "All trials came out the same, so no parameter mattered."
+TOO_FEW = "Too few trials for an importance: {there} finished, at least {needed} are needed."
+NOTHING = "All trials have the same result, so no parameter matters."
 SEED = 0
 
 
 def importance(study: Study, space: Space) -> tuple[dict[str, float] | None, str | None]:
-    """The share of each parameter, largest first, or None and a sentence that says why there is none."""
+    """The share of each parameter, largest first, or None and the reason in a sentence."""
     ended = [trial for trial in study.trials if trial.state == "finished" and trial.value(study.metric) is not None]
     needed = max(MIN_TRIALS, 2 * len(space))
     if len(ended) < needed:

@@ -1,7 +1,7 @@
 """A study in MLflow: a run with one child run for each trial.
 
-A thread of its own writes them when a trial has ended: the store needs some hundredths of a second
-for each, and Ray Tune's loop does not wait for it.
+A separate thread writes each trial that has ended: the store takes some hundredths of a second for each,
+and Ray Tune's loop must not wait for it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ STATUS = {"finished": "FINISHED", "stopped": "FINISHED", "failed": "FAILED"}
 
 
 class StudyRuns:
-    """Writes the trials of one study while the block lasts; trials that are there already are left alone."""
+    """Writes the trials of one study inside the ``with`` block; trials that MLflow already has are skipped."""
 
     def __init__(self, client: MlflowClient, run_id: str, study: Study) -> None:
         self._client, self._parent, self._study = client, run_id, study
@@ -46,15 +46,15 @@ class StudyRuns:
         self._waiting.put(None)
         self._thread.join()
         if self._failure is not None:
-            print(f"MLflow could not be told of every trial: {self._failure}", file=sys.stderr)
+            print(f"Some trials could not be written to MLflow: {self._failure}", file=sys.stderr)
 
     def add(self, trial: Trial) -> None:
-        """Write a trial that has ended, soon."""
+        """Queue a trial that has ended for writing."""
         if trial.state in ENDED:
             self._waiting.put(trial)
 
     def keep_model(self, trial: str, folder: Path) -> None:
-        """Store the model of the best trial with its run, if it came so far; call it after the block."""
+        """Store the model of the best trial with its run, if the run exists; call it after the block."""
         if trial in self._children and folder.is_dir():
             self._client.log_artifacts(self._children[trial], str(folder), "checkpoint")
 

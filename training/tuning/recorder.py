@@ -1,8 +1,7 @@
-"""Writes a study down while it runs, so that others can read it and somebody can go on with it.
+"""Records a study while it runs, so that other processes can read it and the study can be resumed.
 
-Not run by itself; ``training.tuning`` does it. A line of ``trials.jsonl`` is whole or not there, so the record
-survives a process that is killed at any moment, and whoever goes on with the study reads there which
-trials have ended.
+A line of ``trials.jsonl`` is complete or absent, so the record survives a process that is killed at any moment,
+and a resumed study reads there which trials have ended.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ DIGITS = 6
 
 
 class Recorder:
-    """Writes a study down while it runs. Made by ``recording``."""
+    """Records a study while it runs. Made by ``recording``."""
 
     def __init__(self, folder: Path, study: Study) -> None:
         self.folder = folder
@@ -34,13 +33,13 @@ class Recorder:
         self._file = _whole(folder / TRIALS).open("a")
 
     def started(self, trial: str, params: dict[str, Any]) -> None:
-        """A trial begins, or begins anew."""
+        """A trial starts, or restarts."""
         self._trials.pop(trial, None)
         self._trials[trial] = Trial(trial=trial, params=params, started=time.time())
         self._write({"event": "started", "trial": trial, "params": params, "at": round(time.time(), 3)})
 
     def figures(self, trial: str, figures: dict[str, float]) -> None:
-        """A trial tells its figures; they hold its ``step``."""
+        """Record a trial's figures, which include its ``step``."""
         rounded = {name: value if name == "step" else _rounded(value) for name, value in figures.items()}
         self._trials[trial].metrics.append(rounded)
         self._write({"event": "figures", "trial": trial, "figures": rounded})
@@ -48,9 +47,9 @@ class Recorder:
     def ended(self, trial: str, state: TrialState, because: str) -> Trial:
         """A trial ends; returns it."""
         duration = round(time.time() - self._trials[trial].started, 2)
-        told = {"state": state, "duration_s": duration, "stopped_because": because}
-        self._trials[trial] = self._trials[trial].model_copy(update=told)
-        self._write({"event": "ended", "trial": trial, **told})
+        outcome = {"state": state, "duration_s": duration, "stopped_because": because}
+        self._trials[trial] = self._trials[trial].model_copy(update=outcome)
+        self._write({"event": "ended", "trial": trial, **outcome})
         return self._trials[trial]
 
     def running(self) -> list[str]:
@@ -65,7 +64,7 @@ class Recorder:
         write_whole(self.folder / STUDY, header.model_dump_json(indent=1))
 
     def keep_model(self, trial: str, write: Any) -> None:
-        """Keep a trial's model, which ``write`` puts into the folder it is given, and drop the others'."""
+        """Keep a trial's model, which ``write`` writes into a given folder, and delete those of other trials."""
         kept = self.folder / f"{CHECKPOINT}{trial}"
         half = self.folder / f".{CHECKPOINT}{trial}"
         shutil.rmtree(half, ignore_errors=True)
@@ -88,7 +87,7 @@ class Recorder:
 
 @contextmanager
 def recording(root: Path, header: Header) -> Iterator[Recorder]:
-    """Hold a study and write it down; one that is there is gone on with. Raises ConfigError if it is held."""
+    """Lock and record a study; an existing one is resumed. Raises ConfigError if another process holds the lock."""
     folder = root / header.study
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / LOCK).open("w") as lock:
@@ -107,7 +106,7 @@ def recording(root: Path, header: Header) -> Iterator[Recorder]:
 
 
 def _whole(path: Path) -> Path:
-    """The file without a last line that was cut off."""
+    """The file, after an incomplete last line is cut off."""
     if path.exists():
         with path.open("r+b") as file:
             file.truncate(file.read().rfind(b"\n") + 1)

@@ -1,7 +1,7 @@
-"""What a trial tells Ray Tune after a step; the families' ``trials`` modules call it.
+"""Reports of a trial to Ray Tune after a step; the families' ``trials`` modules send them.
 
-A trial trains in its own process, without Ray Train: its workers would each take seconds to start, and on a small
-machine trials that wait for workers wait for ever. A process takes one trial after the other.
+A trial trains in its own process, without Ray Train: workers take seconds to start, and on a small machine trials
+that wait for workers would deadlock. A process runs one trial after the other.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from training.tuning.config import Task
 
 @dataclass(frozen=True)
 class Prepared:
-    """A study's trials, ready to run: the function, its most steps, GPUs a trial, and what the data is."""
+    """A study's trials, ready to run: the function, its maximum steps, GPUs per trial, and the data in words."""
 
     trainable: Callable[[dict[str, Any]], None]
     longest: int
@@ -26,7 +26,7 @@ class Prepared:
 
 
 def report(task: Task, figures: dict[str, float], step: int, steps: int, folder: str | None = None) -> None:
-    """Report a step; the study's metric is beside the figures, under the name that it has there."""
+    """Report a step: the figures, and beside them the study's metric under its own name."""
     metric = task.search.metric
     figures = {"step": step, **figures, metric: figures[metric.replace("-", "_")]}
     reported = {metric: figures[metric], "step": step, "steps": steps, "figures": figures}

@@ -1,8 +1,8 @@
-"""Ray Tune at work for a study: the Tuner, its search and its early stopping, and the callback that tells.
+"""Runs a study with Ray Tune: the Tuner, its search and early stopping, and the callback that records the trials.
 
-``training.tuning`` calls ``search``. Only the study's own record knows which trials have ended: what
-Tune saves of itself is some seconds old when a process is killed. A study that is gone on with tells
-the sampler and ASHA of every trial that has ended, and runs only the others.
+``training.tuning`` calls ``search``. Only the study's own record knows which trials have ended: Tune's own
+snapshots are seconds old when a process is killed. A resumed study passes every trial that has ended to
+the sampler and ASHA, and runs only the others.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from training.tuning.recorder import Recorder
 from training.tuning.space import distributions
 from training.tuning.studies import ENDED, Trial
 
-# Its own tables, files of figures, snapshots every few seconds and handler of Ctrl-C: the record has them all.
+# No tables, figure files, frequent snapshots and Ctrl-C handler of Tune's own: the record replaces them.
 TUNE_ENVIRONMENT = {
     "RAY_AIR_NEW_OUTPUT": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
@@ -37,7 +37,7 @@ TUNE_ENVIRONMENT = {
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
 }
-# Trials are placed by max_concurrent, not by Ray: they must start beside whatever Serve holds.
+# max_concurrent limits the trials, not Ray's CPUs: they must start beside the replicas of Serve.
 LOGICAL_CPUS_PER_TRIAL = 0.1
 STARTUP_SHARE = 3
 MAX_STARTUP_TRIALS = 10
@@ -45,9 +45,9 @@ MAX_STARTUP_TRIALS = 10
 
 @dataclass(frozen=True)
 class Plan:
-    """What a study runs: ``trainable`` is Tune's, ``longest`` the most steps that a trial can have.
+    """What a study runs: ``trainable`` is Tune's, ``longest`` the maximum number of steps of a trial.
 
-    ``first`` is tried before anything is drawn.
+    ``first`` is tried before the sampler draws.
     """
 
     trainable: Callable[..., None]
@@ -60,8 +60,8 @@ class Plan:
     first: dict[str, Any] | None
 
 
-class Told(Protocol):
-    """Who is told that a trial began or ended."""
+class Observer(Protocol):
+    """Receives the beginning and the end of every trial."""
 
     def begun(self, trial: str) -> None:
         """A trial has begun."""
@@ -70,10 +70,10 @@ class Told(Protocol):
         """A trial has ended."""
 
 
-def search(plan: Plan, recorder: Recorder, told: Told, run_storage: dict[str, Any]) -> bool:
-    """Run every trial of the plan that has not ended; returns whether the time was enough.
+def search(plan: Plan, recorder: Recorder, observer: Observer, run_storage: dict[str, Any]) -> bool:
+    """Run every trial of the plan that has not ended; returns False when the time budget was used up.
 
-    ``run_storage`` is where Tune keeps what trials hand over while it runs, as a RunConfig takes it.
+    ``run_storage`` is the place for the trials' checkpoints during the study, as arguments of a RunConfig.
     """
     known = [trial for trial in recorder.study.trials if trial.state in ENDED]
     again = [trial for trial in recorder.study.trials if trial.state == "interrupted"]
@@ -83,7 +83,7 @@ def search(plan: Plan, recorder: Recorder, told: Told, run_storage: dict[str, An
     os.environ.update(TUNE_ENVIRONMENT)
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     budget = _Budget(plan.time_budget_s)
-    watch = _Watch(plan, recorder, told, budget, again)
+    watch = _Watch(plan, recorder, observer, budget, again)
     resources = {"CPU": LOGICAL_CPUS_PER_TRIAL} | ({"GPU": plan.gpus} if plan.gpus else {})
     name = f"tune-{recorder.study.study}"
     _clear(run_storage, name)
@@ -95,7 +95,7 @@ def search(plan: Plan, recorder: Recorder, told: Told, run_storage: dict[str, An
                 scheduler=_scheduler(plan, known),
                 num_samples=missing,
                 max_concurrent_trials=plan.max_concurrent,
-                reuse_actors=True,  # a process costs seconds to start, a trial may cost a tenth of one
+                reuse_actors=True,  # a process takes seconds to start, a trial perhaps a tenth of a second
             ),
             run_config=tune.RunConfig(name=name, **run_storage, callbacks=[watch], stop=budget, verbose=0),
         ).fit()
@@ -112,16 +112,16 @@ def _clear(run_storage: dict[str, Any], name: str) -> None:
 
 
 def _searcher(plan: Plan, known: list[Trial], again: list[Trial]) -> OptunaSearch:
-    """The sampler, told of every trial that has a figure; cut-off trials come first, once more."""
+    """The sampler, with every known trial that has a figure; interrupted trials run again first."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
-    # A sampler that begins anew must not draw what it drew the first time.
+    # A restarted sampler must not draw the same values again.
     seed = plan.seed + 1_000_003 * len(known)
     if plan.search.sampler == "random":
         sampler: optuna.samplers.BaseSampler = optuna.samplers.RandomSampler(seed=seed)
     else:
         startup = max(1, min(MAX_STARTUP_TRIALS, plan.search.num_samples // STARTUP_SHARE))
-        # Trials that run at the same time keep away from each other.
+        # constant_liar keeps concurrent trials away from each other.
         sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=startup, constant_liar=True)
     first = [trial.params for trial in again]
     if plan.first is not None and not known and not again:
@@ -141,7 +141,7 @@ def _searcher(plan: Plan, known: list[Trial], again: list[Trial]) -> OptunaSearc
 
 
 def _scheduler(plan: Plan, known: list[Trial]) -> ASHAScheduler | None:
-    """ASHA, told of every trial that has a figure."""
+    """ASHA, with the figures of every known trial."""
     if plan.search.grace is None:
         return None
     scheduler = ASHAScheduler(
@@ -162,13 +162,13 @@ def _scheduler(plan: Plan, known: list[Trial]) -> ASHAScheduler | None:
 
 @dataclass(frozen=True)
 class _Past:
-    """As much of a Tune trial that ended long ago as ASHA looks at."""
+    """The part of an earlier Tune trial that ASHA reads."""
 
     trial_id: str
 
 
 class _Budget(tune.Stopper):
-    """Stops the study when its time is used up."""
+    """Stops the study when its time budget is used up."""
 
     def __init__(self, seconds: float | None) -> None:
         self._ends = None if seconds is None else time.monotonic() + seconds
@@ -184,15 +184,15 @@ class _Budget(tune.Stopper):
 
 
 class _Watch(tune.Callback):
-    """Writes down what happens to the trials."""
+    """Records the events of the trials."""
 
-    def __init__(self, plan: Plan, recorder: Recorder, told: Told, budget: _Budget, again: list[Trial]) -> None:
-        self._plan, self._recorder, self._told, self._budget = plan, recorder, told, budget
+    def __init__(self, plan: Plan, recorder: Recorder, observer: Observer, budget: _Budget, again: list[Trial]) -> None:
+        self._plan, self._recorder, self._observer, self._budget = plan, recorder, observer, budget
         self._again = {trial.trial: trial.params for trial in again}
         self._names: dict[str, str] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        return {}  # Tune pickles what it is given, and files and threads stay in this process
+        return {}  # Tune pickles its callbacks, and files and threads cannot be pickled
 
     def on_trial_start(self, trial: Any, **_: Any) -> None:
         name = next((name for name, params in self._again.items() if params == trial.config), None)
@@ -201,7 +201,7 @@ class _Watch(tune.Callback):
         self._again.pop(name, None)
         self._names[trial.trial_id] = name
         self._recorder.started(name, dict(trial.config))
-        self._told.begun(name)
+        self._observer.begun(name)
 
     def on_trial_result(self, trial: Any, result: dict[str, Any], **_: Any) -> None:
         self._recorder.figures(self._names[trial.trial_id], result["figures"])
@@ -223,11 +223,11 @@ class _Watch(tune.Callback):
     def _end(self, trial: Any, state: Any, because: str) -> None:
         name = self._names.get(trial.trial_id)
         if name is not None and name in self._recorder.running():
-            self._told.ended(self._recorder.ended(name, state, because), trial)
+            self._observer.ended(self._recorder.ended(name, state, because), trial)
 
 
 def _error_of(trial: tune.experiment.Trial) -> BaseException | None:
-    """What a trial raised. Tune writes it to a file at once, and copies that to where it reads it itself later."""
+    """The error of a trial. Tune writes it to a local file at once, and copies the file to the storage later."""
     file = trial.pickled_error_file
     return ray.cloudpickle.loads(Path(file).read_bytes()) if file and Path(file).exists() else None
 

@@ -1,12 +1,12 @@
-"""What a study may try: a range or a choice for each parameter, checked against the training schema.
+"""The space of a study: a range or a choice for each parameter, checked against the training schema.
 
     {"max_depth": {"type": "int", "low": 1, "high": 8},
      "learning_rate": {"type": "log", "low": 0.01, "high": 0.5},
      "subsample": {"type": "float", "low": 0.5, "high": 1.0},
      "batch_size": {"type": "choice", "values": [100, 250, 500]}}
 
-``low`` and ``high`` are both possible values; ``log`` draws small values as often as large ones. What
-a study draws becomes a training configuration with ``training_config``.
+``low`` and ``high`` are both possible values; ``log`` draws uniformly on a logarithmic scale.
+``training_config`` turns the drawn values into a training configuration.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ class SpaceError(ValueError):
 
 
 class Dimension(BaseModel):
-    """What is possible for one parameter."""
+    """The possible values of one parameter."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     def ends(self) -> list[tuple[str, Any]]:
-        """The values that must be right for every value to be right, each with its field."""
+        """The values that must be valid for all values to be valid, each with its field."""
         raise NotImplementedError
 
     def fault(self) -> str | None:
-        """What is wrong with it by itself, in words."""
+        """The fault of this range or choice in itself, in words, or None."""
         return None
 
     def has(self, value: Any) -> bool:
@@ -172,11 +172,11 @@ class Tunable:
             raise ConfigError(sentences.first_of(error)) from None
 
     def widest(self) -> dict[str, dict[str, Any]]:
-        """For each parameter type, bounds (None where there is none), title and description."""
+        """For each parameter its type, bounds (None if there is none), title and description."""
         return {name: _widest(self.schema if name in self.fields else self.params, name) for name in self.names}
 
     def check(self, space: Space) -> None:
-        """Raise SpaceError for the first parameter that cannot be searched so."""
+        """Raise SpaceError for the first parameter whose range or choice is not possible."""
         if not space:
             raise SpaceError(f"it is empty; name at least one of {', '.join(self.names)}")
         for name, dimension in space.items():
@@ -194,7 +194,7 @@ class Tunable:
 def _widest(owner: type[BaseModel], name: str) -> dict[str, Any]:
     whole = owner.model_json_schema()["properties"][name]
     described = {key: whole.get(key, "") for key in ("title", "description")}
-    number = whole.get("anyOf", [whole])[0]  # of a parameter that may be None, too
+    number = whole.get("anyOf", [whole])[0]  # a parameter that may be None has several
     ends = {
         "low": number.get("minimum", number.get("exclusiveMinimum")),
         "high": number.get("maximum", number.get("exclusiveMaximum")),
@@ -223,11 +223,11 @@ def _problem(first: Any) -> str:
         case "union_tag_not_found":
             return "it has no type; the types are float, log, int and choice"
         case "union_tag_invalid":
-            return f"{first['ctx']['tag'][:80]!r} is no type; the types are float, log, int and choice"
+            return f"{first['ctx']['tag'][:80]!r} is not a type; the types are float, log, int and choice"
         case "dict_type":
-            return "it is no object with a parameter's name for each key"
+            return "it is not an object with a parameter's name for each key"
         case "model_attributes_type":
-            return 'it is no object such as {"type": "int", "low": 1, "high": 8}'
+            return 'it is not an object such as {"type": "int", "low": 1, "high": 8}'
         case "int_type" if "values" in first["loc"]:
             # Of the two kinds of number that a choice takes, pydantic names the first.
             return f"must be a number{sentences.got(first)}"
@@ -236,7 +236,7 @@ def _problem(first: Any) -> str:
 
 
 def distributions(space: Space) -> dict[str, Any]:
-    """A space as Optuna has it."""
+    """The space in Optuna's form."""
     return {name: _distribution(dimension) for name, dimension in space.items()}
 
 

@@ -1,16 +1,16 @@
-"""Studies: what was searched, every trial, what was best; kept in AIR_HOME, readable while one runs.
+"""Studies with their trials and the best result; kept in AIR_HOME, readable while one runs.
 
     python -m training.tuning.studies list
     python -m training.tuning.studies show STUDY
 
     AIR_HOME/studies/<id>/
-      study.json          what was asked for, and the state
-      trials.jsonl        what happened to each trial, a line each: started, figures, ended
+      study.json          the options and the state
+      trials.jsonl        the events of the trials, one per line: started, figures, ended
       checkpoint-<trial>/ the model of the best trial
       lock                held by the process that runs the study
 
-``training.tuning.recorder`` writes them. ``training/tuning/shipped`` holds studies that were run for this
-repository; they are listed with the others.
+``training.tuning.recorder`` writes them. ``training/tuning/shipped`` has studies that ship with AIR Studio;
+they are listed with the others.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ ENDED: set[TrialState] = {"finished", "stopped", "failed"}
 
 
 class UnknownStudy(ConfigError):
-    """There is no such study; str() says so."""
+    """There is no such study; the message is a sentence."""
 
 
 class Trial(BaseModel):
@@ -59,14 +59,14 @@ class Trial(BaseModel):
         return self.metrics[-1].get(metric) if self.metrics else None
 
     def cut_off(self) -> Trial:
-        """The same, interrupted where it had not ended."""
+        """This trial, marked interrupted if it had not ended."""
         if self.state != "running":
             return self
         return self.model_copy(update={"state": "interrupted", "stopped_because": CUT_OFF})
 
 
 class Best(BaseModel):
-    """The best trial, and ``config``: the training configuration to train with what it found."""
+    """The best trial, and ``config``: the training configuration with its parameters."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -110,7 +110,7 @@ class Study(Header):
     trials: list[Trial] = []
 
     def best_trial(self) -> Trial | None:
-        """The best of those that ran to their end; of those that ASHA stopped when no other is there."""
+        """The best trial that finished; if none did, the best that ASHA stopped."""
         for state in ("finished", "stopped"):
             known = [trial for trial in self.trials if trial.state == state and trial.value(self.metric) is not None]
             if known:
@@ -119,7 +119,7 @@ class Study(Header):
 
 
 class Store:
-    """The folders of all studies, this AIR_HOME's and the shipped ones."""
+    """The folders of all studies, those of AIR_HOME and the shipped ones."""
 
     def __init__(self, settings: Settings) -> None:
         self.root = settings.air_home / "studies"
@@ -135,7 +135,7 @@ class Store:
         """The folder of a study of this AIR_HOME. Raises UnknownStudy."""
         folder = self.folder(study)
         if folder.parent != self.root:
-            raise UnknownStudy(f"The study {study} came with the program; it can be looked at, not gone on with.")
+            raise UnknownStudy(f"The study {study} ships with AIR Studio; it is read-only and cannot be resumed.")
         return folder
 
     def read(self, study: str) -> Study:
@@ -149,7 +149,7 @@ class Store:
 
 
 def read(folder: Path) -> Study:
-    """The study of a folder. One that nobody runs and that did not end was interrupted."""
+    """The study of a folder; interrupted if it has not ended and no process runs it."""
     study = Study(**_header(folder).model_dump())
     trials: dict[str, Trial] = {}
     for event in read_lines(folder / TRIALS):
@@ -160,8 +160,8 @@ def read(folder: Path) -> Study:
             case "figures":
                 trials[name].metrics.append(event["figures"])
             case "ended":
-                told = {key: event[key] for key in ("state", "duration_s", "stopped_because")}
-                trials[name] = trials[name].model_copy(update=told)
+                outcome = {key: event[key] for key in ("state", "duration_s", "stopped_because")}
+                trials[name] = trials[name].model_copy(update=outcome)
     study.trials = list(trials.values())
     if study.state == "interrupted":
         study.trials = [trial.cut_off() for trial in study.trials]
@@ -182,8 +182,8 @@ def _summary(folder: Path) -> Summary:
 
 
 @lru_cache(maxsize=1_000)
-def _count(trials: Path, size: int) -> int:  # noqa: ARG001 - lines are only added, so a file of one size says the same
-    """The number of trials of a file; screens ask every two seconds, and most studies have ended."""
+def _count(trials: Path, size: int) -> int:  # noqa: ARG001 - the cache key: lines are only added
+    """The number of trials of a file; cached, since screens poll it and most studies have ended."""
     return len({event["trial"] for event in read_lines(trials)})
 
 

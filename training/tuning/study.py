@@ -1,4 +1,4 @@
-"""Look for better parameters: Ray Tune runs trials, Optuna draws them, ASHA gives up on the bad ones.
+"""Search for better parameters: Ray Tune runs trials, Optuna draws them, ASHA stops the poor ones early.
 
     python -m training.tuning breast-cancer
     python -m training.tuning breast-cancer --preset chapter
@@ -6,7 +6,7 @@
     python -m training.tuning --resume STUDY
 
 Stages: read the data once → trials → the best one, as a training configuration. Ctrl-C keeps the
-trials that have ended; ``--resume`` goes on with the others. ``python -m training.tuning.studies`` shows them.
+trials that have ended; ``--resume`` runs the others. ``python -m training.tuning.studies`` shows them.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def tune(
     listener: Listener | None = None,
     run_name: str | None = None,
 ) -> dict[str, Any]:
-    """Run a study; returns its id, the number of trials, ``best`` and ``config``, the training to do with it.
+    """Run a study; returns its id, the number of trials, ``best``, and ``config``, the training with its parameters.
 
     Reports progress to ``listener``. Resumes an interrupted study of the same ``run_name``: trials that have ended
     are not run again. Raises TrainingError.
@@ -70,7 +70,7 @@ def tune(
 
 
 def header_of(task: Task, study: str) -> Header:
-    """What is written down of a study of this id before its first trial; its config is written out."""
+    """The header of a study with this id, before its first trial; its config has all values."""
     search = task.search
     return Header(
         study=study,
@@ -86,7 +86,7 @@ def header_of(task: Task, study: str) -> Header:
 
 
 def outcome(study: studies.Study) -> dict[str, Any]:
-    """What a study that succeeded has found."""
+    """The outcome of a study that succeeded."""
     return {
         "study": study.study,
         "trials": len(study.trials),
@@ -96,7 +96,7 @@ def outcome(study: studies.Study) -> dict[str, Any]:
 
 
 def _begun(store: studies.Store, header: Header) -> studies.Study | None:
-    """The study of this name; None when there is none. Raises ConfigError if it was begun with something else."""
+    """The study of this name, or None. Raises ConfigError if it was begun with other options."""
     if not (store.root / header.study / studies.STUDY).exists():
         return None
     known = store.read(header.study)
@@ -106,7 +106,7 @@ def _begun(store: studies.Store, header: Header) -> studies.Study | None:
 
 
 def end(recorder: Recorder, state: studies.StudyState, error: str | None = None) -> None:
-    """Write down how a study ended; its trials that still run are cut off."""
+    """Record the end of a study; trials that still run become interrupted."""
     for trial in recorder.running():
         recorder.ended(trial, "interrupted", studies.CUT_OFF if error else "the study was stopped")
     recorder.save(state=state, error=error, ended=datetime.now().astimezone().isoformat(timespec="seconds"))
@@ -143,20 +143,20 @@ def _run(task: Task, settings: Settings, listener: Listener, recorder: Recorder)
 def _why_no_best(recorder: Recorder, config: TuneJob, in_time: bool) -> str:
     failed = [trial for trial in recorder.study.trials if trial.state == "failed"]
     if failed:
-        return f"No trial came to its end; the first that failed: {failed[0].stopped_because}"
+        return f"No trial finished; the first failure: {failed[0].stopped_because}"
     if not in_time:
-        return f"No trial came to its end within time_budget_s={config.time_budget_s:g}; give it more."
-    return "No trial came to its end."
+        return f"No trial finished within time_budget_s={config.time_budget_s:g}; allow more time."
+    return "No trial finished."
 
 
 class StudyReporter:
-    """Reports each trial to the listener, the terminal and MLflow, and keeps the best so far."""
+    """Reports each trial to the listener, the terminal and MLflow, and keeps the best one."""
 
     def __init__(self, task: Task, recorder: Recorder, runs: Any, listener: Listener) -> None:
         self._task, self._recorder, self._runs, self._listener = task, recorder, runs, listener
         self._report_step()
 
-    def begun(self, trial: str) -> None:  # noqa: ARG002 - which one does not matter here
+    def begun(self, trial: str) -> None:  # noqa: ARG002 - the step counts all trials
         """A trial has begun."""
         self._report_step()
 
@@ -205,7 +205,7 @@ def _plan(task: Task, prepared: Prepared) -> Any:
         max_concurrent=task.config.at_once(available_cpus()),
         time_budget_s=task.config.time_budget_s,
         gpus=prepared.gpus,
-        # The defaults are tried first: what is found is then never worse than they are.
+        # The defaults are tried first, so that the result is never worse than they are.
         first=first if possible and search.sampler == "tpe" else None,
     )
 
@@ -215,7 +215,7 @@ def _json(space: Any) -> str:
 
 
 def train_command(spec: ModelSpec, config: dict[str, Any]) -> str:
-    """The command line that trains with a configuration; options that have their default are left out."""
+    """The command line that trains with a configuration, without options that have their default."""
     usual = families.TRAIN[spec.family]().completed(spec).model_dump(mode="json")
     words = command.of(spec.name)
     for name, value in config.items():
@@ -228,7 +228,7 @@ def train_command(spec: ModelSpec, config: dict[str, Any]) -> str:
 
 
 def _from_command_line(arguments: list[str]) -> tuple[Task, str | None]:
-    """What to do, and the study to resume."""
+    """The task, and the id of a study to resume."""
     match arguments:
         case ["--resume", study_id]:
             study = studies.read(studies.Store(get_settings()).own_folder(study_id))
@@ -251,7 +251,7 @@ def main(arguments: list[str]) -> int:
         settings = get_settings()
         study_id = study_id or new_id(datetime.now())
         ray_session.connect(settings)
-        # Ray puts a handler of its own in place, which ends the process at once.
+        # Ray's own handler would end the process at once.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         print(f"study {study_id}", flush=True)
         outcome = tune(task.spec, task.config, settings, run_name=study_id)
@@ -260,7 +260,7 @@ def main(arguments: list[str]) -> int:
         return 2
     except KeyboardInterrupt:
         if study_id:
-            print(f"\nstopped; go on with: python -m training.tuning --resume {study_id}", file=sys.stderr)
+            print(f"\nstopped; resume with: python -m training.tuning --resume {study_id}", file=sys.stderr)
         return 130
     best = outcome["best"]
     print(f"\nstudy {outcome['study']}: {task.search.metric} {best['value']:.4f} in trial {best['trial']}")
