@@ -96,7 +96,7 @@ def test_cluster_shows_what_really_runs(app: RunningApp, api: str) -> None:
     assert 0 < node["cpus_used"] < node["cpus"]
     assert node["memory"]["total"] == psutil.virtual_memory().total
     assert node["object_store"]["total"] == 1024 * 1024**2
-    assert {one["model"] for one in seen["replicas"]} == {"cifar10", "breast-cancer"}
+    assert {one["model"] for one in seen["replicas"]} == {"cifar10", "breast-cancer", "wine"}
     serving = [process for process in seen["processes"] if process["workload"] == "serving"]
     running = {process.pid: process.cmdline()[0] for process in app.processes("ray::ServeReplica")}
     replicas = {process["pid"]: f"ray::{process['name']}" for process in serving if "ServeReplica" in process["name"]}

@@ -14,7 +14,7 @@ import xgboost as xgb
 from models.image.networks import build
 from models.registry import Registry
 from settings import Settings
-from tests.helpers.models import ROWS
+from tests.helpers.models import IMAGES, ROWS
 from tests.helpers.training.resumed_studies import assert_resumed
 from training.datasets import tables as dataset
 from training.image import trials as image_trials
@@ -160,7 +160,7 @@ def test_image_study_stops_bad_trials_early(training_settings: Settings, store: 
             "batch_size": {"type": "int", "low": 10, "high": 30},
         },
     )
-    outcome = tuning.tune(ROWS, config, training_settings)
+    outcome = tuning.tune(IMAGES, config, training_settings)
     study = store.read(outcome["study"])
     assert [trial.trial for trial in study.trials] == ["001", "002", "003", "004"]
     assert study.best.value == max(t.value("validation_accuracy") for t in study.trials if t.state == "finished")
