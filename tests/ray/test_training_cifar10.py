@@ -204,7 +204,7 @@ def test_training_is_wrong_before_the_correction_and_right_after(
     assert without["corrections"] == 0
     assert learned.metadata.data["fingerprint"] == without["fingerprint"], "the gate could not compare"
     Store(IMAGES, training_settings).remove(Store(IMAGES, training_settings).all()[0].id)
-    with pytest.raises(DataError, match="no corrections to learn from"):
+    with pytest.raises(DataError, match="no corrections to train on"):
         stage.train(IMAGES, CORRECTED, training_settings)
 
 
@@ -216,5 +216,5 @@ def test_test_picture_kept_where_there_was_no_data_is_not_learned_from(
     Store(IMAGES, without).add(test.stored[3].as_py(), "cat", None, None)
     with pytest.raises(DataError, match="no corrections"):
         stage.train(IMAGES, CORRECTED, training_settings)
-    assert "is left out" in capfd.readouterr().out
+    assert "is not used" in capfd.readouterr().out
     Store(IMAGES, without).remove(Store(IMAGES, without).all()[0].id)
