@@ -23,7 +23,7 @@ def test_page_is_there_before_the_app_is_ready_and_then_answers(app: RunningApp,
     assert requests.get(app.url).status_code == 200
     assert requests.get(f"{api}/readyz").json() == {
         "ready": True,
-        "models": {"cifar10": "ready", "breast-cancer": "ready"},
+        "models": {"cifar10": "ready", "breast-cancer": "ready", "wine": "ready"},
     }
     ready_at = float(re.search(r"\[ *([\d.]+) s\] AIR Studio is ready", app.output())[1])
     assert ready_at > 0

@@ -309,7 +309,9 @@ def test_trials_scale_rows_as_training_does(training_settings: Settings, table_s
     """The model that a study keeps answers as the figures in its record say."""
     table = dataset.read(ROWS)
     matrix, malignant = table.part("validation")
-    preprocessor = breast_cancer.fit_preprocessor(table, breast_cancer.scaled_columns(TrainTable().completed(ROWS), table.features))
+    preprocessor = breast_cancer.fit_preprocessor(
+        table, breast_cancer.scaled_columns(TrainTable().completed(ROWS), table.features)
+    )
     folder = studies.Store(training_settings).folder(table_study.study) / f"checkpoint-{table_study.best.trial}"
     booster = xgb.Booster(model_file=str(folder / table_trials.MODEL_FILE))
     p = booster.inplace_predict(breast_cancer.scale(matrix, table.features, preprocessor))
