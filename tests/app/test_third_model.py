@@ -111,7 +111,7 @@ def test_page_asks_it_with_fields_of_its_own(
     expect(page.get_by_label("alcohol (%)", exact=True)).to_be_visible()
     button(page, "Load a real row").click()
     expect(page.locator(".air-verdict")).to_have_text(re.compile(f"{POSITIVE}|{NEGATIVE}"))
-    expect(page.get_by_text(f"Probability of {POSITIVE}")).to_be_visible()
+    expect(page.get_by_text(f"Probability of {POSITIVE}:")).to_be_visible()
     page.get_by_role("tab", name="Retrain").click()
     page.get_by_role("radio", name="Wine: Which grape is this wine made of?").check()
     expect(page.locator("#air-now")).to_contain_text(re.compile(r"Version \d+ is the champion"))
