@@ -18,6 +18,7 @@ from typing import Any
 import pyarrow as pa
 
 from models.artifact.checkpoint import Metadata
+from models.artifact.storage import is_remote
 from models.specs import ModelSpec
 from settings import Settings
 from training import families
@@ -94,7 +95,7 @@ def _rows(source: str, features: list[str], scratch: Path) -> Source:
 
 
 def _pictures(source: str, scratch: Path) -> Source:
-    if not storage.is_remote(source) and not Path(source).exists():
+    if not is_remote(source) and not Path(source).exists():
         raise DataError(f"There is no file or folder {source}; give pictures with --data.")
     if source.endswith(".parquet"):
         return _opened(source, lambda: _parquet(source, source))
@@ -115,7 +116,7 @@ def _parquet(source: Path | str, name: str, needed: list[str] | None = None) -> 
     import ray
 
     # Other nodes do not have the files that this node wrote.
-    path, filesystem = (f"local://{source}", None) if isinstance(source, Path) else storage.filesystem_of(source)
+    filesystem, path = (None, f"local://{source}") if isinstance(source, Path) else storage.place_of(source)
     data = ray.data.read_parquet(path, filesystem=filesystem)
     missing = [column for column in needed or [] if column not in data.schema().names]
     if missing:
@@ -133,7 +134,7 @@ def _with_names_of_their_own(source: Source, features: list[str]) -> Source:
 def _files(source: str) -> Source:
     import ray
 
-    path, filesystem = storage.filesystem_of(source)
+    filesystem, path = storage.place_of(source)
     data = ray.data.read_binary_files(
         path, filesystem=filesystem, include_paths=True, file_extensions=SUFFIXES, partition_filter=None
     )

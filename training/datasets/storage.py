@@ -9,23 +9,18 @@ import os
 from pathlib import Path
 from typing import IO, Any
 
-from models.artifact.storage import own_s3_server
+from models.artifact.storage import is_remote, own_s3_server
 from training.runs.errors import DataError, innermost
 
 ANONYMOUS = "s3://anonymous@"
 
 
-def is_remote(source: str) -> bool:
-    """Whether a source is not a path of this machine."""
-    return "://" in source
-
-
-def filesystem_of(source: str) -> tuple[str, Any | None]:
-    """Path and Arrow file system of a source; None leaves the choice to Ray Data."""
+def place_of(source: str) -> tuple[Any | None, str]:
+    """Arrow's file system for a source, and the path in it; None leaves the choice to Ray Data."""
     if not source.startswith("s3://") or not os.environ.get("AWS_ENDPOINT_URL"):
-        return source, None
+        return None, source
     anonymous = source.startswith(ANONYMOUS)
-    return source.removeprefix(ANONYMOUS if anonymous else "s3://"), own_s3_server(anonymous)
+    return own_s3_server(anonymous), source.removeprefix(ANONYMOUS if anonymous else "s3://")
 
 
 def open_stream(source: str) -> IO[bytes]:
@@ -37,7 +32,7 @@ def open_stream(source: str) -> IO[bytes]:
             raise DataError(f"{source} cannot be read: {error.strerror}.") from error
     from pyarrow.fs import FileSystem
 
-    path, filesystem = filesystem_of(source)
+    filesystem, path = place_of(source)
     try:
         if filesystem is None:
             filesystem, path = FileSystem.from_uri(source)

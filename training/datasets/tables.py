@@ -64,7 +64,7 @@ def read_with_ray(spec: ModelSpec, path: str | None = None) -> Table:
     if "://" not in source and not Path(source).is_file():
         raise DataError(f"There is no file {source}; give a CSV file or an s3:// address with --data.")
     try:
-        path_there, filesystem = storage.filesystem_of(source)
+        filesystem, path_there = storage.place_of(source)
         # Whole files: the number format of a file is decided over all its rows, for batch predictions as well.
         files = ray.data.read_binary_files(path_there, filesystem=filesystem).take_all()
     except Exception as error:
