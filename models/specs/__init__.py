@@ -71,6 +71,8 @@ class TableData(SpecPart):
     def _two_classes(self) -> TableData:
         if len(self.labels) != 2 or len(set(self.labels.values())) != 2:
             raise ValueError("labels must name two classes")
+        if not all(map(_is_number, self.labels)):
+            raise ValueError(f"labels must have a number for each class, as the target has, not {list(self.labels)}")
         if self.positive not in self.labels.values():
             raise ValueError(f"positive is {self.positive!r}, which labels does not name")
         return self
@@ -79,6 +81,14 @@ class TableData(SpecPart):
     def classes(self) -> list[str]:
         """The two labels, the positive one first."""
         return sorted(self.labels.values(), key=lambda label: label != self.positive)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 class ImageData(SpecPart):

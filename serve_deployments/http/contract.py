@@ -50,9 +50,17 @@ def add_model_routes(document: dict[str, Any], champions: dict[str, Metadata | N
             f"/{name}/predict": _post(f"Ask {name}", body, options, answer.__name__),
             f"/{name}/compare": _post("Champion's and challenger's answers", body, options, comparison.__name__),
         }
+    for parameter in _parameters(document, "name", "model"):
+        parameter["schema"]["examples"] = list(champions)
     _, definitions = models_json_schema([(reply, "serialization") for reply in replies], ref_template=REF)
     document.setdefault("components", {}).setdefault("schemas", {}).update(definitions["$defs"])
     return document
+
+
+def _parameters(document: dict[str, Any], *names: str) -> list[dict[str, Any]]:
+    """The parameters of these names, of every operation."""
+    operations = (operation for path in document["paths"].values() for operation in path.values())
+    return [one for operation in operations for one in operation.get("parameters", []) if one["name"] in names]
 
 
 def _replies(spec: ModelSpec, metadata: Metadata | None) -> tuple[type[BaseModel], type[BaseModel]]:

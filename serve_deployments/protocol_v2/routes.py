@@ -35,7 +35,7 @@ from serve_deployments.schemas.protocol import (
 from serve_deployments.versions import replicas
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
-NAME = Path(description="a model", examples=[specs.names()[0]])
+NAME = Path(description="a model")
 VERSION = Path(max_length=64, description="the version that is served")
 
 INFER_DOCUMENTED: dict[str, Any] = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Path
 
-from models import specs
 from serve_deployments.parts.services import CurrentSettings
 from serve_deployments.predict.table import MAX_EXPLAINED
 from serve_deployments.schemas.about import About, JobKind, JobState, Limits, Options
@@ -64,7 +63,7 @@ async def about(settings: CurrentSettings) -> About:
 
 
 @router.get("/models/{name}/options")
-async def options(name: str = Path(examples=[specs.names()[0]])) -> Options:
+async def options(name: str = Path(description="a model")) -> Options:
     """The JSON Schema of `config` for each kind of job: titles, descriptions, defaults and bounds."""
     spec = replicas.spec_of(name)
     return Options(name=spec.name, **{kind.kind: families.json_schema(kind.kind, spec) for kind in KINDS})

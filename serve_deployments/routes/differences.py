@@ -36,7 +36,7 @@ async def differences(
     settings: CurrentSettings,
     aside: InAside,
     calculations: InTurn,
-    name: str = Path(examples=[specs.names()[0]]),
+    name: str = Path(description="a model"),
     version: str = Path(max_length=64),
     against: str = Query("champion", max_length=64, description="a version or an alias"),
     n: int = Query(24, ge=1, le=MAX_EXAMPLES, description="examples to show"),

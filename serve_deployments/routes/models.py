@@ -43,7 +43,7 @@ from training.results.held_out import load as held_out_of
 from training.runs.errors import DataError
 
 MAX_EXAMPLES = 60
-NAME = Path(description="a model", examples=[specs.names()[0]])
+NAME = Path(description="a model")
 
 CHANGE_ERRORS = json_bodies.ERRORS | {status: {"model": ErrorReply} for status in (401, 409, 503)}
 

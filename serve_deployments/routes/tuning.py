@@ -65,7 +65,7 @@ async def trials_csv(settings: CurrentSettings, study: str = STUDY) -> Response:
 
 
 @router.get("/models/{name}/searches")
-async def searches(name: str = Path(examples=[specs.names()[0]])) -> Searches:
+async def searches(name: str = Path(description="a model")) -> Searches:
     """Ready-made searches of a model, and every parameter that a space may name."""
     spec = replicas.spec_of(name)
     found = {preset: search_of(spec, preset) for preset in spec.searches}

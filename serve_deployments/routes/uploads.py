@@ -9,7 +9,6 @@ from pathlib import Path as FilePath
 from fastapi import APIRouter, Path, Query, Request
 from starlette.datastructures import UploadFile
 
-from models import specs
 from serve_deployments.http.bodies import body_of
 from serve_deployments.http.errors import Conflict, Invalid, NotFound, TooLarge, UnsupportedMedia
 from serve_deployments.http.multipart import read_multipart
@@ -46,7 +45,7 @@ async def upload(
     registry: Registry,
     settings: CurrentSettings,
     aside: InAside,
-    model: str = Query(max_length=64, examples=[specs.names()[0]]),
+    model: str = Query(max_length=64, description="a model"),
 ) -> Upload:
     """Send parts named `file`: pictures or one ZIP of pictures, or one CSV with the features as columns.
 

@@ -1,0 +1,77 @@
+"""Specs of models: what ships, what a spec leaves to its family, and what is wrong with one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from models import specs
+from settings import SettingsError
+from tests.helpers.models import IMAGES, ROWS
+from tests.helpers.samples.wine import SPEC
+
+
+def test_shipped_models_are_an_image_and_a_table_model() -> None:
+    assert [(spec.name, spec.family) for spec in (IMAGES, ROWS)] == [("cifar10", "image"), ("breast-cancer", "table")]
+    assert ROWS.data.classes == ["malignant", "benign"]
+    assert len(ROWS.columns) == 30
+    assert [name for name, column in ROWS.columns.items() if column.scale == "standard"] == [
+        "mean radius",
+        "mean texture",
+    ]
+
+
+def test_preset_of_a_spec_changes_only_what_it_names() -> None:
+    assert IMAGES.presets["best"]["minutes"] == 75
+    assert (IMAGES.presets["best"]["epochs"], IMAGES.presets["best"]["cutout"]) == (34, 10)
+
+
+def test_spec_of_a_user_has_the_presets_and_searches_of_its_family(
+    tmp_path: Path, set_environment: Callable[..., None]
+) -> None:
+    _write(tmp_path, SPEC)
+    set_environment(AIR_HOME=str(tmp_path))
+    assert specs.names() == ["cifar10", "breast-cancer", "wine"]
+    assert list(specs.get("wine").presets) == ["default"]
+    assert specs.get("wine").searches["default"]["num_samples"] == 50
+    assert specs.get("wine").column("proline").scale == "none"
+
+
+def test_unknown_model_is_refused_with_those_that_there_are() -> None:
+    with pytest.raises(specs.UnknownModel, match="There is no model 'mnist'; there are cifar10 and breast-cancer"):
+        specs.get("mnist")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right", "sentence"),
+    [
+        ('name = "Wine"', 'name = "wine"', "name: .*lower-case letters"),
+        ('name = "jobs"', 'name = "wine"', "name: .*no path of the API"),
+        ('family = "sound"', 'family = "table"', "family: "),
+        ('family = "image"', 'family = "table"', "data does not fit the family image"),
+        ('positive = "Nebbiolo"', 'positive = "Barolo"', "positive is 'Nebbiolo', which labels does not name"),
+        ('labels = {0 = "Barolo"}', 'labels = {0 = "Barolo", 1 = "Grignolino"}', "labels must name two classes"),
+        ('labels = {a = "Barolo", 1 = "Grignolino"}', 'labels = {0 = "Barolo", 1 = "Grignolino"}', "a number for each"),
+        ("colour = 1", 'title = "Wine"', "title: Field required"),
+        ('title = "Batch"', 'title = "Wine"', "titled 'Batch' already"),
+        ("name = ", 'name = "wine"', "cannot be read as TOML"),
+    ],
+)
+def test_wrong_spec_is_named_with_its_file(
+    tmp_path: Path, set_environment: Callable[..., None], wrong: str, right: str, sentence: str
+) -> None:
+    assert right in SPEC
+    file = _write(tmp_path, SPEC.replace(right, wrong, 1))
+    set_environment(AIR_HOME=str(tmp_path))
+    with pytest.raises(SettingsError, match=rf"{re.escape(str(file))}.*{sentence}"):
+        specs.names()
+
+
+def _write(home: Path, spec: str) -> Path:
+    file = home / "models" / "wine" / "spec.toml"
+    file.parent.mkdir(parents=True)
+    file.write_text(spec)
+    return file
