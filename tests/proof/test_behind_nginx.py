@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from benchmarks.harness.running_app import RunningApp, free_port
 from settings import ROOT
-from tests.helpers.clients.screens import ADMIN_TOKEN
+from tests.helpers.clients.screens import ADMIN_TOKEN, IMAGE_ANSWER, TABLE_ANSWER
 from tests.helpers.install.nginx import nginx
 from tests.helpers.servers.certificates import AUTHORITY, make_certificate
 
@@ -204,8 +204,8 @@ def test_events_come_as_they_happen(site: Site) -> None:
 
 
 def _names_a_ship(page: Page) -> None:
-    page.locator("#air-picture input[type=file]").set_input_files(ROOT / "docs" / "example.png")
-    verdict = page.locator("#air-image-answer .air-verdict strong")
+    page.locator("#air-cifar10-picture input[type=file]").set_input_files(ROOT / "docs" / "example.png")
+    verdict = page.locator(f"{IMAGE_ANSWER} .air-verdict strong")
     expect(verdict).to_have_text(re.compile("ship", re.IGNORECASE), timeout=WAIT_MS)
 
 
@@ -217,7 +217,7 @@ def test_the_page_works_below_a_path(site_below_a_path: Site, open_page: Callabl
     page = open_page(site_below_a_path)
     _names_a_ship(page)
     page.get_by_role("tab", name="Table").click()
-    page.locator("#air-table-answer .air-verdict").wait_for()
+    page.locator(f"{TABLE_ANSWER} .air-verdict").wait_for()
 
 
 def test_the_documentation_works_below_a_path(site_below_a_path: Site, open_page: Callable[[Site], Page]) -> None:
