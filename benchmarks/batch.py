@@ -51,9 +51,10 @@ def ours(data: Path, home: Path) -> Run:
     output = home / "out"
     program = (
         "import json, sys; from pathlib import Path; from settings import get_settings\n"
-        "from training.batch_predict.run import predict; from training.runs.config import BatchPredict\n"
+        "from models import specs; from training.batch_predict.run import predict\n"
+        "from training.runs.config import BatchPredict\n"
         f"config = BatchPredict(data=sys.argv[1], num_workers={PROCESSES})\n"
-        "print(json.dumps(predict('cifar10', config, get_settings(), Path(sys.argv[2]))))"
+        "print(json.dumps(predict(specs.get('cifar10'), config, get_settings(), Path(sys.argv[2]))))"
     )
     environment = clean_environment() | {"AIR_HOME": str(home), "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(

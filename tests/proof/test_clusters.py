@@ -25,7 +25,7 @@ def test_workers_import_what_the_driver_does(tmp_path: Path) -> None:
     program = """
 import ray
 from settings import get_settings
-from training import ray_session
+from training.runs import ray_session
 
 ray_session.connect(get_settings())
 

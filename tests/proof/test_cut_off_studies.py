@@ -45,11 +45,13 @@ def store(training_settings: Settings) -> studies.Store:
 CHILD = """
 import signal, sys
 from settings import get_settings
-from training import ray_session, tuning
+from models import specs
+from training.runs import ray_session
+from training.tuning import study as tuning
 from training.tuning.config import TuneTable
 ray_session.connect(get_settings(), runtime_env=None)
 signal.signal(signal.SIGTERM, signal.default_int_handler)
-tuning.tune(ROWS, TuneTable.model_validate_json(sys.argv[1]), get_settings(), run_name=sys.argv[2])
+tuning.tune(specs.get("breast-cancer"), TuneTable.model_validate_json(sys.argv[1]), get_settings(), run_name=sys.argv[2])
 """
 
 
