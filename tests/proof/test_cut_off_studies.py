@@ -51,7 +51,8 @@ from training.tuning import study as tuning
 from training.tuning.config import TuneTable
 ray_session.connect(get_settings(), runtime_env=None)
 signal.signal(signal.SIGTERM, signal.default_int_handler)
-tuning.tune(specs.get("breast-cancer"), TuneTable.model_validate_json(sys.argv[1]), get_settings(), run_name=sys.argv[2])
+config = TuneTable.model_validate_json(sys.argv[1])
+tuning.tune(specs.get("breast-cancer"), config, get_settings(), run_name=sys.argv[2])
 """
 
 
