@@ -32,7 +32,7 @@ def test_real_copies_split_like_their_pictures(real_cifar10: Path, tmp_path: Pat
         (cifar10.decode_stored(part.stored.to_pylist(), part.raw, IMAGES.data.size), part.labels)
         for part in (splits.train, splits.validation)
     )
-    found = originals.find(settings, train, validation, 10)
+    found = originals.find(settings.cifar10_dir, train, validation, 10)
     assert (len(found.train[1]), len(found.validation[1])) == (4_580, 505)
     assert (validation[1][found.twins] == found.validation[1]).all()
     assert len(set(found.twins)) == 505
