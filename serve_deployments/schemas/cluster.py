@@ -50,7 +50,7 @@ class Process(Reply):
         description="data (stateless tasks), training (stateful actors), tuning (both together), serving (online), "
         "own (AIR Studio's and Ray's own processes)"
     )
-    does: str = Field(examples=["replica of cifar10: answers predictions"])
+    does: str = Field(examples=["leads the training"])
     kind: str = Field(description="actor, task or driver")
     name: str = Field(description="class of the actor, function of the task, command of the driver")
     model: str | None
