@@ -225,6 +225,7 @@ def test_screenshots(open_page: Callable[..., Page], app_url: str, tmp_path: Pat
     page.locator(".air-gallery button, #air-cifar10-examples .air-quiet").first.wait_for()
     give_picture(page, "air-cifar10-picture", SHIP)
     expect(page.locator(f"{IMAGE_ANSWER} .air-verdict strong")).to_have_text(re.compile("ship", re.IGNORECASE))
+    page.locator("#air-cifar10-correct button").first.wait_for()
     page.evaluate("document.querySelectorAll('#air-cifar10-examples, .air-screen button.sm').forEach(e => e.remove())")
     page.screenshot(path=folder / "images.png", full_page=True)
     to_table(page)
