@@ -28,9 +28,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from models import contract
-from models.artifact.checkpoint import CheckpointError, Metadata
+from models.artifact.checkpoint import CheckpointError
 from models.registry import CHALLENGER, CHAMPION, RegisteredVersion, UnknownVersion
 from models.specs import ModelSpec
+from models.tensors import Tensors
 from serve_deployments.http.access import check_host
 from serve_deployments.http.errors import (
     ApiError,
@@ -223,15 +224,15 @@ class ModelApp:
         if version not in (None, CHAMPION, champion.version):
             raise NotFound(f"Version {version!r} of {self.name} is not served; version {champion.version} is.")
         with champion.in_use():
-            taken = contract.tensors(champion.model.metadata).input
+            taken = champion.tensors.input
             if inputs.shape[1:] != taken.shape[1:]:
                 raise Conflict(f"Input {taken.name!r} must have shape {list(taken.shape)} now; try again.")
             answers = await champion.batcher.submit(inputs)
             return champion.version, champion.model.decide(answers), answers
 
-    async def metadata(self) -> Metadata:
-        """The metadata of the champion. Raises Unavailable."""
-        return (await self._champion()).model.metadata
+    async def tensors(self) -> Tensors:
+        """Input and outputs of the champion in the Open Inference Protocol. Raises Unavailable."""
+        return (await self._champion()).tensors
 
     async def _predict(self, loaded: Loaded, inputs: np.ndarray, options: Any) -> list[dict[str, Any]]:
         answers = await loaded.batcher.submit(inputs)
@@ -261,7 +262,7 @@ class ModelApp:
         """Load a version from its source, in a thread, while requests continue. Raises CheckpointError."""
         model = await asyncio.to_thread(load_to_serve, source, self._settings)
         batcher = GreedyBatcher(model.predict, self.max_batch, self.max_waiting, self.metrics.batch)
-        return Loaded(version, model, batcher)
+        return Loaded(version, model, batcher, contract.tensors(model.metadata))
 
     async def prepare(self, version: str, source: str) -> dict[str, str | None]:
         """Load a version beside the champion; returns the fault that was found, or None."""

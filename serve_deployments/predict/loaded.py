@@ -14,6 +14,7 @@ import numpy as np
 
 from models import catalog
 from models.artifact import storage
+from models.tensors import Tensors
 from serve_deployments.predict.batching import GreedyBatcher
 from serve_deployments.predict.requests import Options
 from settings import Settings, get_settings
@@ -28,6 +29,7 @@ class Loaded:
     version: str
     model: Any
     batcher: GreedyBatcher
+    tensors: Tensors
     users: int = 0
 
     @contextmanager

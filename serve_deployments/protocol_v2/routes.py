@@ -15,7 +15,7 @@ import orjson
 from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
-from models import contract, specs
+from models import specs
 from models.tensors import Tensors
 from serve_deployments.http.errors import PROTOCOL, BadRequest, NotFound, Unavailable, json_response
 from serve_deployments.parts.services import AllReplicas
@@ -140,7 +140,7 @@ async def _served(all_replicas: AllReplicas, name: str, version: str | None) -> 
 
 async def _tensors(all_replicas: AllReplicas, name: str) -> Tensors:
     """Input and outputs of the version that is served. Raises NotFound, Unavailable."""
-    return contract.tensors(await all_replicas.ask_one(replicas.known(name), "metadata"))
+    return await all_replicas.ask_one(replicas.known(name), "tensors")
 
 
 def _header_length(request: Request, total: int) -> int:
