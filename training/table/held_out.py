@@ -34,9 +34,7 @@ class Rows:
 
 def load(spec: ModelSpec, settings: Settings, metadata: Metadata | None = None) -> HeldOut:  # noqa: ARG001
     """The validation rows of the CSV that a version was trained on. Raises DataError."""
-    table = _table(spec, metadata)
-    matrix, positive = table.part("validation")
-    return HeldOut(spec.data.classes, (~positive).astype(np.int64), table.source, table.features, Rows(matrix))
+    return _read(spec, metadata).validation
 
 
 def lacking(spec: ModelSpec, settings: Settings) -> str:  # noqa: ARG001 - the interface of all families
@@ -46,20 +44,34 @@ def lacking(spec: ModelSpec, settings: Settings) -> str:  # noqa: ARG001 - the i
 
 def test_set(spec: ModelSpec, settings: Settings, metadata: Metadata) -> tuple[pa.Table, bool]:  # noqa: ARG001
     """Features and true labels of the test rows, for a batch prediction; not raw. Raises DataError."""
-    table = _table(spec, metadata)
+    table = _read(spec, metadata).table
     matrix, positive = table.part("test")
     truth = np.where(positive, *spec.data.classes)
     return pa.table({**dict(zip(table.features, matrix.T, strict=True)), "truth": truth}), False
 
 
-def _table(spec: ModelSpec, metadata: Metadata | None) -> tables.Table:
-    path = metadata.training.get("data") if metadata else None
-    table = _read(spec.name, path)
-    if metadata and table.fingerprint() != metadata.data.get("fingerprint"):
-        raise DataError(f"{table.source} has changed since this version was trained on it; its rows cannot be shown.")
-    return table
+@dataclass(frozen=True)
+class _File:
+    """A CSV as it was read, with what follows from its rows."""
+
+    table: tables.Table
+    fingerprint: str
+    validation: HeldOut
+
+
+def _read(spec: ModelSpec, metadata: Metadata | None) -> _File:
+    found = _read_file(spec.name, metadata.training.get("data") if metadata else None)
+    if metadata and found.fingerprint != metadata.data.get("fingerprint"):
+        source = found.table.source
+        raise DataError(f"{source} has changed since this version was trained on it; its rows cannot be shown.")
+    return found
 
 
 @lru_cache(maxsize=4)
-def _read(model: str, path: str | None) -> tables.Table:
-    return tables.read(specs.get(model), path)
+def _read_file(model: str, path: str | None) -> _File:
+    spec = specs.get(model)
+    table = tables.read(spec, path)
+    matrix, positive = table.part("validation")
+    truth = (~positive).astype(np.int64)
+    validation = HeldOut(spec.data.classes, truth, table.source, table.features, Rows(matrix))
+    return _File(table, table.fingerprint(), validation)
