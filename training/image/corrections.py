@@ -15,11 +15,13 @@ import json
 import re
 import shutil
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from models import specs
 from models.pictures.decode import decode, encode_png
 from models.specs import ModelSpec
 from settings import Settings
@@ -31,8 +33,6 @@ from training.runs.records import write_whole
 PICTURE, CORRECTION = "picture.png", "correction.json"
 MAX_KEPT = 1_000
 ID = re.compile("[0-9a-f]{16}")
-# Read once: seconds for tens of thousands of pictures.
-_HELD_OUT: dict[tuple[str, Settings], Known] = {}
 HELD_OUT = (
     "It is one of the validation or test images, or nearly the same: versions are compared on them, so none may train "
     "on it."
@@ -148,12 +148,13 @@ def training_pictures(
 
 def held_out(spec: ModelSpec, settings: Settings) -> Known:
     """The validation and test images; those that ship where the data is not here (a training looks again)."""
-    if (spec.name, settings) not in _HELD_OUT:
-        _HELD_OUT[spec.name, settings] = _held_out(spec, settings)
-    return _HELD_OUT[spec.name, settings]
+    return _held_out(spec.name, settings)
 
 
-def _held_out(spec: ModelSpec, settings: Settings) -> Known:
+@lru_cache(maxsize=4)
+def _held_out(model: str, settings: Settings) -> Known:
+    """Read once: seconds for tens of thousands of pictures."""
+    spec = specs.get(model)
     try:
         splits = pictures.load(spec, settings, download=False)
         parts = [splits.validation, splits.test]
