@@ -35,14 +35,14 @@ def config() -> str:
     from app import CONTROL_APP, UI_APP, route
     from models import specs
 
-    shipped = [name for name, spec in specs.all_specs().items() if spec.is_shipped]
-    targets = [f"serve_deployments.{name.replace('-', '_')}:app" for name in shipped]
+    shipped = [spec for spec in specs.all_specs().values() if spec.is_shipped]
+    targets = [f"serve_deployments.{spec.module}:app" for spec in shipped]
     serve = Path(sys.executable).with_name("serve")
     with tempfile.NamedTemporaryFile(suffix=".yaml") as built:
         command = [str(serve), "build", *targets, "serve_deployments.control:app", "app:page", "-o", built.name]
         subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
         applications = yaml.safe_load(Path(built.name).read_text())["applications"]
-    for application, name in zip(applications, [*shipped, CONTROL_APP, UI_APP], strict=True):
+    for application, name in zip(applications, [*(spec.name for spec in shipped), CONTROL_APP, UI_APP], strict=True):
         application.update(name=name, route_prefix=route(name))
         del application["runtime_env"]
     content = {

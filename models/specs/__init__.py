@@ -139,6 +139,11 @@ class ModelSpec(SpecPart):
         """Whether the model ships with AIR Studio."""
         return self.folder.parent == SHIPPED
 
+    @property
+    def module(self) -> str:
+        """The name in those of Python modules: shipped models have a ``training.<module>`` of their own."""
+        return self.name.replace("-", "_")
+
     def path(self, relative: str) -> Path:
         """A path that the spec names."""
         return self.folder / relative

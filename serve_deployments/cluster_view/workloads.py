@@ -87,7 +87,7 @@ def _job_of(command: str, jobs: list[Job]) -> tuple[str | None, str | None, str 
     if found is not None:
         return found.kind, found.model, found.id
     # The shipped models have modules of their own that train them, such as ``training.breast_cancer``.
-    trainers = {f"training.{name.replace('-', '_')}": name for name in specs.names()}
+    trainers = {f"training.{spec.module}": name for name, spec in specs.all_specs().items()}
     trained = next((trainers[word] for word in words if word in trainers), None)
     if trained is not None:
         return "train", trained, None

@@ -7,19 +7,18 @@ python -m training.cifar10 [options]     the shipped models also by a name of th
 from __future__ import annotations
 
 import sys
-from importlib.util import find_spec
 
 from models import specs
+from models.specs import ModelSpec
 from settings import SettingsError, get_settings
 from training import families
 from training.runs.config import from_command_line
 from training.runs.errors import TrainingError
 
 
-def of(model: str) -> list[str]:
+def of(spec: ModelSpec) -> list[str]:
     """The words that start the training of a model."""
-    own = f"training.{model.replace('-', '_')}"
-    return ["python", "-m", own] if find_spec(own) else ["python", "-m", "training", model]
+    return ["python", "-m", *([f"training.{spec.module}"] if spec.is_shipped else ["training", spec.name])]
 
 
 def run(model: str, arguments: list[str]) -> int:

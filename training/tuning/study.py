@@ -217,7 +217,7 @@ def _json(space: Any) -> str:
 def train_command(spec: ModelSpec, config: dict[str, Any]) -> str:
     """The command line that trains with a configuration, without options that have their default."""
     usual = families.TRAIN[spec.family]().completed(spec).model_dump(mode="json")
-    words = command.of(spec.name)
+    words = command.of(spec)
     for name, value in config.items():
         if value == usual[name]:
             continue
