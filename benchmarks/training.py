@@ -91,8 +91,8 @@ class Run(Listener):
 def plain(config: TrainImages, loaded: Loaded, scratch: Path) -> Run:
     """In a process of its own, without Ray."""
     (scratch / "setup.json").write_text(json.dumps(loaded.recipe(config)))
-    told = peer("plain_training", scratch / "setup.json", scratch / IMAGES_FILE)
-    return Run(loaded.train_count, startup_s=told["startup_s"], epochs=told["epochs"])
+    printed = peer("plain_training", scratch / "setup.json", scratch / IMAGES_FILE)
+    return Run(loaded.train_count, startup_s=printed["startup_s"], epochs=printed["epochs"])
 
 
 def peer(module: str, *arguments: object) -> Any:

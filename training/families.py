@@ -47,5 +47,5 @@ def train(
 
 
 def part(family: Family, name: str) -> ModuleType:
-    """A module that every family has: train, held_out, trials, sources."""
+    """A module that every family has: train, held_out, trials."""
     return import_module(f"training.{family}.{name}")

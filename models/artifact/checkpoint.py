@@ -60,7 +60,7 @@ class Metadata(BaseModel):
     def _family_by_content(self) -> Metadata:
         """The folders of earlier releases do not name their family; a picture's size is in those of images alone."""
         if not self.family:
-            object.__setattr__(self, "family", "image" if "size" in self.preprocessor else "table")
+            self.family = "image" if "size" in self.preprocessor else "table"
         return self
 
 

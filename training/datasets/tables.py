@@ -100,7 +100,7 @@ def _table(spec: ModelSpec, files: Sequence[IO[bytes]], source: str) -> Table:
     matrix = np.ascontiguousarray(columns[:, kept])
     target = columns[:, names.index(target_name)]
     if set(np.unique(target)) != {float(value) for value, _ in values}:
-        raise DataError(f"{source}: column {target_name!r} must hold {_listed(values, ' and ')}, both.")
+        raise DataError(f"{source}: column {target_name!r} must hold {_listed(values)}, both.")
     if not features:
         raise DataError(f"{source} has no feature besides {target_name!r}.")
     positive = target == next(float(value) for value, label in values if label == spec.data.positive)
@@ -109,8 +109,8 @@ def _table(spec: ModelSpec, files: Sequence[IO[bytes]], source: str) -> Table:
     return Table(features, matrix, positive, _split(matrix, positive), source, left_out)
 
 
-def _listed(values: list[tuple[str, str]], joint: str) -> str:
-    return joint.join(f"{value} ({label})" for value, label in values)
+def _listed(values: list[tuple[str, str]]) -> str:
+    return " and ".join(f"{value} ({label})" for value, label in values)
 
 
 def _columns(

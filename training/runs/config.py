@@ -32,26 +32,22 @@ class JobConfig(BaseModel):
         return self
 
 
-class Preset(BaseModel):
+class ImagePreset(BaseModel):
     """The options behind a name such as ``standard``, with its measured time and result.
 
-    ``gives`` is the result in words; ``minutes`` is the time on 2 idle cores. Both are empty if not measured yet.
+    ``translate`` and ``cutout`` in pixels; ``batch_on_gpu`` is the batch size on a GPU. ``gives`` is the result in
+    words, ``minutes`` the time on 2 idle cores; both are empty if not measured yet.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-    minutes: float | None = None
-    gives: str = ""
-
-
-class ImagePreset(Preset):
-    """``translate`` and ``cutout`` in pixels; ``batch_on_gpu`` is the batch size on a GPU."""
 
     epochs: int
     widths: tuple[int, int, int]
     translate: int = 2
     cutout: int = 0
     batch_on_gpu: int = BATCH
+    minutes: float | None = None
+    gives: str = ""
 
 
 def chosen_of(name: str, offered: dict[str, Any]) -> dict[str, Any]:
