@@ -129,6 +129,16 @@ def test_decimal_comma_is_read_as_it_is_meant(table: Page, http: httpx.Client, m
     expect(table.locator(TABLE_ANSWER)).to_contain_text("the threshold of 2 %")
 
 
+def test_decimal_sign_outlives_the_same_number_written_back_by_the_page(table: Page) -> None:
+    field = table.get_by_label("mean radius")
+    for sign in ".,":
+        field.clear()
+        field.press_sequentially(f"21{sign}")
+        field.evaluate("field => field.value = 21")
+        field.press_sequentially("5")
+        expect(field).to_have_value("21.5")
+
+
 def test_text_that_is_no_one_number_is_not_pasted_and_said_beside_its_field(table: Page) -> None:
     name = "mean radius"
     field = table.get_by_label(name)

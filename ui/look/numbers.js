@@ -66,6 +66,17 @@
     }
   }
 
+  // Svelte writes back what it read from a field, on a busy machine a key late. Chromium then drops a decimal sign that
+  // has no digit yet, and the caret jumps to the front: 21,5 would become 521. Writing the same number changes nothing.
+  const field = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value');
+  Object.defineProperty(HTMLInputElement.prototype, 'value', {
+    ...field,
+    set(value) {
+      const same = this.type === 'number' && value !== '' && String(value) === field.get.call(this);
+      if (!same) field.set.call(this, value);
+    },
+  });
+
   addEventListener('beforeinput', event => {
     const input = event.target;
     if (!isNumber(input) || inserting) return;
