@@ -29,6 +29,10 @@ TAKEN = {
     *("uploads", "v2", "control", "ui", "redoc"),
 }
 Family = Literal["image", "table"]
+# What a cell of a column holds: a number, one of some texts, true or false, free text, a day.
+ColumnKind = Literal["number", "category", "boolean", "text", "date"]
+# What a table model answers: one of two classes, one of several, a number.
+Question = Literal["binary", "multiclass", "regression"]
 
 
 class UnknownModel(Exception):
@@ -50,45 +54,53 @@ class Gate(SpecPart):
 
 
 class Column(SpecPart):
-    """The description of a column: unit, group on the page, preprocessing."""
+    """The description of a column: kind, unit, group on the page, preprocessing steps in their order.
 
+    ``preprocess`` is None for the default steps of the kind. A column with ``use = false`` is no feature.
+    """
+
+    kind: ColumnKind = "number"
     unit: str = ""
     group: str = "other"
-    scale: Literal["none", "standard"] = "none"
+    preprocess: tuple[str, ...] | None = None
+    use: bool = True
 
 
 class TableData(SpecPart):
-    """Rows: a CSV with a target column of two classes, one of them ``positive``."""
+    """Rows: a CSV or Parquet file with a target column of two classes, several classes, or numbers.
+
+    ``labels`` maps each value of the target to its label; the values of a target of classes that it omits are not
+    allowed. ``positive`` is the class that a binary model gives the probability of.
+    """
 
     title: str = ""
-    csv: str
+    file: str
     target: str
-    labels: dict[str, str] = Field(description="each value of the target and its label")
-    positive: str
+    kind: Question = "binary"
+    labels: dict[str, str] = {}
+    positive: str | None = None
+    unit: str = Field("", description="unit of the target, of a regression")
     groups: dict[str, str] = Field({}, description="title of each group of columns")
 
     @model_validator(mode="after")
-    def _two_classes(self) -> TableData:
-        if len(self.labels) != 2 or len(set(self.labels.values())) != 2:
-            raise ValueError("labels must name two classes")
-        if not all(map(_is_number, self.labels)):
-            raise ValueError(f"labels must have a number for each class, as the target has, not {list(self.labels)}")
-        if self.positive not in self.labels.values():
-            raise ValueError(f"positive is {self.positive!r}, which labels does not name")
+    def _classes_of_the_kind(self) -> TableData:
+        if self.kind == "regression":
+            if self.labels or self.positive:
+                raise ValueError("a regression has no labels and no positive class")
+            return self
+        fewest = 2 if self.kind == "binary" else 3
+        if len(set(self.labels.values())) != len(self.labels):
+            raise ValueError("labels must be different")
+        if len(self.labels) < fewest or (self.kind == "binary" and len(self.labels) > fewest):
+            raise ValueError("labels must name two classes" if fewest == 2 else "labels must name three classes or more")
+        if (self.positive in self.labels.values()) != (self.kind == "binary"):
+            raise ValueError(f"positive is {self.positive!r}; a binary model needs one of its labels, others none")
         return self
 
     @property
     def classes(self) -> list[str]:
-        """The two labels, the positive one first."""
+        """The labels, the positive one first; none for a regression."""
         return sorted(self.labels.values(), key=lambda label: label != self.positive)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 class ImageData(SpecPart):
@@ -212,13 +224,14 @@ def read(file: Path) -> ModelSpec:
 
 
 def _completed(given: dict[str, Any]) -> dict[str, Any]:
-    """The content with its family's presets and searches; those of the spec override single values."""
+    """The content with its family's gate, presets and searches; the spec overrides the gate, and single values."""
     defaults = SHIPPED / "families" / f"{given.get('family')}.toml"
     if not defaults.is_file():
         return given
     shared = tomllib.loads(defaults.read_text(encoding="utf-8"))
     merged = {part: _merged(shared[part], given.get(part, {})) for part in ("presets", "searches")}
-    return {**given, **merged}
+    kind = given.get("data", {}).get("kind", "binary" if given["family"] == "table" else "classes")
+    return {"gate": shared["gates"].get(kind), **given, **merged}
 
 
 def _merged(shared: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def s3(aws: str) -> str:
     )
     for bucket, acl in (("open-data", "public-read"), ("private-data", "private")):
         client.create_bucket(Bucket=bucket)
-        client.put_object(Bucket=bucket, Key="folder/table.csv", Body=ROWS.path(ROWS.data.csv).read_bytes(), ACL=acl)
+        client.put_object(Bucket=bucket, Key="folder/table.csv", Body=ROWS.path(ROWS.data.file).read_bytes(), ACL=acl)
     return aws
 
 

@@ -18,7 +18,7 @@ def test_shipped_models_are_an_image_and_a_table_model() -> None:
     assert [(spec.name, spec.family) for spec in (IMAGES, ROWS)] == [("cifar10", "image"), ("breast-cancer", "table")]
     assert ROWS.data.classes == ["malignant", "benign"]
     assert len(ROWS.columns) == 30
-    assert [name for name, column in ROWS.columns.items() if column.scale == "standard"] == [
+    assert [name for name, column in ROWS.columns.items() if column.preprocess == ("standard",)] == [
         "mean radius",
         "mean texture",
     ]
@@ -37,7 +37,7 @@ def test_spec_of_a_user_has_the_presets_and_searches_of_its_family(
     assert specs.names() == ["cifar10", "breast-cancer", "wine"]
     assert list(specs.get("wine").presets) == ["default"]
     assert specs.get("wine").searches["default"]["num_samples"] == 50
-    assert specs.get("wine").column("proline").scale == "none"
+    assert specs.get("wine").column("proline").preprocess is None
 
 
 def test_unknown_model_is_refused_with_those_that_there_are() -> None:
@@ -54,7 +54,7 @@ def test_unknown_model_is_refused_with_those_that_there_are() -> None:
         ('family = "image"', 'family = "table"', "data does not fit the family image"),
         ('positive = "Nebbiolo"', 'positive = "Barolo"', "positive is 'Nebbiolo', which labels does not name"),
         ('labels = {0 = "Barolo"}', 'labels = {0 = "Barolo", 1 = "Grignolino"}', "labels must name two classes"),
-        ('labels = {a = "Barolo", 1 = "Grignolino"}', 'labels = {0 = "Barolo", 1 = "Grignolino"}', "a number for each"),
+        ('labels = {0 = "Barolo", 1 = "Barolo"}', 'labels = {0 = "Barolo", 1 = "Grignolino"}', "must be different"),
         ("colour = 1", 'title = "Wine"', "title: Field required"),
         ('title = "Batch"', 'title = "Wine"', "titled 'Batch' already"),
         ("name = ", 'name = "wine"', "cannot be read as TOML"),

@@ -60,7 +60,7 @@ def read_with_ray(spec: ModelSpec, path: str | None = None) -> Table:
     """
     import ray
 
-    source = path or str(spec.path(spec.data.csv))
+    source = path or str(spec.path(spec.data.file))
     if "://" not in source and not Path(source).is_file():
         raise DataError(f"There is no file {source}; give a CSV file or an s3:// address with --data.")
     try:
@@ -75,12 +75,12 @@ def read_with_ray(spec: ModelSpec, path: str | None = None) -> Table:
 
 def read(spec: ModelSpec, path: str | None = None) -> Table:
     """The same without Ray: one file. Raises DataError."""
-    with storage.open_stream(path or str(spec.path(spec.data.csv))) as file:
+    with storage.open_stream(path or str(spec.path(spec.data.file))) as file:
         return _table(spec, [io.BytesIO(file.read())], _name_of(spec, path))
 
 
 def _name_of(spec: ModelSpec, path: str | None) -> str:
-    return without_secrets(path) if path else spec.data.csv
+    return without_secrets(path) if path else spec.data.file
 
 
 def _table(spec: ModelSpec, files: Sequence[IO[bytes]], source: str) -> Table:

@@ -164,7 +164,7 @@ class TrainTable(JobConfig):
         """These options; without ``scaled_columns``, the columns that the spec standardises."""
         if self.scaled_columns is not None:
             return self
-        of_spec = [name for name, column in spec.columns.items() if column.scale == "standard"]
+        of_spec = [name for name, column in spec.columns.items() if column.preprocess == ("standard",)]
         return self.model_copy(update={"scaled_columns": of_spec or ["none"]})
 
     def booster_params(self) -> dict[str, Any]:

@@ -16,14 +16,14 @@ gate = {metric = "validation_auc", margin = 0.01, words = "validation AUC"}
 
 [data]
 title = "wines of Piedmont"
-csv = "wine.csv"
+file = "wine.csv"
 target = "grape"
 labels = {0 = "Barolo", 1 = "Grignolino"}
 positive = "Barolo"
 groups = {chemistry = "Chemistry"}
 
 [columns]
-alcohol = {unit = "%", group = "chemistry", scale = "standard"}
+alcohol = {unit = "%", group = "chemistry", preprocess = ["standard"]}
 """
 
 
