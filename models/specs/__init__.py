@@ -92,9 +92,11 @@ class TableData(SpecPart):
         if len(set(self.labels.values())) != len(self.labels):
             raise ValueError("labels must be different")
         if len(self.labels) < fewest or (self.kind == "binary" and len(self.labels) > fewest):
-            raise ValueError("labels must name two classes" if fewest == 2 else "labels must name three classes or more")
-        if (self.positive in self.labels.values()) != (self.kind == "binary"):
-            raise ValueError(f"positive is {self.positive!r}; a binary model needs one of its labels, others none")
+            raise ValueError(f"labels must name {'two classes' if fewest == 2 else 'three classes or more'}")
+        if self.kind == "binary" and self.positive not in self.labels.values():
+            raise ValueError(f"positive is {self.positive!r}, which labels does not name")
+        if self.kind == "multiclass" and self.positive:
+            raise ValueError("a model of several classes has no positive class")
         return self
 
     @property
