@@ -105,6 +105,10 @@ class ImageModel:
         """Probabilities, float32 (n, classes), rows sum to 1, of uint8 (n, size, size, 3) images."""
         return softmax(self.logits(images) / self.temperature)
 
+    def from_tensor(self, given: np.ndarray) -> np.ndarray:
+        """Images of the Open Inference Protocol, which are what ``predict`` takes."""
+        return given
+
     def decide(self, answers: np.ndarray) -> list[str]:
         """The label of each of (n, classes) probabilities: the most probable class."""
         return [self.labels[i] for i in answers.argmax(1)]

@@ -81,6 +81,7 @@ class TableData(SpecPart):
     positive: str | None = None
     unit: str = Field("", description="unit of the target, of a regression")
     groups: dict[str, str] = Field({}, description="title of each group of columns")
+    complete_rows: bool = Field(False, description="a row without one of the values is refused, not answered")
 
     @model_validator(mode="after")
     def _classes_of_the_kind(self) -> TableData:

@@ -28,6 +28,7 @@ WANTED = {
     "category": "text",
     "text": "text",
 }
+BOOLEANS = {"true": 1.0, "1": 1.0, "false": 0.0, "0": 0.0}
 KINDS = {str: "text", type(None): "null", bool: "true or false", list: "a list", dict: "an object"}
 
 
@@ -63,6 +64,22 @@ class Feature(BaseModel):
             raise ValueError(f"must be {WANTED[self.kind]}, not {kind}")
         return read
 
+    def from_text(self, text: str) -> float | str | None:
+        """A value of text in the form of memory; an empty one is missing. Raises ValueError with what it must be."""
+        if not text.strip():
+            return self.value(None)
+        if self.kind == "number":
+            try:
+                return self.value(float(text))
+            except ValueError:
+                raise ValueError(f"must be {FINITE}, not {text[:40]!r}") from None
+        if self.kind == "boolean":
+            read = BOOLEANS.get(text.strip().lower())
+            if read is None:
+                raise ValueError(f"must be true or false, not {text[:40]!r}")
+            return read
+        return self.value(text)
+
     def shown(self, value: Any) -> Any:
         """A value of memory as JSON has it."""
         if value is None or (self.is_numeric and math.isnan(value)):
@@ -91,6 +108,20 @@ def as_rows(columns: Sequence[np.ndarray], features: Sequence[Feature]) -> np.nd
     for i, column in enumerate(columns):
         rows[:, i] = column
     return rows
+
+
+def rows_of_texts(texts: np.ndarray, features: Sequence[Feature]) -> np.ndarray:
+    """Rows of texts (n, features). Raises ValueError naming row and feature."""
+    columns = []
+    for column, feature in zip(texts.T, features, strict=True):
+        read = []
+        for i, text in enumerate(column):
+            try:
+                read.append(feature.from_text(text))
+            except ValueError as error:
+                raise ValueError(f"Row {i}: feature {feature.name!r} {error}.") from None
+        columns.append(np.array(read, dtype=np.float64 if feature.is_numeric else object))
+    return as_rows(columns, features)
 
 
 def is_missing(values: np.ndarray, feature: Feature) -> np.ndarray:

@@ -13,6 +13,7 @@ import numpy as np
 
 UNSURE_SHARE = 0.08
 CALIBRATION_BINS = 10
+RESIDUAL_BINS = 20
 
 
 def multiclass_figures(probabilities: np.ndarray, labels: np.ndarray, names: list[str]) -> dict[str, Any]:
@@ -107,6 +108,40 @@ def binary_figures(probability: np.ndarray, positive: np.ndarray, labels: tuple[
         "accuracy": float((called == positive).mean()),
         "auc": float(roc_auc_score(positive, probability)),
         "confusion": {"labels": list(labels), "matrix": matrix.tolist()},
+    }
+
+
+def class_figures(probabilities: np.ndarray, labels: np.ndarray, names: list[str]) -> dict[str, Any]:
+    """Log loss, error, accuracy, AUC (one class against the rest, mean of all), confusion, accuracy by class.
+
+    ``probabilities`` float (n, classes), ``labels`` int (n,).
+    """
+    from sklearn.metrics import roc_auc_score
+
+    figures = multiclass_figures(probabilities, labels, names)
+    # A class without a row, or with every row, has no AUC.
+    ranked = [i for i in range(len(names)) if 0 < (labels == i).sum() < len(labels)]
+    areas = [roc_auc_score(labels == i, probabilities[:, i]) for i in ranked]
+    return {
+        "rows": len(labels),
+        "logloss": figures.pop("log_loss"),
+        "error": 1 - figures["accuracy"],
+        "auc": float(np.mean(areas)) if areas else 0.5,
+        **figures,
+    }
+
+
+def number_figures(answers: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
+    """RMSE, mean absolute error and R² of numbers (n,), and how many residuals (answer - truth) fall into each bin."""
+    residuals = answers - truth
+    spread = float(((truth - truth.mean()) ** 2).sum())
+    counts, edges = np.histogram(residuals, bins=RESIDUAL_BINS)
+    return {
+        "rows": len(truth),
+        "rmse": float(np.sqrt((residuals**2).mean())),
+        "mae": float(np.abs(residuals).mean()),
+        "r2": 1 - float((residuals**2).sum()) / spread if spread else 0.0,
+        "residuals": {"edges": edges.tolist(), "counts": counts.tolist()},
     }
 
 

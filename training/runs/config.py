@@ -13,13 +13,18 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import CliApp
 
-from models.specs import ModelSpec
+from models.specs import ModelSpec, Question
 from training.runs import sentences
 from training.runs.errors import ConfigError, OptionError
 from training.table.booster_params import refuse_without_effect
 
 BATCH = 250
-XGBOOST = {"objective": "binary:logistic", "eval_metric": ["logloss", "error"], "tree_method": "hist"}
+OBJECTIVES: dict[Question, dict[str, Any]] = {
+    "binary": {"objective": "binary:logistic", "eval_metric": ["logloss", "error"]},
+    "multiclass": {"objective": "multi:softprob", "eval_metric": ["mlogloss", "merror"]},
+    "regression": {"objective": "reg:squarederror", "eval_metric": ["rmse", "mae"]},
+}
+XGBOOST = {**OBJECTIVES["binary"], "tree_method": "hist"}
 
 
 class JobConfig(BaseModel):
@@ -132,7 +137,9 @@ class TrainImages(JobConfig):
 class TrainTable(JobConfig):
     """Train a model of the table family."""
 
-    data: str | None = Field(None, description="CSV file, local or s3://…; default: the one of the model's spec")
+    data: str | None = Field(
+        None, description="CSV or Parquet file, local or s3://…; default: the one of the model's spec"
+    )
     num_boost_round: int = Field(
         100, ge=1, le=5000, title="Trees", description="Boosting rounds; each tree corrects the ones before."
     )
@@ -167,10 +174,11 @@ class TrainTable(JobConfig):
         of_spec = [name for name, column in spec.columns.items() if column.preprocess == ("standard",)]
         return self.model_copy(update={"scaled_columns": of_spec or ["none"]})
 
-    def booster_params(self) -> dict[str, Any]:
+    def booster_params(self, question: Question = "binary", classes: int = 2) -> dict[str, Any]:
         """XGBoost's parameters, except those of the device."""
         own = {"max_depth": self.max_depth, "learning_rate": self.learning_rate, "seed": self.seed}
-        return XGBOOST | own | self.params
+        several = {"num_class": classes} if question == "multiclass" else {}
+        return XGBOOST | OBJECTIVES[question] | several | own | self.params
 
 
 class BatchPredict(JobConfig):

@@ -11,18 +11,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import ray
 import ray.train
 import xgboost as xgb
 from ray.train.xgboost import RayTrainReportCallback
 
+from models.specs import TableData
+from models.table.model import matrix_of
 from training.runs.config import TrainTable
 from training.runs.errors import ConfigError, DivergedError
 from training.runs.ray_session import give_way
 from training.table.booster_params import problem_of
 
-LABEL = "_positive"
+LABEL = "_target"
+SEVERAL = {"mlogloss", "merror"}
 
 History = dict[str, dict[str, list[float]]]
 
@@ -30,8 +34,7 @@ History = dict[str, dict[str, list[float]]]
 def train_loop(config: dict[str, Any]) -> None:
     """Boost ``num_boost_round`` trees; rank 0 stores the model in the reported checkpoint."""
     give_way()
-    train = _shard("train", config["features"])
-    validation = _shard("validation", config["features"])
+    train, validation = (_shard(name, config["types"]) for name in ("train", "validation"))
     booster, history = boost(config["params"], config["num_boost_round"], train, validation, [])
     first = ray.train.get_context().get_world_rank() == 0
     _report(booster if first else None)
@@ -54,9 +57,9 @@ def _report(booster: xgb.Booster | None) -> None:
         ray.train.report({}, checkpoint=ray.train.Checkpoint(folder))
 
 
-def booster_params(config: TrainTable, threads: int) -> dict[str, Any]:
-    """XGBoost's parameters of a training."""
-    return {**config.booster_params(), "nthread": threads}
+def booster_params(config: TrainTable, threads: int, data: TableData) -> dict[str, Any]:
+    """XGBoost's parameters of a training on the data of a spec."""
+    return {**config.booster_params(data.kind, len(data.classes)), "nthread": threads}
 
 
 def boost(
@@ -88,21 +91,32 @@ def boost(
 
 
 def figures_of(history: History, step: int) -> dict[str, float]:
-    """The figures of one round."""
-    return {f"{part}_{name}": values[step] for part, by_name in history.items() for name, values in by_name.items()}
+    """The figures of one round; XGBoost's name for the log loss of several classes is that of two."""
+    return {
+        f"{part}_{name.removeprefix('m') if name in SEVERAL else name}": values[step]
+        for part, by_name in history.items()
+        for name, values in by_name.items()
+    }
 
 
 def refuse_nan(history: History) -> None:
     """Raise DivergedError when a training loss is NaN."""
-    for step, loss in enumerate(history["train"]["logloss"]):
+    losses = next(iter(history["train"].values()))
+    for step, loss in enumerate(losses):
         if loss != loss:
             raise DivergedError(f"The loss became NaN in round {step + 1}; try a smaller --learning-rate.")
 
 
-def _shard(name: str, features: list[str]) -> xgb.DMatrix:
-    return as_matrix(ray.train.get_dataset_shard(name).materialize().to_pandas(), features)
+def _shard(name: str, types: list[str]) -> xgb.DMatrix:
+    return from_frame(ray.train.get_dataset_shard(name).materialize().to_pandas(), types)
 
 
-def as_matrix(frame: pd.DataFrame, features: list[str]) -> xgb.DMatrix:
-    """Scaled rows, with their column LABEL, in XGBoost's form."""
-    return xgb.DMatrix(frame[features], label=frame[LABEL])
+def as_frame(encoded: np.ndarray, target: np.ndarray) -> pd.DataFrame:
+    """Encoded rows (n, columns) with their target, for Ray Data."""
+    return pd.DataFrame(encoded, columns=list(map(str, range(encoded.shape[1])))).assign(**{LABEL: target})
+
+
+def from_frame(frame: pd.DataFrame, types: list[str]) -> xgb.DMatrix:
+    """Rows of ``as_frame`` in XGBoost's form."""
+    encoded = frame.drop(columns=LABEL).to_numpy()
+    return matrix_of(encoded, frame[LABEL].to_numpy(), types)
