@@ -89,8 +89,8 @@ def _texts(binary: bytes, size: Any, shape: tuple[int, ...], spec: TensorSpec) -
                 texts.append(part.decode())
     if len(texts) != math.prod(shape) or at != len(binary):
         raise BadRequest(
-            f"Input {spec.name!r} must have {math.prod(shape)} texts in UTF-8 behind the JSON, each after its length in "
-            "four bytes, and 'binary_data_size' must be their bytes."
+            f"Input {spec.name!r} must have {math.prod(shape)} texts in UTF-8 behind the JSON, each after its length "
+            "in four bytes, and 'binary_data_size' must be their bytes."
         )
     return texts
 
@@ -99,8 +99,8 @@ def _texts_of_json(data: Any, shape: tuple[int, ...], spec: TensorSpec) -> list[
     texts = data if _is_flat(data, shape) else _unnested(data, shape)
     if texts is None or not all(isinstance(text, str) for text in texts):
         raise BadRequest(
-            f"The data of {spec.name!r} must be {math.prod(shape)} texts, flat or nested exactly as shape {list(shape)} "
-            "says; write a number as text, and a missing value as an empty one."
+            f"The data of {spec.name!r} must be {math.prod(shape)} texts, flat or nested exactly as shape "
+            f"{list(shape)} says; write a number as text, and a missing value as an empty one."
         )
     return texts
 

@@ -124,9 +124,7 @@ def test_missing_and_unseen_categories_have_no_code() -> None:
     assert np.isnan(encoded[1:]).all()
     one_hot = preprocessors.fit({"colour": COLOURS}, {"colour": ["one-hot"]})
     assert Preprocessor([feature], one_hot)({"colour": given}).tolist() == [[0, 0, 1], [0, 0, 0], [0, 0, 0]]
-    filled = preprocessors.fit(
-        {"colour": np.append(COLOURS, None)}, {"colour": ["impute-most-frequent", "one-hot"]}
-    )
+    filled = preprocessors.fit({"colour": np.append(COLOURS, None)}, {"colour": ["impute-most-frequent", "one-hot"]})
     assert Preprocessor([feature], filled)({"colour": given})[1].sum() == 1
 
 

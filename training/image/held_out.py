@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from models import specs
 from models.artifact.checkpoint import Metadata
+from models.pictures.decode import encode_base64_png
 from models.specs import ModelSpec
 from settings import Settings
 from training.datasets import pictures
@@ -33,6 +35,10 @@ class StoredPictures:
     def digests(self) -> list[str]:
         """SHA-256 of each one's stored bytes."""
         return self.stored.digests()
+
+    def shown(self, pixels: np.ndarray) -> dict[str, Any]:
+        """One of them as base64 of a PNG file."""
+        return {"image": encode_base64_png(pixels)}
 
 
 def load(spec: ModelSpec, settings: Settings, metadata: Metadata | None = None) -> HeldOut:
@@ -71,7 +77,7 @@ def test_set(spec: ModelSpec, settings: Settings, metadata: Metadata) -> tuple[p
 @lru_cache(maxsize=4)
 def _of_the_data(model: str, settings: Settings) -> HeldOut:
     splits = pictures.load(specs.get(model), settings, download=False)
-    return HeldOut(splits.labels, splits.validation.labels, splits.source, [], StoredPictures(splits.validation))
+    return HeldOut(splits.labels, splits.validation.labels, splits.source, StoredPictures(splits.validation))
 
 
 @lru_cache(maxsize=4)
@@ -80,4 +86,4 @@ def _shipped(model: str, reason: str) -> HeldOut:
     spec = specs.get(model)
     log.warning("%s Until then the page shows %s.", reason, spec.data.examples_source)
     shipped = pictures.read_examples(spec)
-    return HeldOut(spec.data.labels, shipped.labels, spec.data.examples_source, [], StoredPictures(shipped))
+    return HeldOut(spec.data.labels, shipped.labels, spec.data.examples_source, StoredPictures(shipped))

@@ -31,15 +31,17 @@ CONSTANT, NO_TEXT = 0.0, "missing"
 ROWS_FOR_POWER = 10_000
 
 
-def chosen(spec: ModelSpec, feature: Feature, scaled: bool, complete: bool) -> tuple[str, ...]:
-    """The names of a feature's steps: those of the spec, else the defaults of its kind.
+def chosen(spec: ModelSpec, feature: Feature, scaled: bool) -> tuple[str, ...]:
+    """The names of a feature's steps: those of the spec, else the defaults of its kind. Raises ConfigError.
 
-    A number whose training rows all have a value gets the median where one is missing later, since the trees did not
-    learn what a missing one means; ``complete``: the model takes complete rows only. Raises ConfigError.
+    ``scaled``: it is standardised as well.
     """
     given = spec.column(feature.name).preprocess
     if given is None:
-        given = _defaults(feature, complete)
+        given = _defaults(feature)
+    if feature.is_numeric and not (feature.missing or spec.data.complete_rows) and not _fills(given):
+        # The trees did not learn what a missing value means, and a later row may lack one.
+        given = ("impute-median", *given)
     if scaled and feature.is_numeric and "standard" not in given:
         given = (*given, "standard")
     wrong = next((name for name in given if name not in FITTING[feature.kind]), None)
@@ -54,12 +56,16 @@ def chosen(spec: ModelSpec, feature: Feature, scaled: bool, complete: bool) -> t
     return given
 
 
-def _defaults(feature: Feature, complete: bool) -> tuple[str, ...]:
+def _fills(steps_: tuple[str, ...]) -> bool:
+    return any(name.startswith("impute") for name in steps_)
+
+
+def _defaults(feature: Feature) -> tuple[str, ...]:
     if feature.kind == "category":
         return ("one-hot",) if len(feature.categories) <= MOST_ONE_HOT else ("categories",)
     if feature.kind == "text":
         return ("hash-words",)
-    return () if complete or feature.missing else ("impute-median",)
+    return ()
 
 
 def fit(columns: Columns, chains: Mapping[str, Sequence[str]]) -> list[Step]:
