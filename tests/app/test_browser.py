@@ -136,12 +136,12 @@ def test_from_a_csv_with_two_bad_lines_to_the_downloaded_file(
     open_page: Callable[..., Page], app: RunningApp, api: str, jobs: str, tmp_path: Path
 ) -> None:
     table = read(models.ROWS)
-    rows = [dict(zip(table.features, row, strict=True)) for row in table.part("validation")[0][:8].tolist()]
+    rows = [dict(zip(table.names, row, strict=True)) for row in table.rows("validation", 8).tolist()]
     given = [dict(row) for row in rows]
     given[2]["mean radius"], given[5]["worst area"] = "wide", ""
     path = tmp_path / "rows.csv"
     with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, table.features)
+        writer = csv.DictWriter(file, table.names)
         writer.writeheader()
         writer.writerows(given)
     page = open_page(app.url)

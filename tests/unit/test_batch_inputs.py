@@ -25,7 +25,7 @@ PICTURE = pictures.encoded(pictures.photo(40, 40), "PNG")
 
 
 def _rows(count: int = 3) -> list[list[str]]:
-    matrix, _ = breast_cancer.read(ROWS).part("test")
+    matrix = breast_cancer.read(ROWS).rows("test")
     return [[repr(float(value)) for value in row] for row in matrix[:count]]
 
 

@@ -60,9 +60,9 @@ class Table:
         inside = self.split == split
         return {name: column[inside] for name, column in self.columns.items()}, self.target[inside]
 
-    def rows(self, split: str, most: int | None = None) -> np.ndarray:
-        """Rows (n, features) of one split in the form of a model's ``predict``, at most ``most`` of them."""
-        chosen = np.flatnonzero(self.split == split)[:most]
+    def rows(self, split: str | None = None, most: int | None = None) -> np.ndarray:
+        """Rows (n, features) of one split, or of all, in the form of a model's ``predict``; at most ``most``."""
+        chosen = np.flatnonzero((self.split == split) if split else np.ones(len(self.split)))[:most]
         return as_rows([self.columns[name][chosen] for name in self.names], self.features)
 
     @cached_property
