@@ -32,15 +32,15 @@ from training.datasets.cells import dates, flags
 from training.datasets.cells.texts import MARKS, Texts, contain, encoded, is_text
 from training.datasets.csv import columns
 from training.datasets.csv.index_columns import label_of
-from training.datasets.csv.numbers import COMMA, POINT, Notation, readings
+from training.datasets.csv.numbers import COMMA, POINT, Notation, decides, readings
 from training.datasets.csv.sheet import MAX_CELL, Sheet
 from training.runs.errors import DataError, innermost
 
 PARQUET = b"PAR1"
 MAX_COLUMNS, MAX_CELLS = 5_000, 500_000_000
-# Of the cells with a point or a comma, the share that must be numbers where a column takes part in the decision
-# which of them is the file's decimal sign.
-NUMERIC = 0.5
+# Of the cells with a point or a comma, the share that must be numbers (in a sample) where a column takes part in the
+# decision which of them is the file's decimal sign.
+NUMERIC, SAMPLE = 0.5, 1_000
 
 
 @dataclass(frozen=True)
@@ -81,19 +81,29 @@ class Frame:
 
     def _look(self, name: str, notation: Notation) -> None:
         column = self.cells(name)
-        if not any(contain(column, sign) for sign in (POINT, COMMA)):
-            return
+        if not contain(column, COMMA):
+            if not contain(column, POINT):
+                return
+            if plain_numbers(column) is not None:
+                cells = column.filter(pc.match_substring(column, POINT)).combine_chunks()
+                notation.tally(POINT, len(cells), decides(cells, POINT))
+                return
         texts = self.texts(name)
-        distinct = texts.array
-        read = {sign: ~np.isnan(readings(distinct, sign)) for sign in (POINT, COMMA)}
-        number = (read[POINT] | read[COMMA]) & ~texts.missing
-        signed = {sign: pc.match_substring(distinct, sign).to_numpy(zero_copy_only=False) for sign in (POINT, COMMA)}
-        either = signed[POINT] | signed[COMMA]
-        if number[either].sum() < NUMERIC * either.sum():
+        signed = {sign: _with(sign, texts) for sign in (POINT, COMMA)}
+        few = [found.take(np.arange(0, len(found), len(found) // SAMPLE + 1)) for found, _ in signed.values()]
+        read = [~np.isnan(readings(found, POINT)) | ~np.isnan(readings(found, COMMA)) for found in few]
+        if sum(map(np.sum, read)) < NUMERIC * sum(map(len, read)):
             return
-        for sign, other in ((POINT, COMMA), (COMMA, POINT)):
-            having = signed[sign] & number
-            notation.tally(sign, int(texts.counts[having].sum()), bool((having & ~read[other]).any()))
+        for sign, (found, counts) in signed.items():
+            is_number = ~np.isnan(readings(found, sign))
+            if is_number.any():
+                notation.tally(sign, int(counts[is_number].sum()), decides(found.filter(pa.array(is_number)), sign))
+
+
+def _with(sign: str, texts: Texts) -> tuple[pa.Array, np.ndarray]:
+    """The distinct texts that have a sign, and the number of rows of each."""
+    having = pc.and_(pc.match_substring(texts.array, sign), pc.invert(pa.array(texts.missing)))
+    return texts.array.filter(having), texts.counts[having.to_numpy(zero_copy_only=False)]
 
 
 def read(source: str | Path | IO[bytes], name: str = "") -> Frame:

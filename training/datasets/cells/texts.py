@@ -70,9 +70,10 @@ def encoded(column: pa.ChunkedArray) -> Texts:
     """The codes of a column of texts."""
     if not pa.types.is_dictionary(column.type):
         column = column.dictionary_encode()
-    column = column.unify_dictionaries()
     if not column.num_chunks:
         return Texts(np.empty(0, np.int64), pa.array([], pa.large_string()))
+    if not _is_shared(column):
+        column = column.unify_dictionaries()
     given = column.chunk(0).dictionary.cast(pa.large_string())
     parts = [pc.fill_null(chunk.indices.cast(pa.int64()), -1).to_numpy(zero_copy_only=False) for chunk in column.chunks]
     codes = np.concatenate(parts)
@@ -81,3 +82,9 @@ def encoded(column: pa.ChunkedArray) -> Texts:
         return Texts(codes, given)
     again = stripped.dictionary_encode()
     return Texts(np.append(again.indices.to_numpy().astype(np.int64), -1)[codes], again.dictionary)
+
+
+def _is_shared(column: pa.ChunkedArray) -> bool:
+    """Whether all parts have one dictionary: what Arrow encodes has, and unifying it again costs a pass for each."""
+    places = {tuple(buffer and buffer.address for buffer in chunk.dictionary.buffers()) for chunk in column.chunks}
+    return len(places) == 1

@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -56,10 +57,11 @@ def _pattern_of_arrow(decimal: str) -> str:
 
 def readings(texts: pa.Array, decimal: str) -> np.ndarray:
     """float64 (n,): ``reading`` of each text, NaN for None; much faster for many."""
-    if decimal == POINT:
+    plain = texts if decimal == POINT else pc.replace_substring(texts, COMMA, POINT)
+    if decimal == POINT or not pc.any(pc.match_substring(texts, POINT)).as_py():
         try:
             # Arrow reads what has a point and no groups; what it calls inf or nan is no number here.
-            numbers = pc.cast(texts, pa.float64()).to_numpy(zero_copy_only=False)
+            numbers = pc.cast(plain, pa.float64()).to_numpy(zero_copy_only=False)
             return np.where(np.isinf(numbers), np.nan, numbers)
         except pa.ArrowInvalid:
             pass
@@ -69,6 +71,13 @@ def readings(texts: pa.Array, decimal: str) -> np.ndarray:
     texts = pc.replace_substring_regex(texts, f"[{GROUPS}{COMMA if decimal == POINT else POINT}]", "")
     numbers = pc.cast(pc.replace_substring(texts, decimal, "."), pa.float64())
     return numbers.to_numpy(zero_copy_only=False)
+
+
+def decides(texts: pa.Array, decimal: str) -> bool:
+    """Whether one of these numbers, which all have this decimal sign, is none by the other; most often the first."""
+    other = COMMA if decimal == POINT else POINT
+    starts = (0, 1_000, 100_000, len(texts))
+    return any(np.isnan(readings(texts[start:end], other)).any() for start, end in pairwise(starts) if start < end)
 
 
 class Notation:
