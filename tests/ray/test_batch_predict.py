@@ -28,7 +28,7 @@ from models.registry import PRETRAINED
 from models.specs import Family
 from models.table.model import TableModel
 from settings import Settings
-from tests.helpers.models import IMAGES, ROWS
+from tests.helpers.models import IMAGES, ROWS, SHIPPED_ROWS
 from tests.helpers.samples import pictures
 from tests.helpers.servers.aws import KEYS
 from training.batch_predict import run as batch_predict
@@ -181,8 +181,7 @@ def test_upload_is_answered_line_by_line(
     frame = pd.DataFrame(table.rows("train", 5), columns=table.names).astype(object).assign(patient="=1+1")
     frame.loc[2, "mean radius"] = "abc"
     frame.to_csv(arrived / "0", index=False)
-    shipped = checkpoint.read_metadata(ROOT / "models" / "pretrained" / "breast-cancer")
-    upload = store.accept(shipped, arrived, ["patients.csv"])
+    upload = store.accept(SHIPPED_ROWS, arrived, ["patients.csv"])
     result, rows = _predict(training_settings, "breast-cancer", tmp_path, upload=upload.id)
     assert (result["source"], result["rows"], result["errors"]) == ("patients.csv", 5, 1)
     assert [row["line"] for row in rows] == [2, 3, 4, 5, 6]

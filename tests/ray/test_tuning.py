@@ -13,6 +13,7 @@ import xgboost as xgb
 
 from models.image.networks import build
 from models.registry import Registry
+from models.table.preprocessing import Preprocessor
 from settings import Settings
 from tests.helpers.models import IMAGES, ROWS
 from tests.helpers.training.resumed_studies import assert_resumed

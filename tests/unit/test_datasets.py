@@ -236,10 +236,10 @@ def test_training_reads_numbers_as_a_batch_prediction_does() -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("a;b;target\n1;1.001;0\n", "line 2, column 'b': '1.001' may be 1001 or 1.001"),
+        ("a;b;target\n1;1.001;0\n", "Line 2, column 'b': '1.001' may be 1001 or 1.001"),
         (",a,target\n0.5,1,0\n0.25,1,1\n", "Column 1 has no name"),
         ('a,n,target\n1,"2,0\n2,3,1\n', "Line 2, column 'n': a quote opens here"),
-        ("PAR1", "a Parquet file"),
+        ("PAR1", "cannot be read as Parquet"),
     ],
 )
 def test_training_table_is_refused_by_line_and_column(text: str, sentence: str) -> None:

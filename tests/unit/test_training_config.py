@@ -76,7 +76,7 @@ def test_parameter_of_xgboost_without_effect_is_refused_by_name(params: dict[str
 
 def test_parameters_of_xgboost_with_an_effect_are_taken() -> None:
     for params in ({"gamma": 0.1}, {"lambda": 2, "alpha": 1}, {"booster": "dart", "rate_drop": 0.1}, {"max_leaves": 4}):
-        assert booster_params(TrainTable(params=params), 1).items() >= params.items()
+        assert booster_params(TrainTable(params=params), 1, ROWS.data).items() >= params.items()
     refuse_without_effect(XGBOOST | {"max_depth": 3, "learning_rate": 0.1}, BoosterParams().model_dump())
     for name, other in SAME.items():
         refuse_without_effect(XGBOOST | {"max_depth": 3, "learning_rate": 0.1}, {name: 1})

@@ -111,13 +111,12 @@ def _name_of(spec: ModelSpec, path: str | None) -> str:
 
 def _table(spec: ModelSpec, files: Sequence[IO[bytes]], source: str) -> Table:
     try:
-        read_files = [_columns(spec, frames.read(file)) for file in files]
-        (columns, _, left_out), *others = read_files
-        if any(list(other) != list(columns) for other, _, _ in others):
-            raise DataError("its files have different columns.")
-        columns = {name: np.concatenate([one[name] for one, _, _ in read_files]) for name in columns}
-        target = np.concatenate([found for _, found, _ in read_files])
+        parts = [frames.read(file) for file in files]
+        if any(part.names != parts[0].names for part in parts):
+            raise DataError("its files have different headers.")
+        target = np.concatenate([targets.read(spec.data, part) for part in parts])
         targets.check(spec.data, target)
+        columns, left_out = _columns(spec, parts)
     except DataError as error:
         raise DataError(f"{source}: {error}") from error
     known = ~np.isnan(target)
@@ -131,33 +130,43 @@ def _table(spec: ModelSpec, files: Sequence[IO[bytes]], source: str) -> Table:
     return Table(features, columns, target, split, source, binary, left_out, dropped)
 
 
-def _columns(spec: ModelSpec, frame: Frame) -> tuple[dict[str, np.ndarray], np.ndarray, dict[str, str]]:
-    """The features' columns of a file, the target, and the columns that are no features with the reasons."""
-    target = targets.read(spec.data, frame)
+def _columns(spec: ModelSpec, parts: list[Frame]) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """The features' columns of files with one header, and the columns that are no features with the reasons."""
     columns, left_out = {}, {}
-    for place, name in enumerate(frame.names):
+    for place, name in enumerate(parts[0].names):
         if name == spec.data.target:
             continue
-        why = _why_no_feature(spec, frame, name, place)
+        why = _why_text_is_none(spec, parts, name)
+        if why is None:
+            values = [frames.values(part, name, spec.column(name).kind) for part in parts]
+            columns[name] = np.concatenate(values)
+            if spec.data.complete_rows:
+                for part, read_ in zip(parts, values, strict=True):
+                    _refuse_gap(spec, part, name, read_)
+            if name not in spec.columns:
+                why = why_no_feature(_given(parts[0], name), place, columns[name])
         if why is not None:
             left_out[name] = why
-            continue
-        columns[name] = frames.values(frame, name, spec.column(name).kind)
-        if spec.data.complete_rows:
-            _refuse_gap(spec, frame, name, columns[name])
+            columns.pop(name, None)
     if not columns:
         raise DataError(f"it has no feature besides {spec.data.target!r}.")
-    return columns, target, left_out
+    return columns, left_out
 
 
-def _why_no_feature(spec: ModelSpec, frame: Frame, name: str, place: int) -> str | None:
+def _why_text_is_none(spec: ModelSpec, parts: list[Frame], name: str) -> str | None:
     if not spec.column(name).use:
         return "the spec leaves it out"
     if name in spec.columns:
         return None
-    texts, named = frame.texts(name), "" if name in frame.nameless else name
-    why = why_text_is_none(named, texts.distinct, int(texts.counts.max()) > 1)
-    return why or why_no_feature(named, place, frames.values(frame, name, "number"))
+    texts = [part.texts(name) for part in parts]
+    distinct = [text for one in texts for text in one.distinct]
+    repeated = len(set(distinct)) < len(distinct) or any(one.counts.max() > 1 for one in texts)
+    return why_text_is_none(_given(parts[0], name), distinct, repeated)
+
+
+def _given(frame: Frame, name: str) -> str:
+    """The name of a column in the file."""
+    return "" if name in frame.nameless else name
 
 
 def _refuse_gap(spec: ModelSpec, frame: Frame, name: str, values: np.ndarray) -> None:
