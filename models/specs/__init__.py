@@ -232,9 +232,14 @@ def _completed(given: dict[str, Any]) -> dict[str, Any]:
     if not defaults.is_file():
         return given
     shared = tomllib.loads(defaults.read_text(encoding="utf-8"))
-    merged = {part: _merged(shared[part], given.get(part, {})) for part in ("presets", "searches")}
-    kind = given.get("data", {}).get("kind", "binary" if given["family"] == "table" else "classes")
-    return {"gate": shared["gates"].get(kind), **given, **merged}
+    data = given.get("data")
+    kind = data.get("kind") if isinstance(data, dict) else None
+    of_kind = shared["kinds"].get(kind) or next(iter(shared["kinds"].values()))
+    merged = {
+        part: _merged(_merged(shared[part], of_kind.get(part, {})), given.get(part, {}))
+        for part in ("presets", "searches")
+    }
+    return {"gate": of_kind["gate"], **given, **merged}
 
 
 def _merged(shared: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:

@@ -115,8 +115,8 @@ def _table(spec: ModelSpec, files: Sequence[IO[bytes]], source: str) -> Table:
         if any(part.names != parts[0].names for part in parts):
             raise DataError("its files have different headers.")
         target = np.concatenate([targets.read(spec.data, part) for part in parts])
-        targets.check(spec.data, target)
         columns, left_out = _columns(spec, parts)
+        targets.check(spec.data, target)
     except DataError as error:
         raise DataError(f"{source}: {error}") from error
     known = ~np.isnan(target)

@@ -28,7 +28,7 @@ def read(data: TableData, frame: Frame) -> np.ndarray:
         read_ = frames.values(frame, data.target, "category")
         missing = np.equal(read_, None)
     found = np.array([np.nan if gone else places.get(one, -1) for one, gone in zip(read_, missing, strict=True)])
-    if (found == -1).any():
+    if data.kind != "binary" and (found == -1).any():
         raise _unknown(data, frame, read_, int(np.argmax(found == -1)))
     return found
 
@@ -43,7 +43,7 @@ def check(data: TableData, target: np.ndarray) -> None:
             raise DataError(f"column {data.target!r} is {known[0]:g} in every row; there is nothing to learn.")
         return
     counts = [int((known == place).sum()) for place in range(len(data.classes))]
-    if 0 in counts and data.kind == "binary":
+    if data.kind == "binary" and (0 in counts or sum(counts) < len(known)):
         raise DataError(f"column {data.target!r} must hold {_listed(data)}, both.")
     few = next((i for i, count in enumerate(counts) if count < FEWEST_OF_A_CLASS), None)
     if few is not None:
@@ -55,8 +55,6 @@ def check(data: TableData, target: np.ndarray) -> None:
 
 def _unknown(data: TableData, frame: Frame, values: np.ndarray, row: int) -> DataError:
     shown = values[row] if isinstance(values[row], str) else f"{values[row]:g}"
-    if data.kind == "binary":
-        return DataError(f"column {data.target!r} must hold {_listed(data)}, both.")
     return frames.refuse(frame, data.target, row, f"{shown[:40]!r} is none of the classes {', '.join(data.labels)}.")
 
 

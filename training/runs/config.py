@@ -151,6 +151,13 @@ class TrainTable(JobConfig):
         None, description="columns to standardise, or 'all' or 'none'; default: those of the model's spec"
     )
     params: dict[str, float | int | str] = Field({}, description="further XGBoost parameters, key=value")
+    early_stopping: int = Field(
+        0,
+        ge=0,
+        le=1000,
+        title="Early stopping",
+        description="End after this many rounds without a better answer to the validation rows; 0: never.",
+    )
     seed: int = Field(
         0,
         ge=0,
@@ -168,11 +175,13 @@ class TrainTable(JobConfig):
         return params
 
     def completed(self, spec: ModelSpec) -> Self:
-        """These options; without ``scaled_columns``, the columns that the spec standardises."""
-        if self.scaled_columns is not None:
-            return self
-        of_spec = [name for name, column in spec.columns.items() if column.preprocess == ("standard",)]
-        return self.model_copy(update={"scaled_columns": of_spec or ["none"]})
+        """These options with those of the spec's preset where none is given, and its standardised columns."""
+        preset = {name: value for name, value in spec.presets["default"].items() if name in type(self).model_fields}
+        updated = {name: value for name, value in preset.items() if name not in self.model_fields_set}
+        if self.scaled_columns is None:
+            of_spec = [name for name, column in spec.columns.items() if column.preprocess == ("standard",)]
+            updated["scaled_columns"] = of_spec or ["none"]
+        return self.model_copy(update=updated)
 
     def booster_params(self, question: Question = "binary", classes: int = 2) -> dict[str, Any]:
         """XGBoost's parameters, except those of the device."""

@@ -26,7 +26,7 @@ from training.runs.config import TrainTable
 from training.runs.errors import ConfigError, full_disk_as_data_error
 from training.runs.progress import REGISTERING, Listener
 from training.table import preprocessors
-from training.table.worker import as_frame, boost, booster_params, figures_of, train_loop
+from training.table.worker import as_frame, boost, booster_params, figures_of, rounds_of, train_loop
 
 WORKER_RESTARTS = 1
 # The figures that a version is registered with, on validation and test rows.
@@ -143,8 +143,8 @@ def _fit_here(
     """Boost in this process: a Ray Train worker takes ten seconds to start, the boosting a tenth of a second."""
     parts = [matrix_of(*rows[split], types) for split in ("train", "validation")]
     params = booster_params(config, _threads(config), spec.data)
-    booster, evaluated = boost(params, config.num_boost_round, *parts, [])
-    history = {step: figures_of(evaluated, step) for step in range(config.num_boost_round)}
+    booster, evaluated = boost(params, config.num_boost_round, *parts, [], config.early_stopping)
+    history = {step: figures_of(evaluated, step) for step in range(rounds_of(evaluated))}
     for step, figures in history.items():
         listener.epoch(step, figures)
     listener.step(config.num_boost_round, config.num_boost_round, {})
@@ -173,6 +173,7 @@ def _fit_on_workers(
             train_loop_config={
                 "params": booster_params(config, _threads(config), spec.data),
                 "num_boost_round": config.num_boost_round,
+                "early_stopping": config.early_stopping,
                 "types": types,
                 "board": board,
             },
@@ -206,7 +207,7 @@ def _evaluate(
         config={
             "features": table.names,
             "complete_rows": spec.data.complete_rows,
-            "num_boost_round": config.num_boost_round,
+            "num_boost_round": booster.num_boosted_rounds(),
             "params": booster_params(config, _threads(config), spec.data),
         },
         preprocessor={"features": [feature.model_dump() for feature in table.features], "steps": fitted},

@@ -35,13 +35,14 @@ def train_loop(config: dict[str, Any]) -> None:
     """Boost ``num_boost_round`` trees; rank 0 stores the model in the reported checkpoint."""
     give_way()
     train, validation = (_shard(name, config["types"]) for name in ("train", "validation"))
-    booster, history = boost(config["params"], config["num_boost_round"], train, validation, [])
+    rounds, patience = config["num_boost_round"], config["early_stopping"]
+    booster, history = boost(config["params"], rounds, train, validation, [], patience)
     first = ray.train.get_context().get_world_rank() == 0
     _report(booster if first else None)
     if first:
-        for step in range(config["num_boost_round"]):
+        for step in range(rounds_of(history)):
             config["board"].epoch.remote(step, figures_of(history, step))
-        ray.get(config["board"].step.remote(config["num_boost_round"], config["num_boost_round"], {}))
+        ray.get(config["board"].step.remote(rounds, rounds, {}))
 
 
 def _report(booster: xgb.Booster | None) -> None:
@@ -68,12 +69,15 @@ def boost(
     train: xgb.DMatrix,
     validation: xgb.DMatrix,
     callbacks: Sequence[xgb.callback.TrainingCallback],
+    patience: int = 0,
 ) -> tuple[xgb.Booster, History]:
     """Boost trees; returns them and the figures of every round.
 
+    With ``patience``, ends after that many rounds without a better validation figure, and keeps the best trees.
     Raises DivergedError when the loss is NaN, ConfigError when XGBoost refuses a parameter.
     """
     history: History = {}
+    stopping = [_stopping(params, patience)] if patience else []
     try:
         booster = xgb.train(
             params,
@@ -82,12 +86,18 @@ def boost(
             evals=[(train, "train"), (validation, "validation")],
             evals_result=history,
             verbose_eval=False,
-            callbacks=callbacks,
+            callbacks=[*callbacks, *stopping],
         )
     except xgb.core.XGBoostError as error:
         raise ConfigError(f"XGBoost refuses the parameters: {problem_of(error)}.") from None
     refuse_nan(history)
     return booster, history
+
+
+def _stopping(params: dict[str, Any], patience: int) -> xgb.callback.EarlyStopping:
+    return xgb.callback.EarlyStopping(
+        patience, metric_name=params["eval_metric"][0], data_name="validation", save_best=True
+    )
 
 
 def figures_of(history: History, step: int) -> dict[str, float]:
@@ -97,6 +107,11 @@ def figures_of(history: History, step: int) -> dict[str, float]:
         for part, by_name in history.items()
         for name, values in by_name.items()
     }
+
+
+def rounds_of(history: History) -> int:
+    """The number of rounds."""
+    return len(next(iter(history["train"].values())))
 
 
 def refuse_nan(history: History) -> None:
