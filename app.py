@@ -251,7 +251,7 @@ def main() -> int:
     """Run until Ctrl-C or SIGTERM; returns the exit status."""
     try:
         settings = get_settings()
-        specs.all_specs()
+        specs.check()
     except SettingsError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
