@@ -129,7 +129,7 @@ class ImageData(SpecPart):
 
 
 class ModelSpec(SpecPart):
-    """One model. ``folder`` is where its spec is."""
+    """One model. ``folder`` is where its spec is, ``written`` the time of that file."""
 
     name: Annotated[str, Field(max_length=40)]
     family: Family
@@ -142,6 +142,7 @@ class ModelSpec(SpecPart):
     searches: dict[str, dict[str, Any]]
     columns: dict[str, Column] = {}
     folder: Path
+    written: int = Field(0, description="time of the file: what is cached of a model is for this one")
 
     @field_validator("name")
     @classmethod
@@ -266,8 +267,9 @@ def _read_all(own: tuple[Stamp, ...]) -> Known:
 def read(file: Path) -> ModelSpec:
     """The spec of a file, with its family's presets and searches. Raises SettingsError with one sentence."""
     try:
+        written = file.stat().st_mtime_ns
         given = tomllib.loads(file.read_text(encoding="utf-8"))
-        return ModelSpec.model_validate(_completed(given) | {"folder": file.parent})
+        return ModelSpec.model_validate(_completed(given) | {"folder": file.parent, "written": written})
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"{file} cannot be read as TOML: {error}.") from error
     except (AttributeError, TypeError) as error:

@@ -120,6 +120,13 @@ class Store:
         with suppress(UnknownUpload):
             shutil.rmtree(self._root / self.read(upload_id).id, ignore_errors=True)
 
+    def forget(self, model: str) -> None:
+        """Delete the uploads for a model."""
+        for file in self._root.glob(f"*/{UPLOAD}"):
+            with suppress(UnknownUpload):
+                if self.read(file.parent.name).model == model:
+                    self.delete(file.parent.name)
+
     def sweep(self, in_use: Iterable[str]) -> None:
         """Delete uploads that are older than KEPT_UNUSED_S and not in use."""
         for folder in self._root.glob("*") if self._root.is_dir() else ():
