@@ -47,6 +47,7 @@ from serve_deployments.routes import corrections as correction_routes
 from serve_deployments.routes import differences as difference_routes
 from serve_deployments.routes import jobs as job_routes
 from serve_deployments.routes import models as model_routes
+from serve_deployments.routes import own_models as own_model_routes
 from serve_deployments.routes import tuning as tuning_routes
 from serve_deployments.routes import uploads as upload_routes
 from serve_deployments.schemas.base import Access, ErrorReply, Health, Readiness
@@ -58,6 +59,7 @@ ERRORS = {status: {"model": ErrorReply} for status in (403, 404, 405, 422, 500)}
 ROUTERS = (
     about_routes,
     model_routes,
+    own_model_routes,
     difference_routes,
     job_routes,
     upload_routes,

@@ -84,7 +84,9 @@ class Owner:
             await asyncio.to_thread(removal.forget, model, self._registry, self._settings)
         except CheckpointError as error:
             log.exception("the files of %s are not all deleted yet", model)
-            raise Unavailable(f"{model} is deleted, but not all of its files yet; this is tried again: {error}") from None
+            raise Unavailable(
+                f"{model} is deleted, but not yet all of its files; this is tried again: {error}"
+            ) from error
         await asyncio.to_thread(folders.delete, model)
 
     async def follow(self) -> None:

@@ -19,6 +19,7 @@ def about(spec: ModelSpec) -> ModelAbout:
         positive=spec.data.positive if rows else None,
         corrections=not rows,
         figures=_of_rows(*spec.data.classes) if rows else _of_images(),
+        own=not spec.is_shipped,
         gate=Gate(**spec.gate.model_dump()),
     )
 
