@@ -211,7 +211,8 @@ class Registry:
             if self._is_known(model):
                 self.client.delete_registered_model(model)
             self._forget_runs(model)
-            shutil.rmtree(self._settings.air_home / "mlartifacts" / model, ignore_errors=True)
+            for place in ("mlartifacts", "checkpoints"):
+                shutil.rmtree(self._settings.air_home / place / model, ignore_errors=True)
 
     def _forget_runs(self, model: str) -> None:
         experiment = self.client.get_experiment_by_name(model)
