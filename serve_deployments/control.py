@@ -51,6 +51,7 @@ from serve_deployments.routes import own_models as own_model_routes
 from serve_deployments.routes import tuning as tuning_routes
 from serve_deployments.routes import uploads as upload_routes
 from serve_deployments.schemas.base import Access, ErrorReply, Health, Readiness
+from serve_deployments.versions import replicas
 from settings import Settings, get_settings
 from training.runs import sentences
 from training.runs.ray_session import ON_HEAD
@@ -145,10 +146,8 @@ async def healthz() -> Health:
 
 @router.get("/readyz", response_model=Readiness, responses={503: {"model": Readiness}})
 async def readyz(all_replicas: AllReplicas) -> JSONResponse:
-    """200 when all models answer, else 503 with the state of each."""
-    names = specs.names()
-    states = dict(zip(names, await asyncio.gather(*map(all_replicas.state, names)), strict=True))
-    ready = all(state == "ready" for state in states.values())
+    """200 when all models answer but those that were just added, else 503; with the state of each."""
+    ready, states = await replicas.states(all_replicas)
     reply = Readiness(ready=ready, models=states)
     return JSONResponse(reply.model_dump(), 200 if ready else 503, headers={} if ready else {"Retry-After": "2"})
 

@@ -1,0 +1,101 @@
+"""Add a model of your own data: a CSV or Parquet file with a target, or a ZIP or folder of class folders.
+
+python -m training.add wine.csv --target quality
+python -m training.add digits.zip --family image
+
+It says what it chose and why. An app that runs on the same AIR_HOME serves the model within seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from pathlib import Path
+
+from models import specs
+from models.specs import Family, ModelSpec, folders
+from settings import SettingsError, get_settings
+from training.datasets import new_model
+from training.datasets.new_model import Dataset, NewModel
+from training.datasets.store import Datasets
+from training.runs import command, sentences
+from training.runs.errors import TrainingError
+
+TABLES = {".csv", ".tsv", ".txt", ".parquet"}
+
+
+def main(arguments: list[str]) -> int:
+    """Command line; returns the exit status."""
+    options = _parser().parse_args(arguments)
+    settings = get_settings()
+    store = Datasets(settings)
+    try:
+        specs.check()
+        name = options.name or _name_of(options.file)
+        folders.refuse(name)
+        family: Family = options.family or ("table" if options.file.suffix.lower() in TABLES else "image")
+        dataset = store.add(options.file, options.file.name, family)
+        try:
+            wanted = NewModel(name=name, dataset=dataset.dataset, **_given(options))
+            spec = new_model.add(wanted, dataset, store.path(dataset.dataset), settings)
+        finally:
+            store.delete(dataset.dataset)
+    except ValueError as error:  # a name or a title that is none
+        said = str(error) if isinstance(error, SettingsError) else sentences.first_of(error)
+        print(f"error: {said}", file=sys.stderr)
+        return 2
+    except (TrainingError, folders.CannotAdd) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    _explain(spec, dataset)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m training.add", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("file", type=Path, help="a CSV or Parquet file; a ZIP or a folder of class folders")
+    for field in ("name", "target", "positive", "title", "question"):
+        about = NewModel.model_fields[field].description
+        parser.add_argument(f"--{field}", help=about)
+    parser.add_argument("--kind", choices=["binary", "multiclass", "regression"], help="kind of the question")
+    parser.add_argument("--family", choices=["table", "image"], help="default: by the file")
+    return parser
+
+
+def _given(options: argparse.Namespace) -> dict[str, str]:
+    fields = ("target", "positive", "title", "question", "kind")
+    return {field: getattr(options, field) for field in fields if getattr(options, field) is not None}
+
+
+def _name_of(file: Path) -> str:
+    """A model's name from a file's: lower-case letters, digits and hyphens."""
+    plain = re.sub("[^a-z0-9]+", "-", file.stem.lower()).strip("-")
+    return re.sub("^[^a-z]+", "", plain)[:40].strip("-") or "my-model"
+
+
+def _explain(spec: ModelSpec, dataset: Dataset) -> None:
+    """Print what was chosen and why, and the command that trains the model."""
+    print(f"{spec.name}: {spec.title}. {spec.question}")
+    if spec.family == "image":
+        print(f"classes: {', '.join(spec.data.labels)}")
+    else:
+        why = f" ({dataset.target.why})" if dataset.target and dataset.target.column == spec.data.target else ""
+        answer = (
+            spec.data.kind if spec.data.kind == "regression" else f"{spec.data.kind}: {', '.join(spec.data.classes)}"
+        )
+        print(f"target: {spec.data.target}, {answer}{why}")
+        for column in dataset.columns:
+            if column.name != spec.data.target:
+                chosen = spec.column(column.name)
+                steps = " ".join([chosen.kind, *(chosen.preprocess or ())]) if chosen.use else "not used"
+                print(f"  {column.name}: {steps} ({column.suggestion.why})")
+    for problem in dataset.problems:
+        print(f"note: {problem}")
+    print(f"in {spec.folder}; train it with: {' '.join(command.of(spec))}")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
