@@ -13,6 +13,8 @@ import re
 import sys
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from models import specs
 from models.specs import Family, ModelSpec, folders
 from settings import SettingsError, get_settings
@@ -28,10 +30,10 @@ TABLES = {".csv", ".tsv", ".txt", ".parquet"}
 def main(arguments: list[str]) -> int:
     """Command line; returns the exit status."""
     options = _parser().parse_args(arguments)
-    settings = get_settings()
-    store = Datasets(settings)
     try:
+        settings = get_settings()
         specs.check()
+        store = Datasets(settings)
         name = options.name or _name_of(options.file)
         folders.refuse(name)
         family: Family = options.family or ("table" if options.file.suffix.lower() in TABLES else "image")
@@ -41,11 +43,10 @@ def main(arguments: list[str]) -> int:
             spec = new_model.add(wanted, dataset, store.path(dataset.dataset), settings)
         finally:
             store.delete(dataset.dataset)
-    except ValueError as error:  # a name or a title that is none
-        said = str(error) if isinstance(error, SettingsError) else sentences.first_of(error)
-        print(f"error: {said}", file=sys.stderr)
+    except ValidationError as error:
+        print(f"error: {sentences.first_of(error)}", file=sys.stderr)
         return 2
-    except (TrainingError, folders.CannotAdd) as error:
+    except (SettingsError, TrainingError, folders.CannotAdd) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     _explain(spec, dataset)
@@ -83,10 +84,7 @@ def _explain(spec: ModelSpec, dataset: Dataset) -> None:
         print(f"classes: {', '.join(spec.data.labels)}")
     else:
         why = f" ({dataset.target.why})" if dataset.target and dataset.target.column == spec.data.target else ""
-        answer = (
-            spec.data.kind if spec.data.kind == "regression" else f"{spec.data.kind}: {', '.join(spec.data.classes)}"
-        )
-        print(f"target: {spec.data.target}, {answer}{why}")
+        print(f"target: {', '.join([spec.data.target, spec.data.kind, *spec.data.classes])}{why}")
         for column in dataset.columns:
             if column.name != spec.data.target:
                 chosen = spec.column(column.name)
