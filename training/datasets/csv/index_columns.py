@@ -44,12 +44,22 @@ def _may_identify(name: str) -> bool:
 
 def _why_text_is_none(name: str, cells: list[str]) -> str | None:
     texts = [cell for cell in cells if cell and all(reading(cell, sign) is None for sign in (POINT, COMMA))]
-    if texts and IDENTIFIER.fullmatch(name):
+    return why_no_text_feature(name, len(set(texts)) == len(cells)) if texts else None
+
+
+def why_no_text_feature(name: str, differ: bool) -> str | None:
+    """Why a column of texts is not a feature, or None; ``differ``: every row has another text."""
+    if is_identifier(name):
         return "it is an identifier by its name, and has text"
-    if not texts or len(set(texts)) < len(cells):
+    if not differ or not _may_identify(name):
         return None
     named = "no" if NAMELESS.fullmatch(name) else "an identifier's"
     return f"it has another text in each row, and {named} name"
+
+
+def is_identifier(name: str) -> bool:
+    """Whether a column has the name of an identifier or an index."""
+    return IDENTIFIER.fullmatch(name) is not None
 
 
 def why_no_feature(name: str, place: int, values: np.ndarray) -> str | None:

@@ -42,7 +42,8 @@ class Sheet:
         self._encoding = _encoding(source.read(64))
         self.delimiter, self._directive = self._read_delimiter()
         self.names: list[str] = []
-        self.names = [name.strip() for name in next(self._all(), (0, []))[1]]
+        self._header, names = next(self._all(), (0, []))
+        self.names = [name.strip() for name in names]
 
     def rows(self) -> Iterator[Row]:
         """Every row after the header, except empty ones.
@@ -52,6 +53,16 @@ class Sheet:
         everything = self._all()
         next(everything, None)
         yield from everything
+
+    @property
+    def is_utf8(self) -> bool:
+        """Whether the file is UTF-8, with or without its mark."""
+        return self._encoding.startswith("utf-8")
+
+    @property
+    def header_line(self) -> int:
+        """The number of the header's first line; 0 for a file without one."""
+        return self._header
 
     def column(self, i: int) -> str:
         """A column's name for people: ``column 'mean radius'``, or ``column 3`` without a name."""
