@@ -18,9 +18,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from models import specs
 from models.specs import ColumnKind, ModelSpec, Question, folders
 from settings import Settings
-from training.runs.errors import OptionError, full_disk_as_data_error
+from training.datasets import frame as frames
+from training.datasets.profile import tables
+from training.datasets.profile.reports import ClassCount, ColumnProfile, Target
+from training.runs.errors import DataError, OptionError, full_disk_as_data_error
 
-MOST_CLASSES = 100
 MOST_STEPS = 10
 NUMBERS = ("standard", "min-max", "max-abs", "normalize", "power", "power-box-cox")
 IMPUTED = ("impute-mean", "impute-median", "impute-most-frequent", "impute-constant")
@@ -67,44 +69,16 @@ class NewModel(BaseModel):
     columns: dict[str, ColumnChoice] = Field({}, description="choices for columns, by name; of tables only")
 
 
-class Suggestion(Protocol):
-    """What a profile suggests for a column."""
-
-    use: bool
-    kind: ColumnKind | None
-    preprocess: Sequence[str]
-    why: str
-
-
-class Column(Protocol):
-    """A column of a profile; ``kind`` may be identifier or constant, too."""
-
-    name: str
-    kind: str
-    missing: int
-    distinct: int
-    top: Sequence[Any]
-    suggestion: Suggestion
-
-
-class Target(Protocol):
-    """The target that a profile proposes."""
-
-    column: str
-    kind: Question
-    labels: Sequence[str]
-    positive: str | None
-
-
 class Dataset(Protocol):
     """A dataset with its profile, as ``training.datasets.store`` keeps it."""
 
     dataset: str
     family: specs.Family
     name: str
-    columns: Sequence[Column]
-    classes: Sequence[Any]
+    columns: Sequence[ColumnProfile]
+    classes: Sequence[ClassCount]
     target: Target | None
+    problems: Sequence[str]
 
 
 def add(wanted: NewModel, dataset: Dataset, data: Path, settings: Settings) -> ModelSpec:
@@ -113,7 +87,7 @@ def add(wanted: NewModel, dataset: Dataset, data: Path, settings: Settings) -> M
     Raises OptionError naming what is wrong in the request, CannotAdd, DataError for a full disk.
     """
     folders.refuse(wanted.name)
-    text = spec_text(wanted, dataset, data.suffix, settings)
+    text = spec_text(wanted, dataset, data, settings)
     with full_disk_as_data_error(), folders.adding(wanted.name) as folder:
         _put(data, folder / _file_name(dataset, data.suffix))
         (folder / specs.FILE).write_text(text, encoding="utf-8")
@@ -139,17 +113,17 @@ def _file_name(dataset: Dataset, suffix: str) -> str:
     return "pictures" if dataset.family == "image" else f"data{suffix}"
 
 
-def spec_text(wanted: NewModel, dataset: Dataset, suffix: str, settings: Settings) -> str:
+def spec_text(wanted: NewModel, dataset: Dataset, data: Path, settings: Settings) -> str:
     """The spec in TOML. Raises OptionError naming the field of the request that is wrong."""
     write = _of_pictures if dataset.family == "image" else _of_rows
-    data, question, columns = write(wanted, dataset, settings)
+    described, question, columns = write(wanted, dataset, data, settings)
     document = tomlkit.document()
     document["name"] = wanted.name
     document["family"] = dataset.family
     document["title"] = _title(wanted)
     document["question"] = wanted.question or question
     place = "folder" if dataset.family == "image" else "file"
-    document["data"] = {"title": dataset.name, place: _file_name(dataset, suffix), **data}
+    document["data"] = {"title": dataset.name, place: _file_name(dataset, data.suffix), **described}
     if columns:
         table = tomlkit.table()
         for name, choice in columns.items():
@@ -173,7 +147,7 @@ def _title(wanted: NewModel) -> str:
 Part = tuple[dict[str, Any], str, dict[str, dict[str, Any]]]
 
 
-def _of_pictures(wanted: NewModel, dataset: Dataset, settings: Settings) -> Part:  # noqa: ARG001 - as of rows
+def _of_pictures(wanted: NewModel, dataset: Dataset, data: Path, settings: Settings) -> Part:  # noqa: ARG001 - as rows
     """What is in a spec of pictures only: its data, its question, no columns."""
     for field in ("target", "kind", "positive", "columns"):
         if getattr(wanted, field):
@@ -181,106 +155,55 @@ def _of_pictures(wanted: NewModel, dataset: Dataset, settings: Settings) -> Part
     return {"labels": [each.label for each in dataset.classes]}, "What does a picture show?", {}
 
 
-def _of_rows(wanted: NewModel, dataset: Dataset, settings: Settings) -> Part:
+def _of_rows(wanted: NewModel, dataset: Dataset, data: Path, settings: Settings) -> Part:
     """What is in a spec of rows only: its data, its question, its columns."""
     columns = {column.name: column for column in dataset.columns}
-    target = _target(wanted, dataset, columns)
-    data: dict[str, Any] = {"target": target.name, "kind": _kind(wanted, dataset, target)}
-    if data["kind"] == "regression":
-        _refuse_positive(wanted, "of two classes")
-    else:
-        labels = _labels(target, dataset)
-        data["labels"] = {label: label for label in labels}
-        if data["kind"] == "binary":
-            data["positive"] = _positive(wanted, dataset, target, labels)
-        else:
-            _refuse_positive(wanted, "of two classes")
+    target = _target(wanted, dataset, data, columns)
+    described: dict[str, Any] = {"target": target.column, "kind": target.kind}
+    if target.kind != "regression":
+        described["labels"] = {label: label for label in target.labels}
+    if target.kind == "binary":
+        described["positive"] = target.positive
     for name, choice in wanted.columns.items():
         if name not in columns:
             raise _wrong(f"there is no such column; there are: {_listed(columns)}", "columns", name)
-        if name == target.name:
-            data |= _unit_of_target(choice, data["kind"])
+        if name == target.column:
+            described |= _unit_of_target(choice, target)
     chosen = {
-        name: _column(column, wanted.columns.get(name, ColumnChoice()), settings)
+        name: _column(column, wanted.columns.get(name, ColumnChoice()), data, settings)
         for name, column in columns.items()
-        if name != target.name
+        if name != target.column
     }
     if not any(choice.get("use", True) for choice in chosen.values()):
-        raise _wrong(f"no column is left to predict {target.name!r} from", "columns")
-    return data, f"What is the {target.name}?"[:200], chosen
+        raise _wrong(f"no column is left to predict {target.column!r} from", "columns")
+    return described, f"What is the {target.column}?"[:200], chosen
 
 
-def _target(wanted: NewModel, dataset: Dataset, columns: dict[str, Column]) -> Column:
-    name = wanted.target or (dataset.target.column if dataset.target else None)
+def _target(wanted: NewModel, dataset: Dataset, data: Path, columns: dict[str, ColumnProfile]) -> Target:
+    """The question about a column: the proposed one, or the one that the request asks."""
+    proposed = dataset.target
+    name = wanted.target or (proposed.column if proposed else None)
     if name is None:
         raise _wrong(f"name the column to predict; there are: {_listed(columns)}", "target")
     if name not in columns:
         raise _wrong(f"there is no column {name[:80]!r}; there are: {_listed(columns)}", "target")
-    column = columns[name]
-    if column.distinct < 2:
-        raise _wrong(f"column {name!r} has one value only, so there is nothing to predict", "target")
-    if column.kind == "identifier":
-        raise _wrong(f"column {name!r} is an identifier: (nearly) every row has a value of its own", "target")
-    return column
+    if proposed and proposed.column == name and wanted.kind is None and wanted.positive is None:
+        return proposed
+    try:
+        return tables.chosen_target(data, name, wanted.kind, wanted.positive)
+    except DataError as error:
+        field, _, rest = str(error).partition(": ")
+        problem = rest if field == "positive" else str(error)
+        raise _wrong(problem.removesuffix("."), "positive" if field == "positive" else "target") from None
 
 
-def _kind(wanted: NewModel, dataset: Dataset, target: Column) -> Question:
-    """The kind of the question, which must fit the column."""
-    proposed = dataset.target.kind if dataset.target and dataset.target.column == target.name else None
-    is_number = target.kind in ("number", "date")
-    usual: Question = "binary" if target.distinct == 2 else "regression" if is_number else "multiclass"
-    kind = wanted.kind or proposed or usual
-    field = "kind" if wanted.kind else "target"
-    if kind == "regression" and target.kind != "number":
-        raise _wrong(f"column {target.name!r} holds {_kind_in_words(target)}, no numbers, so it has classes", field)
-    if kind == "binary" and target.distinct != 2:
-        raise _wrong(f"column {target.name!r} has {target.distinct:,} different values, not two", field)
-    if kind == "multiclass" and target.distinct == 2:
-        raise _wrong(f"column {target.name!r} has two values only; that is binary", field)
-    if kind == "multiclass" and target.distinct > MOST_CLASSES:
-        many = f"column {target.name!r} has {target.distinct:,} different values"
-        raise _wrong(f"{many}; a model has at most {MOST_CLASSES} classes", field)
-    return kind
-
-
-def _kind_in_words(column: Column) -> str:
-    words = {"category": "categories", "boolean": "true or false", "text": "text", "date": "dates"}
-    return words.get(column.kind, column.kind)
-
-
-def _labels(target: Column, dataset: Dataset) -> list[str]:
-    """The values of a target of classes."""
-    if dataset.target and dataset.target.column == target.name and dataset.target.labels:
-        return [str(label) for label in dataset.target.labels]
-    labels = [str(each.value) for each in target.top]
-    if len(labels) < target.distinct:
-        raise _wrong(f"column {target.name!r} has too many different values to be classes", "target")
-    return sorted(labels)
-
-
-def _positive(wanted: NewModel, dataset: Dataset, target: Column, labels: list[str]) -> str:
-    if wanted.positive is None:
-        proposed = dataset.target.positive if dataset.target and dataset.target.column == target.name else None
-        # The rarer one is what people look for.
-        return str(proposed) if proposed is not None else str(list(target.top)[-1].value)
-    if wanted.positive not in labels:
-        problem = f"column {target.name!r} has no value {wanted.positive[:80]!r}; it has {' and '.join(labels)}"
-        raise _wrong(problem, "positive")
-    return wanted.positive
-
-
-def _refuse_positive(wanted: NewModel, which: str) -> None:
-    if wanted.positive is not None:
-        raise _wrong(f"only a model {which} has a positive one", "positive")
-
-
-def _unit_of_target(choice: ColumnChoice, kind: Question) -> dict[str, str]:
+def _unit_of_target(choice: ColumnChoice, target: Target) -> dict[str, str]:
     if choice.use is not None or choice.kind is not None or choice.preprocess is not None:
         raise _wrong("it is the target; only its unit can be given", "columns")
-    return {"unit": choice.unit} if choice.unit and kind == "regression" else {}
+    return {"unit": choice.unit} if choice.unit and target.kind == "regression" else {}
 
 
-def _column(column: Column, choice: ColumnChoice, settings: Settings) -> dict[str, Any]:
+def _column(column: ColumnProfile, choice: ColumnChoice, data: Path, settings: Settings) -> dict[str, Any]:
     """A column as the spec describes it."""
     suggested = column.suggestion
     if not (suggested.use if choice.use is None else choice.use):
@@ -289,9 +212,8 @@ def _column(column: Column, choice: ColumnChoice, settings: Settings) -> dict[st
     if kind is None:
         problem = f"it is {'an' if column.kind == 'identifier' else 'a'} {column.kind}; to use it, say its kind"
         raise _wrong(f"{problem}: {_listed(get_args(ColumnKind))}", "columns", column.name, "kind")
-    if kind in ("number", "boolean", "date") and column.kind in ("category", "text"):
-        problem = f"it holds {_kind_in_words(column)}, so it is no {kind}"
-        raise _wrong(problem, "columns", column.name, "kind")
+    if kind not in (column.kind, "category", "text"):
+        _check_cells(column.name, kind, data)
     described: dict[str, Any] = {"kind": kind}
     steps = choice.preprocess
     if steps is None and kind == suggested.kind:
@@ -303,6 +225,14 @@ def _column(column: Column, choice: ColumnChoice, settings: Settings) -> dict[st
     if choice.unit:
         described["unit"] = choice.unit
     return described
+
+
+def _check_cells(column: str, kind: ColumnKind, data: Path) -> None:
+    """Raise OptionError unless every cell of a column is of a kind."""
+    try:
+        frames.values(frames.read(data), column, kind)
+    except DataError as error:
+        raise _wrong(str(error).removesuffix("."), "columns", column, "kind") from None
 
 
 def _check_step(step: str, kind: ColumnKind, settings: Settings, column: str) -> None:
