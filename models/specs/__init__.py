@@ -25,8 +25,8 @@ FILE = "spec.toml"
 NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
 # Paths of the API and the names of other applications: a model cannot have one of these names.
 TAKEN = {
-    *("about", "access", "cluster", "corrections", "docs", "healthz", "jobs", "metrics", "models", "readyz", "tuning"),
-    *("uploads", "v2", "control", "ui", "redoc"),
+    *("about", "access", "cluster", "corrections", "datasets", "docs", "healthz", "jobs", "metrics", "models"),
+    *("readyz", "tuning", "uploads", "v2", "control", "ui", "redoc"),
 }
 Family = Literal["image", "table"]
 # What a cell of a column holds: a number, one of some texts, true or false, free text, a day.
