@@ -44,6 +44,7 @@ from serve_deployments.protocol_v2 import routes as protocol_v2
 from serve_deployments.routes import about as about_routes
 from serve_deployments.routes import cluster as cluster_routes
 from serve_deployments.routes import corrections as correction_routes
+from serve_deployments.routes import datasets as dataset_routes
 from serve_deployments.routes import differences as difference_routes
 from serve_deployments.routes import jobs as job_routes
 from serve_deployments.routes import models as model_routes
@@ -64,6 +65,7 @@ ROUTERS = (
     difference_routes,
     job_routes,
     upload_routes,
+    dataset_routes,
     correction_routes,
     tuning_routes,
     cluster_routes,
@@ -93,7 +95,8 @@ def build_api(settings: Settings | None = None) -> FastAPI:
     )
     api.state.looks, api.state.listed_jobs, api.state.calculations = Recent(), Recent(), Calculations()
     # No deadline for uploads: a slow line needs minutes for 256 MB, and only clients with access send them.
-    api.add_middleware(BodyDeadline, seconds=settings.air_deadline_s, patient=(upload_routes.router.prefix,))
+    patient = (upload_routes.router.prefix, dataset_routes.router.prefix)
+    api.add_middleware(BodyDeadline, seconds=settings.air_deadline_s, patient=patient)
     api.add_middleware(ChangeGuard, settings=settings, harmless=(PROTOCOL,))
     api.add_middleware(PlainPath)
     api.add_middleware(RootPath, prefix=settings.air_root_path)

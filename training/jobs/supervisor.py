@@ -26,6 +26,7 @@ import ray
 from models import specs
 from settings import ROOT, Settings, get_settings
 from training.batch_predict import uploads
+from training.datasets.store import Datasets
 from training.jobs import store as jobs
 from training.jobs.store import ENDED, RESUMABLE, Job, Kind, Store
 from training.runs.progress import REGISTERING
@@ -64,6 +65,7 @@ class Supervisor:
     def __init__(self, settings: Settings, session: str, launch: Callable[[Path], subprocess.Popen]) -> None:
         self._store = Store(settings)
         self._uploads = uploads.Store(settings)
+        self._datasets = Datasets(settings)
         self._session = session
         self._launch = launch
         self._children: dict[str, subprocess.Popen] = {}
@@ -192,9 +194,10 @@ class Supervisor:
             self._start(waiting[0])
 
     async def sweep_uploads(self) -> None:
-        """Delete uploads that nobody has used for an hour, for ever."""
+        """Delete uploads and datasets that nobody has used for an hour, for ever."""
         while True:
             self._uploads.sweep(in_use=self._uploads_in_use())
+            self._datasets.sweep()
             await asyncio.sleep(SWEEP_S)
 
     def _uploads_in_use(self) -> set[str]:
