@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from datetime import datetime
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -19,10 +20,11 @@ from models import specs
 from models.specs import Family, ModelSpec, folders
 from settings import SettingsError, get_settings
 from training.datasets import new_model
-from training.datasets.new_model import Dataset, NewModel
-from training.datasets.store import Datasets
+from training.datasets.new_model import NewModel
+from training.datasets.profile import pictures, tables
+from training.datasets.store import Dataset
 from training.runs import command, sentences
-from training.runs.errors import TrainingError
+from training.runs.errors import DataError, TrainingError
 
 TABLES = {".csv", ".tsv", ".txt", ".parquet"}
 
@@ -33,16 +35,11 @@ def main(arguments: list[str]) -> int:
     try:
         settings = get_settings()
         specs.check()
-        store = Datasets(settings)
         name = options.name or _name_of(options.file)
         folders.refuse(name)
-        family: Family = options.family or ("table" if options.file.suffix.lower() in TABLES else "image")
-        dataset = store.add(options.file, options.file.name, family)
-        try:
-            wanted = NewModel(name=name, dataset=dataset.dataset, **_given(options))
-            spec = new_model.add(wanted, dataset, store.path(dataset.dataset), settings)
-        finally:
-            store.delete(dataset.dataset)
+        dataset = _profile(options.file, options.family)
+        wanted = NewModel(name=name, dataset=dataset.dataset, **_given(options))
+        spec = new_model.add(wanted, dataset, options.file, settings)
     except ValidationError as error:
         print(f"error: {sentences.first_of(error)}", file=sys.stderr)
         return 2
@@ -51,6 +48,15 @@ def main(arguments: list[str]) -> int:
         return 2
     _explain(spec, dataset)
     return 0
+
+
+def _profile(file: Path, family: Family | None) -> Dataset:
+    """What is in a file or a folder. Raises DataError."""
+    if not file.exists():
+        raise DataError(f"There is no file {file}.")
+    is_table = family == "table" or (family is None and file.suffix.lower() in TABLES)
+    profile = tables.profile(file, file.name) if is_table else pictures.profile(file)
+    return Dataset(dataset="file", name=file.name, created=datetime.now().astimezone(), **dict(profile))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from models import specs
-from settings import get_settings
+from settings import get_settings, private_folder
 
 NEW, GONE = ".new-", ".gone-"
 LEFT_BEHIND_S = 3600.0
@@ -36,7 +36,7 @@ def adding(name: str) -> Iterator[Path]:
     """
     refuse(name)
     folder = specs.own_root() / f"{NEW}{name}-{secrets.token_hex(4)}"
-    folder.mkdir(parents=True)
+    private_folder(folder)
     try:
         yield folder
         specs.read(folder / specs.FILE)

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from fastapi import APIRouter, Request
 
-from models.specs.folders import CannotAdd
+from models.specs import folders
 from serve_deployments.http.errors import Conflict, Invalid, NotFound, Unavailable
-from serve_deployments.parts.services import AllReplicas, CurrentSettings, OwnedModels, Registry
+from serve_deployments.parts.services import AllReplicas, CurrentSettings, InAside, OwnedModels, Registry
 from serve_deployments.routes.json_bodies import JsonRoute
 from serve_deployments.routes.models import CHANGE_ERRORS, NAME, model
 from serve_deployments.schemas.base import ErrorReply
 from serve_deployments.schemas.models import Model
 from serve_deployments.versions import replicas
-from settings import Settings
 from training.datasets import new_model
 from training.datasets.new_model import NewModel
 from training.datasets.store import Datasets, UnknownDataset
@@ -25,34 +22,37 @@ router = APIRouter(prefix="/models", route_class=JsonRoute)
 
 @router.post("", status_code=201, responses=CHANGE_ERRORS)
 async def add(
-    wanted: NewModel, settings: CurrentSettings, owner: OwnedModels, registry: Registry, all_replicas: AllReplicas
+    wanted: NewModel,
+    settings: CurrentSettings,
+    aside: InAside,
+    owner: OwnedModels,
+    registry: Registry,
+    all_replicas: AllReplicas,
 ) -> Model:
     """Add a model of the data that was sent to `/datasets`; it answers once a first version is trained (`/jobs`).
 
     409 when the name is taken or there is no room for another model. The data is copied: the dataset may be deleted.
     """
-    await asyncio.to_thread(_add, wanted, settings)
+    store = Datasets(settings)
+    try:
+        folders.refuse(wanted.name)
+        dataset, data = store.get(wanted.dataset), store.path(wanted.dataset)
+        # In a separate process: a large table or many pictures would keep this one from answering.
+        await aside.run(new_model.add, wanted, dataset, data, settings)
+    except UnknownDataset as error:
+        raise NotFound(str(error)) from None
+    except folders.CannotAdd as error:
+        raise Conflict(str(error)) from None
+    except OptionError as error:
+        raise Invalid(str(error), {"field": error.field, "problem": error.problem}) from None
+    except DataError as error:
+        raise Unavailable(str(error)) from None
     try:
         await owner.deploy(wanted.name)
     except Unavailable:
         await owner.remove(wanted.name)
         raise
     return await model(registry, all_replicas, wanted.name)
-
-
-def _add(wanted: NewModel, settings: Settings) -> None:
-    """Write the spec. Raises ApiError."""
-    store = Datasets(settings)
-    try:
-        new_model.add(wanted, store.get(wanted.dataset), store.path(wanted.dataset), settings)
-    except UnknownDataset as error:
-        raise NotFound(str(error)) from None
-    except CannotAdd as error:
-        raise Conflict(str(error)) from None
-    except OptionError as error:
-        raise Invalid(str(error), {"field": error.field, "problem": error.problem}) from None
-    except DataError as error:
-        raise Unavailable(str(error)) from None
 
 
 @router.delete("/{name}", status_code=204, responses={status: {"model": ErrorReply} for status in (401, 409, 503)})

@@ -21,8 +21,7 @@ from settings import ROOT, get_settings
 from tests.helpers.clients.screens import ADMIN_TOKEN
 from tests.helpers.in_process.played import Played, wait_for
 from tests.helpers.in_process.studio import Studio
-from tests.helpers.samples.profiles import column, table, target
-from training.datasets import store
+from training.datasets.store import Datasets
 from training.tuning import studies
 
 T = TypeVar("T")
@@ -43,28 +42,21 @@ ROW = [*np.load(SHIPPED / checkpoint.GOLDEN)["inputs"][0]]
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
-    """A public studio with an AIR_HOME that specs are read from, and the dataset d1."""
+    """A public studio whose AIR_HOME is that of the process, too."""
     home = tmp_path_factory.mktemp("own") / "home"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AIR_HOME", str(home))
         get_settings.cache_clear()
-        sent = home.parent / "sent.csv"
-        shutil.copyfile(specs.get("breast-cancer").folder / "breast_cancer.csv", sent)
-        features = checkpoint.read_metadata(SHIPPED).config["features"]
-        profile = table(
-            *map(column, features), column("target", distinct=2), target=target("target", "binary", ["0", "1"], "0")
-        )
-
-        def get(_: store.Datasets, dataset: str) -> Any:
-            if dataset != "d1":
-                raise store.UnknownDataset(f"There is no dataset {dataset!r}.")
-            return profile
-
-        patch.setattr(store.Datasets, "get", get)
-        patch.setattr(store.Datasets, "path", lambda *_: sent)
         with Studio(home, air_mode="public", air_admin_token=ADMIN_TOKEN) as studio:
             yield studio
     get_settings.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def dataset(own: Studio) -> str:
+    """The id of a dataset: the shipped model's table."""
+    with (specs.get("breast-cancer").folder / "breast_cancer.csv").open("rb") as file:
+        return Datasets(own.settings).add(file, "my.csv", "table").dataset
 
 
 @pytest.fixture
@@ -74,9 +66,9 @@ def admin(own: Studio) -> httpx.Client:
 
 
 @pytest.fixture
-def wine(own: Studio, admin: httpx.Client) -> Iterator[dict[str, Any]]:
+def wine(own: Studio, admin: httpx.Client, dataset: str) -> Iterator[dict[str, Any]]:
     """The reply to a new model, wine; it is deleted after the test if it is still there."""
-    reply = admin.post("/models", json={"name": "wine", "dataset": "d1", "title": "Wine"})
+    reply = admin.post("/models", json={"name": "wine", "dataset": dataset, "title": "Wine"})
     assert reply.status_code == 201, reply.text
     yield reply.json()
     for job in admin.get("/jobs").json()["jobs"]:
@@ -126,46 +118,46 @@ def test_new_model_has_the_routes_of_every_model(own: Studio, admin: httpx.Clien
 @pytest.mark.parametrize(
     ("body", "status", "sentence"),
     [
-        ({"name": "wine", "dataset": "d1"}, 409, "There is a model wine already"),
-        ({"name": "jobs", "dataset": "d1"}, 409, "jobs is a path of the API"),
-        ({"name": "cifar10", "dataset": "d1"}, 409, "There is a model cifar10 already"),
-        ({"name": "Beer", "dataset": "d1"}, 422, "Field 'name' must match"),
-        ({"name": "beer"}, 422, "Field 'dataset' is missing"),
-        ({"name": "beer", "dataset": "d1", "colour": "red"}, 422, "Field 'colour' is not known here"),
-        ({"name": "beer", "dataset": "d9"}, 404, "There is no dataset 'd9'."),
-        ({"name": "beer", "dataset": "d1", "target": "age"}, 422, "target: there is no column 'age'; there are: mean "),
-        ({"name": "beer", "dataset": "d1", "kind": "several"}, 422, "Field 'kind' must be 'binary', 'multiclass' or"),
-        ({"name": "beer", "dataset": "d1", "columns": {"age": {}}}, 422, "columns.age: there is no such column"),
-        ({"name": "beer", "dataset": "d1", "columns": {"mean radius": {"kind": "sound"}}}, 422, "must be 'number', "),
-        ({"name": "beer", "dataset": "d1", "title": "Wine"}, 422, "is titled 'Wine' already"),
+        ({"name": "wine"}, 409, "There is a model wine already"),
+        ({"name": "jobs"}, 409, "jobs is a path of the API"),
+        ({"name": "cifar10"}, 409, "There is a model cifar10 already"),
+        ({"name": "Beer"}, 422, "Field 'name' must match"),
+        ({"name": "beer", "dataset": 1}, 422, "Field 'dataset' must be text"),
+        ({"name": "beer", "colour": "red"}, 422, "Field 'colour' is not known here"),
+        ({"name": "beer", "dataset": "d9"}, 404, "There is no dataset 'd9'"),
+        ({"name": "beer", "target": "age"}, 422, "target: there is no column 'age'; there are: mean "),
+        ({"name": "beer", "kind": "several"}, 422, "Field 'kind' must be 'binary', 'multiclass' or"),
+        ({"name": "beer", "columns": {"age": {}}}, 422, "columns.age: there is no such column"),
+        ({"name": "beer", "columns": {"mean radius": {"kind": "sound"}}}, 422, "must be 'number', "),
+        ({"name": "beer", "title": "Wine"}, 422, "is titled 'Wine' already"),
     ],
 )
 def test_wrong_request_is_refused_in_one_sentence(
-    admin: httpx.Client, wine: dict[str, Any], body: dict[str, Any], status: int, sentence: str
+    admin: httpx.Client, dataset: str, wine: dict[str, Any], body: dict[str, Any], status: int, sentence: str
 ) -> None:
-    reply = admin.post("/models", json=body)
+    reply = admin.post("/models", json={"dataset": dataset, **body})
     assert (reply.status_code, sentence in reply.json()["error"]["message"]) == (status, True), reply.text
     assert len(admin.get("/models").json()["models"]) == 3
 
 
-def test_field_of_a_wrong_request_is_there_for_programs(admin: httpx.Client) -> None:
+def test_field_of_a_wrong_request_is_there_for_programs(admin: httpx.Client, dataset: str) -> None:
     columns = {"mean radius": {"preprocess": ["one-hot"]}}
-    error = admin.post("/models", json={"name": "beer", "dataset": "d1", "columns": columns}).json()["error"]
+    error = admin.post("/models", json={"name": "beer", "dataset": dataset, "columns": columns}).json()["error"]
     assert error["detail"]["field"] == ["columns", "mean radius", "preprocess"]
     assert error["detail"]["problem"].startswith("one-hot does not fit a column of the kind number; these do: standard")
 
 
-def test_only_so_many_models_fit(admin: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_so_many_models_fit(admin: httpx.Client, dataset: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(folders, "get_settings", lambda: get_settings().model_copy(update={"air_max_models": 2}))
-    reply = admin.post("/models", json={"name": "wine", "dataset": "d1"})
+    reply = admin.post("/models", json={"name": "wine", "dataset": dataset})
     assert (reply.status_code, reply.json()["error"]["code"]) == (409, "conflict")
     assert "There are 2 models, which is the limit" in reply.json()["error"]["message"]
 
 
-def test_model_that_cannot_be_started_is_not_there(own: Studio, admin: httpx.Client) -> None:
+def test_model_that_cannot_be_started_is_not_there(own: Studio, admin: httpx.Client, dataset: str) -> None:
     own.replicas.states["wine"] = "down"
     try:
-        assert admin.post("/models", json={"name": "wine", "dataset": "d1"}).status_code == 503
+        assert admin.post("/models", json={"name": "wine", "dataset": dataset}).status_code == 503
     finally:
         own.replicas.states.clear()
     assert admin.get("/models/wine").status_code == 404
@@ -179,9 +171,9 @@ def test_shipped_and_unknown_models_cannot_be_deleted(admin: httpx.Client) -> No
     assert admin.delete("/models/beer").status_code == 404
 
 
-def test_changes_need_the_token(own: Studio, wine: dict[str, Any]) -> None:
+def test_changes_need_the_token(own: Studio, dataset: str, wine: dict[str, Any]) -> None:
     anyone = own.client()
-    assert anyone.post("/models", json={"name": "beer", "dataset": "d1"}).status_code == 401
+    assert anyone.post("/models", json={"name": "beer", "dataset": dataset}).status_code == 401
     assert anyone.delete("/models/wine").status_code == 401
     assert anyone.get("/models/wine").status_code == 200
 
@@ -236,19 +228,23 @@ def test_deleted_model_leaves_nothing_of_its_data(own: Studio, admin: httpx.Clie
     assert client.search_runs([experiment.experiment_id], run_view_type=3) == []
 
 
-def test_name_of_a_deleted_model_is_free_for_another(own: Studio, admin: httpx.Client, wine: dict[str, Any]) -> None:
+def test_name_of_a_deleted_model_is_free_for_another(
+    own: Studio, admin: httpx.Client, dataset: str, wine: dict[str, Any]
+) -> None:
     _add_version(own.home, "first")
     assert admin.delete("/models/wine").status_code == 204
-    again = admin.post("/models", json={"name": "wine", "dataset": "d1"})
+    again = admin.post("/models", json={"name": "wine", "dataset": dataset})
     assert (again.status_code, again.json()["versions"]) == (201, [])
     assert _add_version(own.home, "first") == "1"
 
 
-def test_removal_that_was_cut_off_is_finished(own: Studio, admin: httpx.Client, wine: dict[str, Any]) -> None:
+def test_removal_that_was_cut_off_is_finished(
+    own: Studio, admin: httpx.Client, dataset: str, wine: dict[str, Any]
+) -> None:
     _add_version(own.home, "only")
     folders.take_away("wine")  # killed here
     assert admin.get("/models/wine").status_code == 404
-    assert admin.post("/models", json={"name": "wine", "dataset": "d1"}).status_code == 409
+    assert admin.post("/models", json={"name": "wine", "dataset": dataset}).status_code == 409
     _run(own, own.owner.look())
     assert folders.put_aside() == []
     assert own.owner._registry._versions("wine") == []

@@ -5,7 +5,6 @@ The page, HTTP and ``python -m training.add`` all come here.
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 from collections.abc import Iterable, Sequence
@@ -19,7 +18,8 @@ from models import specs
 from models.specs import ColumnKind, ModelSpec, Question, folders
 from settings import Settings
 from training.datasets import frame as frames
-from training.datasets.profile import tables
+from training.datasets.pictures import IMAGE_SUFFIXES
+from training.datasets.profile import pictures, tables
 from training.datasets.profile.reports import ClassCount, ColumnProfile, Target
 from training.runs.errors import DataError, OptionError, full_disk_as_data_error
 
@@ -89,28 +89,30 @@ def add(wanted: NewModel, dataset: Dataset, data: Path, settings: Settings) -> M
     folders.refuse(wanted.name)
     text = spec_text(wanted, dataset, data, settings)
     with full_disk_as_data_error(), folders.adding(wanted.name) as folder:
-        _put(data, folder / _file_name(dataset, data.suffix))
+        _put(dataset.family, data, folder / _file_name(dataset.family, data))
         (folder / specs.FILE).write_text(text, encoding="utf-8")
     return specs.get(wanted.name)
 
 
-def _put(data: Path, there: Path) -> None:
-    """The same files under another name where the disk can do that, else copies."""
+def _put(family: specs.Family, data: Path, there: Path) -> None:
+    """A copy of the data; of pictures, a folder of class folders, with names of our own. Raises DataError."""
+    if family == "table":
+        shutil.copyfile(data, there)
+        return
+    for number, (label, name, content) in enumerate(pictures.usable(data)):
+        folder = there / label
+        if label.startswith(".") or folder.parent != there:
+            raise DataError(f"The class {label[:80]!r} has a name that no folder can have; rename it.")
+        folder.mkdir(parents=True, exist_ok=True)
+        suffix = Path(name).suffix.lower()
+        (folder / f"{number:06}{suffix if suffix in IMAGE_SUFFIXES else '.png'}").write_bytes(content)
 
-    def put(source: str, destination: str) -> None:
-        try:
-            os.link(source, destination)
-        except OSError:
-            shutil.copyfile(source, destination)
 
-    if data.is_dir():
-        shutil.copytree(data, there, copy_function=put)
-    else:
-        put(str(data), str(there))
-
-
-def _file_name(dataset: Dataset, suffix: str) -> str:
-    return "pictures" if dataset.family == "image" else f"data{suffix}"
+def _file_name(family: specs.Family, data: Path) -> str:
+    if family == "image":
+        return "pictures"
+    with data.open("rb") as file:
+        return "data.parquet" if file.read(len(frames.PARQUET)) == frames.PARQUET else "data.csv"
 
 
 def spec_text(wanted: NewModel, dataset: Dataset, data: Path, settings: Settings) -> str:
@@ -123,7 +125,7 @@ def spec_text(wanted: NewModel, dataset: Dataset, data: Path, settings: Settings
     document["title"] = _title(wanted)
     document["question"] = wanted.question or question
     place = "folder" if dataset.family == "image" else "file"
-    document["data"] = {"title": dataset.name, place: _file_name(dataset, data.suffix), **described}
+    document["data"] = {"title": dataset.name, place: _file_name(dataset.family, data), **described}
     if columns:
         table = tomlkit.table()
         for name, choice in columns.items():
