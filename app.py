@@ -107,6 +107,7 @@ page = Page.bind()
 def start(settings: Settings) -> None:
     """Start everything and return when the models and the page answer. Raises CannotStart."""
     from serve_deployments import front
+    from serve_deployments.versions.registry_actor import registry_actor
 
     left_behind = front.stop_orphans(settings)
     if left_behind:
@@ -129,6 +130,7 @@ def start(settings: Settings) -> None:
     _deploy_page()
     _wait_until_running(CONTROL_APP, UI_APP)
     proxies.join()
+    registry_actor().follow_specs.remote()
     for url in (f"{settings.api_url}/readyz", settings.api_url.removesuffix("api")):
         _wait_for(lambda url=url: _answers(url), f"nothing answers at {url}")
 
@@ -251,7 +253,7 @@ def main() -> int:
     """Run until Ctrl-C or SIGTERM; returns the exit status."""
     try:
         settings = get_settings()
-        specs.all_specs()
+        specs.check()
     except SettingsError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

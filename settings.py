@@ -70,6 +70,7 @@ class Settings(BaseSettings):
     air_table_replicas: int = Field(1, ge=1, le=64, description="Serve replicas of each table model")
     air_image_replicas_max: int | None = Field(None, ge=1, le=64, description="most replicas under load; default fixed")
     air_table_replicas_max: int | None = Field(None, ge=1, le=64, description="the same for table models")
+    air_max_models: int = Field(8, ge=1, le=1000, description="most models, the shipped ones and those of users")
     air_engine: Literal["auto", "openvino", "torch"] = Field("auto", description="engine that runs the image network")
     air_precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="number format of that engine")
     air_deadline_s: float = Field(30, gt=0, le=3600, description="time limit of a prediction, s")

@@ -16,17 +16,21 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import requests
 from pydantic import BaseModel, ConfigDict
 
 from models import specs
 from models.artifact import checkpoint, storage
+from models.artifact.storage import ForeignSource
 from settings import ROOT, Settings, SettingsError, get_settings, private_folder
+
+if TYPE_CHECKING:
+    from mlflow.tracking import MlflowClient
 
 PRETRAINED = ROOT / "models" / "pretrained"
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
@@ -34,6 +38,7 @@ MOVE_TAG = "champion-move."
 # MLflow servers reject local paths as sources, so we register them as folder://….
 FOLDER = "folder://"
 REACH_S = 5.0
+ALL_RUNS = 3  # mlflow.entities.ViewType.ALL
 ALIASES = (CHAMPION, CHALLENGER, PREVIOUS)
 
 
@@ -104,7 +109,9 @@ class Registry:
     def _register(self, source: str, run_id: str | None) -> str:
         metadata = checkpoint.verify(storage.fetch(source, self._settings))
         name = metadata.model
-        if name not in self._known_models():
+        if name not in specs.names():
+            raise RegistryError(f"There is no model {name} any more, so its new version was not registered.")
+        if not self._is_known(name):
             self.client.create_registered_model(name)
         first = not self.client.search_model_versions(f"name='{name}'", max_results=1)
         created = self.client.create_model_version(name, source=_registered(source), run_id=run_id)
@@ -118,7 +125,10 @@ class Registry:
             specs.get(model)
         except specs.UnknownModel as error:
             raise UnknownVersion(str(error)) from None
-        if model not in self._known_models():
+        return self._versions(model)
+
+    def _versions(self, model: str) -> list[RegisteredVersion]:
+        if not self._is_known(model):
             return []
         aliases = self.client.get_registered_model(model).aliases
         found = self.client.search_model_versions(f"name='{model}'", max_results=10_000)
@@ -189,24 +199,54 @@ class Registry:
             self.client.delete_model_version(model, target.version)
         storage.delete(target.source, self._settings)
 
+    def forget(self, model: str) -> None:
+        """Delete everything of a model whose spec is gone: versions, folders, runs. Does nothing where nothing is left.
+
+        May be repeated after an interruption. Raises StorageError.
+        """
+        with self._locked():
+            for item in self._versions(model):
+                with suppress(ForeignSource):  # a folder of others, which only its owner may delete
+                    storage.delete(item.source, self._settings)
+            if self._is_known(model):
+                self.client.delete_registered_model(model)
+            self._forget_runs(model)
+            for place in ("mlartifacts", "checkpoints"):
+                shutil.rmtree(self._settings.air_home / place / model, ignore_errors=True)
+
+    def _forget_runs(self, model: str) -> None:
+        experiment = self.client.get_experiment_by_name(model)
+        if experiment is None:
+            return
+        runs = _all_runs(self.client, experiment.experiment_id)
+        for run_id in runs:  # a training that was cut off may have left a folder without a version
+            storage.delete(storage.source_of(self._settings, model, run_id), self._settings)
+        store = self.client._tracking_client.store
+        if experiment.lifecycle_stage == "active":
+            # A server only marks it as deleted; another model may have the name some day.
+            self.client.rename_experiment(experiment.experiment_id, f"{model} (deleted {time.time_ns()})")
+            self.client.delete_experiment(experiment.experiment_id)
+        if hasattr(store, "_hard_delete_experiment"):  # a database of ours
+            for run_id in runs:
+                store._hard_delete_run(run_id)
+            store._hard_delete_experiment(experiment.experiment_id)
+
     def history(self, model: str) -> list[Move]:
         """Every move of the champion, newest first; a model's first champion is not a move."""
-        if model not in self._known_models():
+        if not self._is_known(model):
             return []
         tags = self.client.get_registered_model(model).tags
         moves = [(int(key.removeprefix(MOVE_TAG)), text) for key, text in tags.items() if key.startswith(MOVE_TAG)]
         return [Move.model_validate_json(text) for _, text in sorted(moves, reverse=True)]
 
-    def _known_models(self) -> set[str]:
-        """Those of ours that are there; a server may hold others."""
-        found = (self.client.search_registered_models(filter_string=f"name = '{name}'") for name in specs.names())
-        return {item.name for items in found for item in items}
+    def _is_known(self, model: str) -> bool:
+        """Whether the registry has versions of a model, or had some."""
+        return bool(self.client.search_registered_models(filter_string=f"name = '{model}'"))
 
     def _import_pretrained(self) -> None:
-        known = self._known_models()
         for name in specs.names():
             shipped = PRETRAINED / name
-            if name in known or not shipped.is_dir():
+            if not shipped.is_dir() or self._is_known(name):
                 continue
             self._register(self._copy_in(name, shipped), run_id=None)
 
@@ -220,6 +260,17 @@ class Registry:
                 if file.name != checkpoint.MANIFEST:
                     shutil.copyfile(file, folder / file.name)
         return source
+
+
+def _all_runs(client: MlflowClient, experiment_id: str) -> list[str]:
+    """The ids of an experiment's runs, those that were deleted too."""
+    found, token = [], None
+    while True:
+        page = client.search_runs([experiment_id], run_view_type=ALL_RUNS, max_results=1_000, page_token=token)
+        found += [run.info.run_id for run in page]
+        token = page.token
+        if not token:
+            return found
 
 
 def _registered(source: str) -> str:
@@ -244,7 +295,7 @@ def reach(settings: Settings) -> None:
         )
 
 
-def _open_client(settings: Settings):  # noqa: ANN202 - MLflow is imported late, it takes seconds
+def _open_client(settings: Settings) -> MlflowClient:
     reach(settings)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -44,12 +44,15 @@ from serve_deployments.protocol_v2 import routes as protocol_v2
 from serve_deployments.routes import about as about_routes
 from serve_deployments.routes import cluster as cluster_routes
 from serve_deployments.routes import corrections as correction_routes
+from serve_deployments.routes import datasets as dataset_routes
 from serve_deployments.routes import differences as difference_routes
 from serve_deployments.routes import jobs as job_routes
 from serve_deployments.routes import models as model_routes
+from serve_deployments.routes import own_models as own_model_routes
 from serve_deployments.routes import tuning as tuning_routes
 from serve_deployments.routes import uploads as upload_routes
 from serve_deployments.schemas.base import Access, ErrorReply, Health, Readiness
+from serve_deployments.versions import replicas
 from settings import Settings, get_settings
 from training.runs import sentences
 from training.runs.ray_session import ON_HEAD
@@ -58,9 +61,11 @@ ERRORS = {status: {"model": ErrorReply} for status in (403, 404, 405, 422, 500)}
 ROUTERS = (
     about_routes,
     model_routes,
+    own_model_routes,
     difference_routes,
     job_routes,
     upload_routes,
+    dataset_routes,
     correction_routes,
     tuning_routes,
     cluster_routes,
@@ -90,7 +95,8 @@ def build_api(settings: Settings | None = None) -> FastAPI:
     )
     api.state.looks, api.state.listed_jobs, api.state.calculations = Recent(), Recent(), Calculations()
     # No deadline for uploads: a slow line needs minutes for 256 MB, and only clients with access send them.
-    api.add_middleware(BodyDeadline, seconds=settings.air_deadline_s, patient=(upload_routes.router.prefix,))
+    patient = (upload_routes.router.prefix, dataset_routes.router.prefix)
+    api.add_middleware(BodyDeadline, seconds=settings.air_deadline_s, patient=patient)
     api.add_middleware(ChangeGuard, settings=settings, harmless=(PROTOCOL,))
     api.add_middleware(PlainPath)
     api.add_middleware(RootPath, prefix=settings.air_root_path)
@@ -143,10 +149,8 @@ async def healthz() -> Health:
 
 @router.get("/readyz", response_model=Readiness, responses={503: {"model": Readiness}})
 async def readyz(all_replicas: AllReplicas) -> JSONResponse:
-    """200 when all models answer, else 503 with the state of each."""
-    names = specs.names()
-    states = dict(zip(names, await asyncio.gather(*map(all_replicas.state, names)), strict=True))
-    ready = all(state == "ready" for state in states.values())
+    """200 when all models answer but those that were just added, else 503; with the state of each."""
+    ready, states = await replicas.states(all_replicas)
     reply = Readiness(ready=ready, models=states)
     return JSONResponse(reply.model_dump(), 200 if ready else 503, headers={} if ready else {"Retry-After": "2"})
 

@@ -114,7 +114,7 @@ def check(settings: Settings) -> None:
         except OSError as error:
             raise StorageError(f"AIR_STORAGE ({settings.storage}) is not writable: {error.strerror}.") from error
         return
-    with _storage_errors(settings.storage):
+    with storage_errors(settings.storage):
         filesystem, path = filesystem_of(source_of(settings, f".write-test-{uuid.uuid4().hex}"))
         _write(filesystem, path, b"AIR Studio")
         _read(filesystem, path)
@@ -175,7 +175,7 @@ def exists(source: str) -> bool:
     """Whether a complete folder is there. Raises StorageError."""
     if not is_remote(source):
         return Path(source).exists()
-    with _storage_errors(source):
+    with storage_errors(source):
         filesystem, path = filesystem_of(source)
         return bool(filesystem.get_file_info(f"{path}/{MANIFEST}").is_file)
 
@@ -215,17 +215,29 @@ def read_metadata(source: str) -> Metadata:
 
 
 def delete(source: str, settings: Settings) -> None:
-    """Delete a folder and this machine's copy of it; does nothing when it is gone.
+    """Delete a folder, this machine's copy of it and what is cached of it; does nothing when it is gone.
 
     Raises ForeignSource, StorageError.
     """
     check_is_ours(source, settings)
+    _delete_cached(source, settings)
     if not is_remote(source):
         shutil.rmtree(Path(source), ignore_errors=True)
         return
-    with _storage_errors(source):
+    with storage_errors(source):
         _delete_remote(source)
     shutil.rmtree(_copy_of(source, settings), ignore_errors=True)
+
+
+def _delete_cached(source: str, settings: Settings) -> None:
+    """Delete the files of AIR_HOME/cache whose names have the hash of its manifest or of a file of it."""
+    folder = here(source, settings)
+    if folder is None or not (folder / MANIFEST).is_file():
+        return
+    hashes = {checkpoint.sha256(folder / MANIFEST), *re.findall(r"[0-9a-f]{64}", (folder / MANIFEST).read_text())}
+    for start in {digest[:16] for digest in hashes}:
+        for path in (settings.air_home / "cache").glob(f"*{start}*"):
+            path.unlink(missing_ok=True)
 
 
 def _copy_of(source: str, settings: Settings) -> Path:
@@ -234,7 +246,7 @@ def _copy_of(source: str, settings: Settings) -> Path:
 
 
 def _upload(folder: Path, source: str) -> None:
-    with _storage_errors(source):
+    with storage_errors(source):
         filesystem, path = filesystem_of(source)
         files = sorted(file for file in folder.iterdir() if file.name != MANIFEST)
         for file in [*files, folder / MANIFEST]:
@@ -243,7 +255,7 @@ def _upload(folder: Path, source: str) -> None:
 
 def _download(source: str, folder: Path) -> None:
     """Download every file; the manifest first, because without it the folder is incomplete."""
-    with _storage_errors(source):
+    with storage_errors(source):
         filesystem, path = filesystem_of(source)
         try:
             (folder / MANIFEST).write_bytes(_read(filesystem, f"{path}/{MANIFEST}"))
@@ -258,7 +270,7 @@ def _download(source: str, folder: Path) -> None:
 
 @lru_cache(maxsize=1024)  # a folder never changes
 def _remote_metadata(source: str) -> Metadata:
-    with _storage_errors(source):
+    with storage_errors(source):
         filesystem, path = filesystem_of(source)
         try:
             content = _read(filesystem, f"{path}/{METADATA}")
@@ -293,7 +305,7 @@ def _read(filesystem: Any, path: str) -> bytes:
 
 
 @contextmanager
-def _storage_errors(source: str) -> Iterator[None]:
+def storage_errors(source: str) -> Iterator[None]:
     """Raise any error of the file system as a StorageError."""
     try:
         yield

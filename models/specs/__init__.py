@@ -4,15 +4,20 @@
     AIR_HOME/models/<name>/spec.toml    a user's own
 
 A family (``image`` or ``table``) is the code that its models share; ``families/<family>.toml`` has the presets and
-searches that a spec omits. Paths in a spec are relative to its folder. A running app has the specs that existed
-when it started.
+searches that a spec omits. Paths in a spec are relative to its folder.
+
+Specs appear and disappear while the app runs: every process looks at the files' times and reads them again when one
+has changed. A spec that is wrong is left out and logged; only at the start of a program is it an error (``check``).
+A folder whose name begins with a dot is not a model: it is being written or removed.
 """
 
 from __future__ import annotations
 
+import logging
+import os
 import re
 import tomllib
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -20,14 +25,17 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from settings import ROOT, SettingsError, get_settings
 
+log = logging.getLogger("ray.serve")
 SHIPPED = ROOT / "models" / "specs"
 FILE = "spec.toml"
 NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
 # Paths of the API and the names of other applications: a model cannot have one of these names.
 TAKEN = {
-    *("about", "access", "cluster", "corrections", "docs", "healthz", "jobs", "metrics", "models", "readyz", "tuning"),
-    *("uploads", "v2", "control", "ui", "redoc"),
+    *("about", "access", "cluster", "corrections", "datasets", "docs", "healthz", "jobs", "metrics", "models"),
+    *("readyz", "tuning", "uploads", "v2", "control", "ui", "redoc"),
 }
+# Titles of the page's own screens, which no model can have.
+SCREENS = {"Retrain", "Tuning", "Batch", "Cluster", "Your data"}
 Family = Literal["image", "table"]
 # What a cell of a column holds: a number, one of some texts, true or false, free text, a day.
 ColumnKind = Literal["number", "category", "boolean", "text", "date"]
@@ -122,7 +130,7 @@ class ImageData(SpecPart):
 
 
 class ModelSpec(SpecPart):
-    """One model. ``folder`` is where its spec is."""
+    """One model. ``folder`` is where its spec is, ``written`` the time of that file."""
 
     name: Annotated[str, Field(max_length=40)]
     family: Family
@@ -135,6 +143,7 @@ class ModelSpec(SpecPart):
     searches: dict[str, dict[str, Any]]
     columns: dict[str, Column] = {}
     folder: Path
+    written: int = Field(0, description="time of the file: what is cached of a model is for this one")
 
     @field_validator("name")
     @classmethod
@@ -169,8 +178,19 @@ class ModelSpec(SpecPart):
 
 
 def all_specs() -> dict[str, ModelSpec]:
-    """Every model by name, the shipped ones first. Raises SettingsError naming a wrong file."""
-    return _read_all(get_settings().air_home)
+    """Every model by name, the shipped ones first; without those whose spec is wrong."""
+    return _known()[0]
+
+
+def check() -> None:
+    """Raise SettingsError with one sentence that names the first wrong file, if there is one."""
+    for problem in _known()[1]:
+        raise SettingsError(problem)
+
+
+def own_root() -> Path:
+    """The folder of the models that users added."""
+    return get_settings().air_home / "models"
 
 
 def names() -> list[str]:
@@ -197,29 +217,64 @@ def get(name: str) -> ModelSpec:
         raise UnknownModel(f"There is no model {name[:80]!r}; there are {' and '.join(names())}.") from None
 
 
-@cache
-def _read_all(air_home: Path) -> dict[str, ModelSpec]:
+Known = tuple[dict[str, ModelSpec], list[str]]
+# A spec's file, and what changes when the file does.
+Stamp = tuple[str, int, int, int]
+
+
+def _known() -> Known:
+    """All specs, and a sentence for each wrong one."""
+    return _read_all(_stamps(own_root()))
+
+
+def _stamps(root: Path) -> tuple[Stamp, ...]:
+    """The specs of a folder; a few microseconds, since every request of the API asks."""
+    found = []
+    try:
+        with os.scandir(root) as folders:
+            for folder in folders:
+                if not folder.name.startswith("."):
+                    file = f"{folder.path}/{FILE}"
+                    try:
+                        status = os.stat(file)  # noqa: PTH116 - a Path takes longer than the call
+                    except OSError:
+                        continue
+                    found.append((file, status.st_ino, status.st_mtime_ns, status.st_size))
+    except OSError:
+        return ()
+    return tuple(sorted(found))
+
+
+@lru_cache(maxsize=2)
+def _read_all(own: tuple[Stamp, ...]) -> Known:
     found: dict[str, ModelSpec] = {}
-    titles = {"Retrain", "Tuning", "Batch", "Cluster"}
-    for root in (SHIPPED, air_home / "models"):
-        for file in sorted(root.glob(f"*/{FILE}")):
+    titles, problems = set(SCREENS), []
+    for file in [*sorted(SHIPPED.glob(f"*/{FILE}")), *(Path(stamp[0]) for stamp in own)]:
+        try:
             spec = read(file)
             if spec.name in found:
                 raise SettingsError(f"{file}: there is a model {spec.name} already; choose another name.")
             if spec.title in titles:
                 raise SettingsError(f"{file}: a model, or a screen of the page, is titled {spec.title!r} already.")
-            titles.add(spec.title)
-            found[spec.name] = spec
-    return dict(sorted(found.items(), key=lambda item: (not item[1].is_shipped, item[1].family)))
+        except SettingsError as error:
+            log.error("A model is left out: %s", error)
+            problems.append(str(error))
+            continue
+        titles.add(spec.title)
+        found[spec.name] = spec
+    return dict(sorted(found.items(), key=lambda item: (not item[1].is_shipped, item[1].family))), problems
 
 
 def read(file: Path) -> ModelSpec:
     """The spec of a file, with its family's presets and searches. Raises SettingsError with one sentence."""
     try:
+        written = file.stat().st_mtime_ns
         given = tomllib.loads(file.read_text(encoding="utf-8"))
-        return ModelSpec.model_validate(_completed(given) | {"folder": file.parent})
+        return ModelSpec.model_validate(_completed(given) | {"folder": file.parent, "written": written})
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"{file} cannot be read as TOML: {error}.") from error
+    except (AttributeError, TypeError) as error:
+        raise SettingsError(f"{file}: data, presets and searches must be tables of TOML.") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the spec"

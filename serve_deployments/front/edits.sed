@@ -14,10 +14,12 @@ s/bind :\([0-9]\)/bind 127.0.0.1:\1/
     http-error status 408 content-type application/json lf-string '{slow}'\
     http-error status 500 content-type application/json lf-string '{failed}'
 s/errorfile \(50[234]\) .*/http-error status \1 content-type application\/json lf-string '{gone}' hdr Retry-After 2/
-# Retry a prediction on another replica when its replica dies.
-/^backend http-\({models}\)$/a\    option http-buffer-request\n    retry-on conn-failure empty-response
+# Retry a prediction on another replica when its replica dies. Models come and go, the other applications stay.
+/^backend http-/{
+/^backend http-\({others}\)$/!a\    option http-buffer-request\n    retry-on conn-failure empty-response
+}
 # A single client stays with one replica, whose caches are warm, instead of visiting each in turn.
-s/^\( *\)server \(SERVE_REPLICA_\({models}\)[^ ]*\) .*/&\n\1use-server \2 if { be_conn le 1 }/
+s/^\( *\)server \(SERVE_REPLICA_[^ ]*\) .*/&\n\1use-server \2 if { be_conn le 1 }/
 /^frontend http_frontend/,/bind/{
 /bind/a\
     acl named req.hdr(host) -m found\

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from models import specs
 from settings import Settings
 
 HERE = Path(__file__).parent
+# The applications that are not models: the API's changes are not repeated.
+OTHERS = ("control", "ui")
 STARTING_PAGE = HERE / "starting.html"
 # The header in which the page learns the address of its visitor.
 VISITOR = "x-air-visitor"
@@ -53,7 +54,7 @@ def _edits(settings: Settings) -> str:
         "gone": GONE_JSON,
         "gone_error": GONE_ERROR,
         "gone_protocol": GONE,
-        "models": r"\|".join(specs.names()),
+        "others": r"\|".join(OTHERS),
         "host": settings.air_host,
         "protocol_json": STARTING_PROTOCOL,
     }

@@ -1,6 +1,7 @@
 """The parts of the app that routes use, as FastAPI dependencies.
 
     registry     versions and their aliases              an actor
+    owner        adding and deleting models              the same actor
     jobs         the queue of jobs                       an actor
     replicas     the models' applications                Serve
     cluster      what runs in Ray                        the GCS
@@ -19,8 +20,10 @@ import ray
 from fastapi import Depends, Request
 
 from models.registry import UnknownVersion
+from models.specs import UnknownModel
 from serve_deployments.cluster_view import ray_state
 from serve_deployments.http.errors import ApiError
+from serve_deployments.own_models.owner import Owner
 from serve_deployments.parts.remote import Remote, as_raised
 from serve_deployments.predict.calculations import Calculations
 from serve_deployments.versions.registry_actor import RegistryService, registry_actor
@@ -58,6 +61,12 @@ async def registry() -> Remote:
     return Remote(registry_actor, away, (UnknownVersion, ApiError))
 
 
+async def owner() -> Remote:
+    """The owner of the models' applications, in the registry's process."""
+    away = "The service that adds and deletes models is not responding; check the models and try again."
+    return Remote(registry_actor, away, (ApiError, UnknownModel))
+
+
 async def jobs() -> Remote:
     """The supervisor of jobs."""
     return Remote(supervisor, "The job service is not responding; try again.")
@@ -85,6 +94,7 @@ async def calculations(request: Request) -> Calculations:
 
 CurrentSettings = Annotated[Settings, Depends(current_settings)]
 Registry = Annotated[RegistryService, Depends(registry)]
+OwnedModels = Annotated[Owner, Depends(owner)]
 Jobs = Annotated[Supervisor, Depends(jobs)]
 AllReplicas = Annotated[Replicas, Depends(replicas)]
 Cluster = Annotated[Any, Depends(cluster)]

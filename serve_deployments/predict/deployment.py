@@ -39,9 +39,14 @@ shelf = serve.deployment(
 
 
 def application(spec: ModelSpec) -> serve.Application:
-    """The application of a model; the settings give the number of replicas of its family."""
+    """The application of a model.
+
+    The settings give the number of replicas of its family; a user's model has one, or as many as its load needs.
+    """
     settings = get_settings()
     fewest, most = (getattr(settings, f"air_{spec.family}_replicas{end}") for end in ("", "_max"))
+    if not spec.is_shipped:
+        fewest = 1
     root = serve.deployment(
         import_module(f"serve_deployments.predict.{spec.family}").Replica,
         name=spec.name,

@@ -15,7 +15,6 @@ import orjson
 from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
-from models import specs
 from models.tensors import Tensors
 from serve_deployments.http.errors import PROTOCOL, BadRequest, NotFound, Unavailable, json_response
 from serve_deployments.parts.services import AllReplicas
@@ -70,9 +69,8 @@ async def live() -> ProtocolLive:
 
 @router.get("/health/ready", response_model=ProtocolReady, responses={503: {"model": ProtocolReady}})
 async def ready(all_replicas: AllReplicas) -> Response:
-    """200 when all models answer, else 503."""
-    states = [await all_replicas.state(name) for name in specs.names()]
-    all_ready = all(state == "ready" for state in states)
+    """200 when all models answer but those that were just added, else 503."""
+    all_ready, _ = await replicas.states(all_replicas)
     return json_response({"ready": all_ready}, 200 if all_ready else 503)
 
 

@@ -24,6 +24,7 @@ def about(spec: ModelSpec) -> ModelAbout:
         positive=spec.data.positive if rows else None,
         corrections=not rows,
         figures=_FIGURES[spec.data.kind](spec.data) if rows else _of_images(),
+        own=not spec.is_shipped,
         gate=Gate(**spec.gate.model_dump()),
     )
 

@@ -4,38 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from pathlib import Path as FilePath
 
 from fastapi import APIRouter, Path, Query, Request
-from starlette.datastructures import UploadFile
 
-from serve_deployments.http.bodies import body_of
-from serve_deployments.http.errors import Conflict, Invalid, NotFound, TooLarge, UnsupportedMedia
-from serve_deployments.http.multipart import read_multipart
+from serve_deployments.http.errors import Conflict, Invalid, NotFound, TooLarge
+from serve_deployments.http.received import FORM, receive_files
 from serve_deployments.parts.services import CurrentSettings, InAside, Jobs, Registry
-from serve_deployments.predict.requests import content_type
 from serve_deployments.routes.models import champion_metadata
 from serve_deployments.schemas.base import ErrorReply
-from settings import MAX_UPLOAD_BYTES
 from training.batch_predict.pictures import ArchiveTooLarge
 from training.batch_predict.uploads import MAX_FILES, Store, UnknownUpload, Upload
 from training.runs.errors import DataError
 
 ID = Path(max_length=64, description="the upload's id")
 ERRORS = {status: {"model": ErrorReply} for status in (400, 401, 413, 415)}
-FORM = {
-    "content": {
-        "multipart/form-data": {
-            "schema": {
-                "type": "object",
-                "required": ["file"],
-                "properties": {"file": {"type": "array", "items": {"type": "string", "format": "binary"}}},
-            }
-        }
-    },
-    "required": True,
-}
-
 router = APIRouter(prefix="/uploads", tags=["jobs"], responses=ERRORS)
 
 
@@ -56,7 +38,7 @@ async def upload(
     store = Store(settings)
     arrived = store.arrive()
     try:
-        names = await _receive(request, arrived)
+        names = await receive_files(request, arrived, MAX_FILES)
         # In a separate process: checking many pictures would keep this one from answering.
         return await aside.run(store.accept, metadata, arrived, names)
     except ArchiveTooLarge as error:
@@ -82,25 +64,3 @@ async def delete(settings: CurrentSettings, queue: Jobs, upload_id: str = ID) ->
     if await queue.is_needed(upload_id):
         raise Conflict(f"A job needs upload {upload_id}; cancel the job first.")
     await asyncio.to_thread(Store(settings).delete, upload_id)
-
-
-async def _receive(request: Request, folder: FilePath) -> list[str]:
-    """Put the files of a request into a folder as 0, 1, …; returns their names. Raises ApiError."""
-    kind = content_type(request)
-    if kind != "multipart/form-data":
-        raise UnsupportedMedia(f'Content-Type {kind[:80]!r} is not supported; send multipart parts named "file".')
-    form = await read_multipart(request, body_of(request, MAX_UPLOAD_BYTES), max_files=MAX_FILES)
-    try:
-        parts = form.multi_items()
-        if not parts or any(name != "file" for name, _ in parts):
-            raise Invalid('Send one or more files in parts named "file", and nothing else.')
-        for i, (_, part) in enumerate(parts):
-            await asyncio.to_thread(_keep, part, folder / str(i))
-        return [part.filename or f"file {i}" for i, (_, part) in enumerate(parts)]
-    finally:
-        await form.close()
-
-
-def _keep(part: UploadFile, path: FilePath) -> None:
-    with path.open("wb") as file:
-        shutil.copyfileobj(part.file, file)

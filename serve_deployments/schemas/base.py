@@ -27,7 +27,7 @@ class Health(Reply):
 
 
 class Readiness(Reply):
-    """``GET /readyz``: 200 when all are ready, else 503."""
+    """``GET /readyz``: 200 when all are ready but those that a user has just added, else 503."""
 
     ready: bool
     models: dict[str, str] = Field(description="for each model 'ready' or its state")

@@ -64,6 +64,7 @@ class ModelAbout(Reply):
     gate: Gate
     figures: list[Figure] = Field(description="most important first")
     corrections: bool = Field(False, description="whether answers may be corrected")
+    own: bool = Field(False, description="whether a user added it; such a model can be deleted")
 
 
 class Model(Reply):

@@ -1,6 +1,7 @@
 """The one process of a running app that opens the registry; replicas and routes call it by name.
 
-Importing MLflow takes seconds and about 150 MB, and its store allows one writer: this actor.
+Importing MLflow takes seconds and about 150 MB, and its store allows one writer: this actor. It also deploys and
+removes models, which needs the registry, and no further process.
 """
 
 from __future__ import annotations
@@ -11,9 +12,13 @@ import os
 import ray
 
 from models.registry import Move, RegisteredVersion, Registry
+from serve_deployments.own_models.applications import Applications
+from serve_deployments.own_models.owner import Owner
+from serve_deployments.parts.remote import Remote
 from serve_deployments.versions.replicas import Replicas
 from serve_deployments.versions.swap import Swap
 from settings import get_settings
+from training.jobs.supervisor import supervisor
 from training.runs.ray_session import NAMESPACE, ON_HEAD
 
 NAME = "registry"
@@ -59,8 +64,26 @@ class RegistryActor(RegistryService):
         # A route waits for the answer; by default MLflow retries a server that is gone for minutes.
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
         super().__init__(Registry(get_settings()), Replicas())
+        settings = get_settings()
+        away = "The job service is not responding; try again."
+        jobs = Remote(supervisor, away)
+        self._owner = Owner(settings, self._registry, self._swap, Applications(settings), jobs)
+        self._tasks: list[asyncio.Task] = []
         if ray.get_runtime_context().was_current_actor_reconstructed:
-            self._following = asyncio.create_task(self._swap.follow_registry())
+            self._tasks.append(asyncio.create_task(self._swap.follow_registry()))
+            await self.follow_specs()
+
+    async def follow_specs(self) -> None:
+        """From now on, serve the models whose specs appear and remove those that were taken away."""
+        self._tasks.append(asyncio.create_task(self._owner.follow()))
+
+    async def deploy(self, model: str) -> None:
+        """See ``Owner.deploy``."""
+        await self._owner.deploy(model)
+
+    async def remove(self, model: str) -> None:
+        """See ``Owner.remove``."""
+        await self._owner.remove(model)
 
 
 def registry_actor() -> ray.actor.ActorHandle:

@@ -15,6 +15,7 @@ from serve_deployments.parts.remote import as_raised
 
 log = logging.getLogger("ray.serve")
 ASK_S = 3.0
+READY, STARTING = "ready", "starting"
 
 
 def known(model: str) -> str:
@@ -60,16 +61,27 @@ class Replicas:
         """``ready``, or the state of a model in words."""
         try:
             if await self.ask_all(model, "serving"):
-                return "ready"
+                return READY
         except Exception:
             log.info("%s does not answer", model, exc_info=True)
         return await asyncio.to_thread(_state_in_words, model)
 
 
+async def states(all_replicas: Replicas) -> tuple[bool, dict[str, str]]:
+    """Whether the app can answer for its models, and the state of each.
+
+    A model that a user has just added starts beside those that answer.
+    """
+    known = specs.all_specs()
+    found = dict(zip(known, await asyncio.gather(*map(all_replicas.state, known)), strict=True))
+    new = {name for name, spec in known.items() if not spec.is_shipped and found[name] == STARTING}
+    return all(state == READY for name, state in found.items() if name not in new), found
+
+
 def _state_in_words(model: str) -> str:
     application = serve.status().applications.get(model)
     if application is None or application.status in ("DEPLOYING", "NOT_STARTED"):
-        return "starting"
+        return STARTING
     if application.status == "RUNNING":
         return "not answering"
     return "down"

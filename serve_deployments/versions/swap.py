@@ -13,7 +13,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from contextlib import suppress
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from typing import Literal
 
 from models import gate, specs
@@ -37,7 +39,7 @@ class Swap:
     def __init__(self, registry: Registry, replicas: Replicas) -> None:
         self._registry = registry
         self._replicas = replicas
-        self._moving = {name: asyncio.Lock() for name in specs.names()}
+        self._moving: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def promote(self, model: str, version: str, reason: str, force: bool) -> None:
         """Put ``version`` (a number or an alias) into service; replicas that already serve it do not change.
@@ -72,6 +74,13 @@ class Swap:
                 raise Unavailable(
                     f"Version {version} was removed from the registry, but its files were not deleted: {error}"
                 ) from None
+
+    @asynccontextmanager
+    async def held(self, model: str) -> AsyncIterator[None]:
+        """No version of a model moves during the block. Raises Conflict when a promotion is under way."""
+        self._refuse_when_moving(model)
+        async with self._moving[model]:
+            yield
 
     def _refuse_when_moving(self, model: str) -> None:
         if self._moving[model].locked():

@@ -1,4 +1,7 @@
-"""A model that a user added as a spec and a CSV has everything that the shipped ones have, without a line of code."""
+"""A model that a user added has everything that the shipped ones have, without a line of code.
+
+One was added as a spec and a CSV before the start, another comes over HTTP while the app runs, and goes again.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,9 @@ from playwright.sync_api import Page, expect
 
 from benchmarks.harness.running_app import RunningApp
 from tests.helpers.clients.jobs import Jobs
+from tests.helpers.clients.load import Load
 from tests.helpers.clients.screens import button
-from tests.helpers.samples.wine import NEGATIVE, POSITIVE
+from tests.helpers.samples.wine import NEGATIVE, POSITIVE, table
 
 FIELD = f"probability_{POSITIVE}"
 
@@ -29,17 +33,17 @@ def first(app: RunningApp, api: str) -> dict[str, Any]:
     return _done(app, "train", {"num_boost_round": 30})
 
 
-def _done(app: RunningApp, kind: str, config: dict[str, Any]) -> dict[str, Any]:
+def _done(app: RunningApp, kind: str, config: dict[str, Any], model: str = "wine") -> dict[str, Any]:
     jobs = Jobs(app, requests.Session())
-    reply = jobs.post(kind=kind, model="wine", config=config)
+    reply = jobs.post(kind=kind, model=model, config=config)
     assert reply.status_code == 202, reply.text
     job = jobs.wait_until_ended(reply.json()["id"])
     assert job["state"] == "succeeded", (job["error"], jobs.log(job["id"]))
     return job
 
 
-def _examples(api: str) -> list[dict[str, Any]]:
-    return requests.get(f"{api}/models/wine/examples", params={"n": 20, "seed": 0}).json()["examples"]
+def _examples(api: str, model: str = "wine") -> list[dict[str, Any]]:
+    return requests.get(f"{api}/models/{model}/examples", params={"n": 20, "seed": 0}).json()["examples"]
 
 
 def test_first_version_is_champion_and_answers_over_http(api: str, first: dict[str, Any]) -> None:
@@ -116,3 +120,37 @@ def test_page_asks_it_with_fields_of_its_own(
     page.get_by_role("radio", name="Wine: Which grape is this wine made of?").check()
     expect(page.locator("#air-now")).to_contain_text(re.compile(r"Version \d+ is the champion"))
     expect(page.locator("#air-preset")).to_contain_text("Default")
+
+
+def test_model_comes_and_goes_over_http_while_another_answers(app: RunningApp, api: str) -> None:
+    shipped = _examples(api, "breast-cancer")[0]["row"]
+    with Load(f"{api}/breast-cancer/predict", 1, pause=0.05, json=shipped) as load:
+        sent = {"file": ("vines.csv", table().to_csv(index=False), "text/csv")}
+        dataset = requests.post(f"{api}/datasets", params={"family": "table"}, files=sent).json()["dataset"]
+        wanted = {"name": "vine", "dataset": dataset, "target": "grape", "positive": "1", "title": "Vines"}
+        added = requests.post(f"{api}/models", json=wanted)
+        assert added.status_code == 201, added.text
+        assert (added.json()["about"]["own"], added.json()["about"]["title"]) == (True, "Vines")
+        assert requests.delete(f"{api}/datasets/{dataset}").status_code == 204
+        assert requests.post(f"{api}/vine/predict", json={}).status_code == 503  # it is served, and has no version
+
+        assert _done(app, "train", {"num_boost_round": 30}, "vine")["result"]["version"] == "1"
+        row = _examples(api, "vine")[0]["row"]
+        answer = requests.post(f"{api}/vine/predict?explain=true", json=row).json()
+        assert answer["model"] == {"name": "vine", "version": "1"}
+        assert answer["predictions"][0]["label"] in ("0", "1")
+        assert set(answer["predictions"][0]["contributions"]) == {*row, "bias"}
+        assert "/vine/predict" in requests.get(f"{api}/openapi.json").json()["paths"]
+        second = _done(app, "train", {"num_boost_round": 40, "max_depth": 2}, "vine")["result"]["version"]
+        promoted = requests.post(f"{api}/models/vine/promote", json={"version": second, "force": True})
+        assert promoted.status_code == 200, promoted.text
+        assert requests.post(f"{api}/vine/predict", json=row).json()["model"]["version"] == "2"
+
+        deleted = requests.delete(f"{api}/models/vine")
+        assert deleted.status_code == 204, deleted.text
+        for path in ("models/vine", "v2/models/vine"):
+            assert requests.get(f"{api}/{path}").status_code == 404
+        assert requests.post(f"{api}/vine/predict", json=row).status_code == 404
+        assert [path for path in app.home.rglob("*vine*") if "ray" not in path.parts] == []
+        load.wait_for(20)
+    assert load.failed == []

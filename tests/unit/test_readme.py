@@ -34,7 +34,7 @@ PROGRAMS = {
 
 def test_every_program_that_is_named_is_looked_at_below() -> None:
     named = {shlex.split(command)[2] for command in commands("python -m ")}
-    assert named == {*PROGRAMS, "training.tuning", "training.tuning.studies", "models.registry"}
+    assert named == {*PROGRAMS, "training.tuning", "training.tuning.studies", "training.add", "models.registry"}
     assert commands("make ")
 
 

@@ -56,6 +56,7 @@ def test_unknown_model_is_refused_with_those_that_there_are() -> None:
         ('labels = {0 = "Barolo"}', 'labels = {0 = "Barolo", 1 = "Grignolino"}', "labels must name two classes"),
         ('labels = {0 = "Barolo", 1 = "Barolo"}', 'labels = {0 = "Barolo", 1 = "Grignolino"}', "must be different"),
         ("colour = 1", 'title = "Wine"', "title: Field required"),
+        ('name = "datasets"', 'name = "wine"', "name: .*no path of the API"),
         ('title = "Batch"', 'title = "Wine"', "titled 'Batch' already"),
         ("name = ", 'name = "wine"', "cannot be read as TOML"),
     ],
@@ -67,7 +68,41 @@ def test_wrong_spec_is_named_with_its_file(
     file = _write(tmp_path, SPEC.replace(right, wrong, 1))
     set_environment(AIR_HOME=str(tmp_path))
     with pytest.raises(SettingsError, match=rf"{re.escape(str(file))}.*{sentence}"):
-        specs.names()
+        specs.check()
+    assert specs.names() == ["cifar10", "breast-cancer"]
+
+
+def test_specs_come_change_and_go_while_a_process_runs(tmp_path: Path, set_environment: Callable[..., None]) -> None:
+    set_environment(AIR_HOME=str(tmp_path))
+    assert specs.names() == ["cifar10", "breast-cancer"]
+    file = _write(tmp_path, SPEC)
+    assert specs.get("wine").title == "Wine"
+    assert specs.all_specs() is specs.all_specs()
+    _replace(file, SPEC.replace('title = "Wine"', 'title = "Wines"'))
+    assert specs.get("wine").title == "Wines"
+    file.parent.rename(tmp_path / "models" / ".wine")
+    assert specs.names() == ["cifar10", "breast-cancer"]
+
+
+def test_spec_that_breaks_while_a_process_runs_is_left_out_and_logged(
+    tmp_path: Path, set_environment: Callable[..., None], caplog: pytest.LogCaptureFixture
+) -> None:
+    set_environment(AIR_HOME=str(tmp_path))
+    file = _write(tmp_path, SPEC)
+    specs.check()
+    for broken in ("name = ", 'name = "wine"\nfamily = "table"\ndata = 1', SPEC.replace("Grignolino", "Barolo")):
+        _replace(file, broken)
+        assert specs.names() == ["cifar10", "breast-cancer"]
+        assert str(file) in caplog.messages[-1]
+    _replace(file, SPEC)
+    assert specs.names() == ["cifar10", "breast-cancer", "wine"]
+
+
+def _replace(file: Path, text: str) -> None:
+    """As a program writes it: at once."""
+    half = file.with_name("half")
+    half.write_text(text)
+    half.replace(file)
 
 
 def _write(home: Path, spec: str) -> Path:

@@ -175,7 +175,7 @@ def test_missing_credentials_are_said_so(tmp_path: Path, monkeypatch: pytest.Mon
     refusal = OSError("When initiating multiple part upload: AWS Error ACCESS_DENIED during CreateMultipartUpload")
     with (
         pytest.raises(StorageError, match=r"^AIR_STORAGE: s3://studio requires credentials and none were found; set"),
-        storage._storage_errors("s3://studio"),
+        storage.storage_errors("s3://studio"),
     ):
         raise refusal
 

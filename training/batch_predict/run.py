@@ -216,6 +216,7 @@ def main(arguments: list[str]) -> int:
         print(f"usage: python -m training.batch_predict {names} [options]; see --help", file=sys.stderr)
         return 2
     try:
+        specs.check()
         spec = specs.get(arguments[0])
         config = from_command_line(BatchPredictCommand, spec, arguments[1:])
         result = predict(spec, config, get_settings(), config.output, _Printed())

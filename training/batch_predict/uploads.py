@@ -10,9 +10,7 @@ after an hour without use.
 
 from __future__ import annotations
 
-import secrets
 import shutil
-import time
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime
@@ -34,11 +32,11 @@ from training.batch_predict.pictures import (
 )
 from training.batch_predict.rows import check_rows
 from training.datasets.archives import shortened
+from training.runs import arrivals
 from training.runs.errors import DataError
 from training.runs.records import ID, new_id
 
 UPLOAD, ITEMS = "upload.json", "items.parquet"
-KEPT_UNUSED_S = 3600.0
 MAX_FILES = 1_000
 ONE_CSV = "Send one CSV file with a header and the features as columns."
 
@@ -72,9 +70,7 @@ class Store:
 
     def arrive(self) -> Path:
         """A new, empty folder for an upload in progress; ``accept`` or ``shutil.rmtree`` ends it."""
-        folder = self._root / f".{secrets.token_hex(6)}"
-        folder.mkdir(parents=True)
-        return folder
+        return arrivals.arrive(self._root)
 
     def accept(self, metadata: Metadata, arrived: Path, names: list[str]) -> Upload:
         """Check the files 0, 1, … in a folder from ``arrive``, and keep them as an upload.
@@ -123,12 +119,16 @@ class Store:
         with suppress(UnknownUpload):
             shutil.rmtree(self._root / self.read(upload_id).id, ignore_errors=True)
 
+    def forget(self, model: str) -> None:
+        """Delete the uploads for a model."""
+        for file in self._root.glob(f"*/{UPLOAD}"):
+            with suppress(UnknownUpload):
+                if self.read(file.parent.name).model == model:
+                    self.delete(file.parent.name)
+
     def sweep(self, in_use: Iterable[str]) -> None:
         """Delete uploads that are older than KEPT_UNUSED_S and not in use."""
-        for folder in self._root.glob("*") if self._root.is_dir() else ():
-            with suppress(OSError):
-                if folder.name not in in_use and time.time() - folder.stat().st_mtime > KEPT_UNUSED_S:
-                    shutil.rmtree(folder, ignore_errors=True)
+        arrivals.sweep(self._root, in_use)
 
 
 def _check(metadata: Metadata, given: list[Given], destination: Path) -> Check:

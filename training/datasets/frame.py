@@ -64,7 +64,7 @@ class Frame:
     def texts(self, name: str) -> Texts:
         """A column as codes of its distinct texts; what is not text is written as JSON has it."""
         column = self.cells(name)
-        return encoded(column if is_text(column.type) else _as_texts(name, column))
+        return encoded(column if is_text(column.type) else as_texts(name, column))
 
     def where(self, row: int) -> str:
         """``Line 7``, as an editor counts, or ``Row 6`` of a Parquet file; ``row`` counts from 0."""
@@ -297,12 +297,11 @@ def _shown(texts: Texts, row: int) -> str:
 def _typed(frame: Frame, name: str, column: pa.ChunkedArray, kind: ColumnKind) -> np.ndarray:
     """A number, a boolean or a date of a Parquet column that has a type of its own."""
     stored = column.type
-    is_number = pa.types.is_integer(stored) or pa.types.is_floating(stored) or pa.types.is_decimal(stored)
     if pa.types.is_null(stored):
         return np.full(frame.rows, np.nan)
     if kind == "date" and (pa.types.is_date(stored) or pa.types.is_timestamp(stored)):
         return dates.of_arrow(column)
-    if kind == "date" or not (is_number or pa.types.is_boolean(stored)):
+    if kind == "date" or not (is_number(stored) or pa.types.is_boolean(stored)):
         what = {"number": "a number", "boolean": "true or false", "date": "a date"}[kind]
         raise DataError(f"Column {name[:80]!r} is stored as {stored}, not as {what}.")
     numbers = pc.cast(column, pa.float64(), safe=False).to_numpy().astype(np.float64)
@@ -314,7 +313,12 @@ def _typed(frame: Frame, name: str, column: pa.ChunkedArray, kind: ColumnKind) -
     return numbers
 
 
-def _as_texts(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
+def is_number(kind: pa.DataType) -> bool:
+    """Whether a column of this type holds numbers."""
+    return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+
+
+def as_texts(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
     """A column of another type as texts, as JSON and CSV write them: ``3``, ``2.5``, ``true``, ``2024-03-31``."""
     kind = column.type
     if pa.types.is_floating(kind) or pa.types.is_decimal(kind):

@@ -20,6 +20,7 @@ Ray then frees everything that it held.
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -166,6 +167,10 @@ class Store:
         """Every job, newest first, each with its last figures."""
         found = [self.read(path.parent.name, all_metrics=False) for path in self._root.glob(f"*/{JOB}")]
         return sorted(found, key=lambda job: job.created, reverse=True)
+
+    def delete(self, job_id: str) -> None:
+        """Delete a job with all its files. Raises UnknownJob."""
+        shutil.rmtree(self.folder(job_id), ignore_errors=True)
 
     def outcome(self, job_id: str) -> dict[str, Any]:
         """The outcome that the job's process wrote when it ended by itself; empty when it did not."""

@@ -23,8 +23,10 @@ from typing import Any
 import psutil
 import ray
 
+from models import specs
 from settings import ROOT, Settings, get_settings
 from training.batch_predict import uploads
+from training.datasets.store import Datasets
 from training.jobs import store as jobs
 from training.jobs.store import ENDED, RESUMABLE, Job, Kind, Store
 from training.runs.progress import REGISTERING
@@ -63,6 +65,7 @@ class Supervisor:
     def __init__(self, settings: Settings, session: str, launch: Callable[[Path], subprocess.Popen]) -> None:
         self._store = Store(settings)
         self._uploads = uploads.Store(settings)
+        self._datasets = Datasets(settings)
         self._session = session
         self._launch = launch
         self._children: dict[str, subprocess.Popen] = {}
@@ -76,7 +79,9 @@ class Supervisor:
                 self._open.append(job.id)
 
     async def submit(self, kind: Kind, model: str, config: dict[str, Any]) -> Job:
-        """Queue a job with a validated configuration. Raises QueueFull, UnknownUpload."""
+        """Queue a job with a validated configuration. Raises QueueFull, UnknownUpload, NotPossible."""
+        if model not in specs.names():
+            raise NotPossible(f"There is no model {model} any more.")
         self._refuse_when_full()
         self._refuse_without_upload(config)
         job = self._store.create(kind, model, config)
@@ -111,6 +116,22 @@ class Supervisor:
         """Whether a running or waiting job still has to read an upload."""
         return upload_id in self._uploads_in_use()
 
+    async def forget(self, model: str) -> None:
+        """Delete the jobs of a model, with their results. Raises NotPossible while one of them runs or waits.
+
+        A model that has no spec any more gets no new jobs, so afterwards there are none.
+        """
+        await self.refuse_when_busy(model)
+        for job in self._store.jobs():
+            if job.model == model:
+                self._store.delete(job.id)
+
+    async def refuse_when_busy(self, model: str) -> None:
+        """Raise NotPossible while a job of a model runs or waits."""
+        for job_id in self._open:
+            if self._store.read(job_id, all_metrics=False).model == model:
+                raise NotPossible(f"Job {job_id} of {model} has not ended; cancel it, or try again when it has.")
+
     async def resume(self, job_id: str) -> Job:
         """Queue a job that did not succeed again; it continues from Ray Train's last checkpoint.
 
@@ -119,6 +140,8 @@ class Supervisor:
         job = self._store.read(job_id)
         if job.state not in RESUMABLE:
             raise NotPossible(f"Job {job_id} is {job.state}; only one that stopped or failed can be resumed.")
+        if job.model not in specs.names():
+            raise NotPossible(f"There is no model {job.model} any more.")
         self._refuse_when_full()
         try:
             self._refuse_without_upload(job.config)
@@ -171,9 +194,10 @@ class Supervisor:
             self._start(waiting[0])
 
     async def sweep_uploads(self) -> None:
-        """Delete uploads that nobody has used for an hour, for ever."""
+        """Delete uploads and datasets that nobody has used for an hour, for ever."""
         while True:
             self._uploads.sweep(in_use=self._uploads_in_use())
+            self._datasets.sweep()
             await asyncio.sleep(SWEEP_S)
 
     def _uploads_in_use(self) -> set[str]:

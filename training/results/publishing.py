@@ -95,11 +95,18 @@ def publish(
     save: Callable[[Path], None],
     golden: tuple[np.ndarray, np.ndarray],
 ) -> tuple[str, Path]:
-    """Write the folder and register it; returns the new version and its folder on this machine."""
+    """Write the folder and register it; returns the new version and its folder on this machine.
+
+    Raises ConfigError when the model was removed meanwhile.
+    """
     source = storage.source_of(settings, meta.model, run_id)
     with storage.writing(source, settings) as folder:
         save(folder)
         checkpoint.write_golden(folder, *golden)
         (folder / checkpoint.EVALUATION).write_text(json.dumps(evaluation, indent=1))
         (folder / checkpoint.METADATA).write_text(meta.model_dump_json(indent=2))
-    return registry.register(source, run_id), storage.fetch(source, settings)
+    try:
+        return registry.register(source, run_id), storage.fetch(source, settings)
+    except RegistryError as error:
+        storage.delete(source, settings)
+        raise ConfigError(str(error)) from error

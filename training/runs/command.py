@@ -24,6 +24,7 @@ def of(spec: ModelSpec) -> list[str]:
 def run(model: str, arguments: list[str]) -> int:
     """Train with these options; returns the exit status. What is wrong is one line on stderr."""
     try:
+        specs.check()
         spec = specs.get(model)
         config = from_command_line(families.TRAIN[spec.family], spec, arguments)
         version, folder, metrics = families.train(spec, config, get_settings())

@@ -13,6 +13,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 # The words of the kernel, and those of SQLite.
 DISK_FULL = ("No space left on device", "disk is full")
@@ -49,6 +50,11 @@ class OptionError(ConfigError):
         super().__init__(f"{'.'.join(path)}: {problem}.")
         self.field = field
         self.problem = problem
+        self._within = within
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Between processes: an exception is rebuilt from its arguments."""
+        return type(self), (self.field, self.problem, self._within)
 
 
 class DivergedError(TrainingError):

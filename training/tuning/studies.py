@@ -16,6 +16,7 @@ they are listed with the others.
 from __future__ import annotations
 
 import fcntl
+import shutil
 import sys
 from datetime import datetime
 from functools import lru_cache
@@ -141,6 +142,14 @@ class Store:
     def read(self, study: str) -> Study:
         """A study with every trial, also while another process runs it. Raises UnknownStudy."""
         return read(self.folder(study))
+
+    def forget(self, model: str) -> list[Summary]:
+        """Delete the studies of a model in this AIR_HOME; returns them."""
+        found = [_summary(path.parent) for path in self.root.glob(f"*/{STUDY}")]
+        gone = [study for study in found if study.model == model]
+        for study in gone:
+            shutil.rmtree(self.root / study.study, ignore_errors=True)
+        return gone
 
     def summaries(self) -> list[Summary]:
         """Every study, newest first."""

@@ -229,6 +229,7 @@ def train_command(spec: ModelSpec, config: dict[str, Any]) -> str:
 
 def _from_command_line(arguments: list[str]) -> tuple[Task, str | None]:
     """The task, and the id of a study to resume."""
+    specs.check()
     match arguments:
         case ["--resume", study_id]:
             study = studies.read(studies.Store(get_settings()).own_folder(study_id))

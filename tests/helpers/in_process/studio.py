@@ -15,7 +15,7 @@ import inspect
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -28,8 +28,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from models import specs
 from models.registry import Registry
+from models.specs import ModelSpec
 from serve_deployments import control
 from serve_deployments.cluster_view import ray_state
+from serve_deployments.http.errors import Unavailable
+from serve_deployments.own_models.owner import Owner
 from serve_deployments.parts import services
 from serve_deployments.predict.app import AppContext, ModelApp
 from serve_deployments.predict.image import ImageApp
@@ -49,7 +52,7 @@ class LocalReplicas(Replicas):
     """Applications in this process instead of Serve's replicas; ``states`` marks models as unavailable."""
 
     def __init__(self) -> None:
-        self.apps: dict[str, list[ModelApp]] = {name: [] for name in specs.names()}
+        self.apps: dict[str, list[ModelApp]] = {}
         self.states: dict[str, str] = {}
         self._turn = count()
 
@@ -72,6 +75,26 @@ class LocalReplicas(Replicas):
         """Each replica in turn."""
         apps = self.apps[model]
         return apps[next(self._turn) % len(apps)]
+
+
+class LocalApplications:
+    """``Applications`` in this process."""
+
+    def __init__(self, made: Callable[[ModelSpec], Awaitable[list[ModelApp]]], replicas: LocalReplicas) -> None:
+        self._made, self._replicas = made, replicas
+
+    async def names(self) -> set[str]:
+        return set(self._replicas.apps)
+
+    async def start(self, spec: ModelSpec) -> None:
+        self._replicas.apps[spec.name] = await self._made(spec)
+
+    async def wait_until_ready(self, model: str) -> None:
+        if model in self._replicas.states:
+            raise Unavailable(f"{model} cannot be started.")
+
+    async def stop(self, model: str) -> None:
+        self._replicas.apps.pop(model, None)
 
 
 def _given(part: Any) -> Any:
@@ -165,19 +188,24 @@ class Studio(Served):
         self.settings = Settings(air_home=home, **{"air_tmp": home / "tmp"} | settings)
         self.home = self.settings.air_home
         self.replicas, self.ray, self.aside = LocalReplicas(), RayAsSet(), InThread()
-        self.registry = RegistryService(Registry(self.settings), self.replicas)
+        registry = Registry(self.settings)
+        self.registry = RegistryService(registry, self.replicas)
         self.launched: list[subprocess.Popen] = []
         self.jobs = Supervisor(self.settings, "this session", self._launch)
+        swap = self.registry._swap
+        self.owner = Owner(self.settings, registry, swap, LocalApplications(self._apps_of, self.replicas), self.jobs)
         self.api = control.build_api(self.settings)
         for part, own in {
             services.current_settings: self.settings,
             services.registry: self.registry,
             services.jobs: self.jobs,
+            services.owner: self.owner,
             services.replicas: self.replicas,
             services.cluster: self.ray,
             services.aside: self.aside,
         }.items():
             self.api.dependency_overrides[part] = partial(_given, own)
+        self._shelf = VersionShelf(self.settings)
         self._page = self._build_page() if page else None
         super().__init__(self, lifespan=page)
 
@@ -189,16 +217,20 @@ class Studio(Served):
 
     async def _live(self) -> None:
         self.loop = asyncio.get_running_loop()
-        shelf = VersionShelf(self.settings)
         for name, spec in specs.all_specs().items():
-            kind, number = REPLICAS[spec.family]
-            for i in range(number):
-                app = kind(spec, AppContext(self.settings, self.registry, shelf, f"{name}-{i}", HERE))
-                await app.start()
-                self.replicas.apps[name].append(app)
+            self.replicas.apps[name] = await self._apps_of(spec)
         looking = asyncio.create_task(self.jobs.look_after())
         await self._server.serve()
         looking.cancel()
+
+    async def _apps_of(self, spec: ModelSpec) -> list[ModelApp]:
+        """New applications of a model, as many as it has replicas."""
+        kind, number = REPLICAS[spec.family]
+        names = [f"{spec.name}-{i}" for i in range(number if spec.is_shipped else 1)]
+        apps = [kind(spec, AppContext(self.settings, self.registry, self._shelf, name, HERE)) for name in names]
+        for app in apps:
+            await app.start()
+        return apps
 
     def _build_page(self) -> Any:
         from app import build_page

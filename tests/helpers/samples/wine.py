@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
 from sklearn.datasets import load_wine
 
 NAME, POSITIVE, NEGATIVE = "wine", "Barolo", "Grignolino"
@@ -32,5 +33,10 @@ def write(home: Path) -> None:
     folder = home / "models" / NAME
     folder.mkdir(parents=True)
     (folder / "spec.toml").write_text(SPEC)
+    table().to_csv(folder / "wine.csv", index=False)
+
+
+def table() -> pd.DataFrame:
+    """The wines with their grape, 0 or 1."""
     frame = load_wine(as_frame=True).frame.rename(columns={"target": "grape"})
-    frame[frame["grape"] < 2].to_csv(folder / "wine.csv", index=False)
+    return frame[frame["grape"] < 2]

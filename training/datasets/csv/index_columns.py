@@ -31,15 +31,29 @@ def why_text_is_none(name: str, distinct: Sequence[str], repeated: bool) -> str 
     ``name`` is empty where the file has none. ``distinct``: its different texts; ``repeated``: one of them is in
     several rows.
     """
-    if not any(pattern.fullmatch(name) for pattern in (NAMELESS, IDENTIFIER, PERHAPS, NAME)):
+    if not _may_identify(name):
         return None
     texts = [cell for cell in map(str.strip, distinct) if cell and all(reading(cell, sign) is None for sign in SIGNS)]
-    if texts and IDENTIFIER.fullmatch(name):
+    return why_no_text_feature(name, not repeated and len(texts) == len(distinct)) if texts else None
+
+
+def why_no_text_feature(name: str, differ: bool) -> str | None:
+    """Why a column of texts is not a feature, or None; ``differ``: every row has another text."""
+    if is_identifier(name):
         return "it is an identifier by its name, and has text"
-    if repeated or len(texts) < len(distinct):
+    if not differ or not _may_identify(name):
         return None
     named = "no" if NAMELESS.fullmatch(name) else "an identifier's"
     return f"it has another text in each row, and {named} name"
+
+
+def _may_identify(name: str) -> bool:
+    return any(pattern.fullmatch(name) for pattern in (NAMELESS, IDENTIFIER, PERHAPS, NAME))
+
+
+def is_identifier(name: str) -> bool:
+    """Whether a column has the name of an identifier or an index."""
+    return IDENTIFIER.fullmatch(name) is not None
 
 
 def why_no_feature(name: str, place: int, values: np.ndarray) -> str | None:

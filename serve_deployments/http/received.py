@@ -1,0 +1,59 @@
+"""Files of a multipart request, put into a folder."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from pathlib import Path
+
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
+
+from serve_deployments.http.bodies import body_of
+from serve_deployments.http.errors import Invalid, Unavailable, UnsupportedMedia
+from serve_deployments.http.multipart import read_multipart
+from settings import MAX_UPLOAD_BYTES
+from training.runs.errors import disk_full
+
+# The body of these requests, for ``/api/openapi.json``.
+FORM = {
+    "content": {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": ["file"],
+                "properties": {"file": {"type": "array", "items": {"type": "string", "format": "binary"}}},
+            }
+        }
+    },
+    "required": True,
+}
+ONE = 'Send one file in a part named "file", and nothing else.'
+SEVERAL = 'Send one or more files in parts named "file", and nothing else.'
+
+
+async def receive_files(request: Request, folder: Path, most: int) -> list[str]:
+    """Put the files of a request, at most so many, into a folder as 0, 1, …; returns their names. Raises ApiError."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "multipart/form-data":
+        raise UnsupportedMedia(f'Content-Type {kind[:80]!r} is not supported; send multipart parts named "file".')
+    try:
+        form = await read_multipart(request, body_of(request, MAX_UPLOAD_BYTES), max_files=max(most, 2))
+        try:
+            parts = form.multi_items()
+            if not parts or len(parts) > most or any(name != "file" for name, _ in parts):
+                raise Invalid(ONE if most == 1 else SEVERAL)
+            for i, (_, part) in enumerate(parts):
+                await asyncio.to_thread(_keep, part, folder / str(i))
+            return [part.filename or f"file {i}" for i, (_, part) in enumerate(parts)]
+        finally:
+            await form.close()
+    except OSError as error:
+        if full := disk_full(error):
+            raise Unavailable(str(full)) from None
+        raise
+
+
+def _keep(part: UploadFile, path: Path) -> None:
+    with path.open("wb") as file:
+        shutil.copyfileobj(part.file, file)

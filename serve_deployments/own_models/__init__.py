@@ -1,0 +1,1 @@
+"""Models that users add and delete while the app runs: one owner deploys their applications and removes their data."""
