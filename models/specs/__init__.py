@@ -109,12 +109,13 @@ class ImageData(SpecPart):
     """Pictures: a folder of class folders or of Parquet files, or a data set of torchvision; and their size."""
 
     title: str = ""
-    folder: str | None = None
+    folder: str | None = Field(None, description="a folder, or a ZIP archive of it")
     folder_env: str | None = Field(None, description="the environment variable that names the folder")
     torchvision: str | None = Field(None, description="torchvision's data set, where there is no folder")
     download_mb: int = 0
     batches: str | None = Field(None, description="torchvision's folder of that data set")
     size: int = Field(32, ge=16, le=256, description="pictures are scaled to size × size pixels")
+    flip: bool | None = Field(None, description="mirror training pictures; default: if they look like their class then")
     labels: list[str] | None = Field(None, description="names of the classes; default those of the folders")
     examples: str | None = Field(None, description="Parquet of validation pictures for a machine without the data")
     examples_source: str = ""
@@ -133,6 +134,7 @@ class ModelSpec(SpecPart):
     presets: dict[str, dict[str, Any]]
     searches: dict[str, dict[str, Any]]
     columns: dict[str, Column] = {}
+    pretrained: str | None = Field(None, description="the shipped model whose weights a training can start from")
     folder: Path
 
     @field_validator("name")
@@ -220,9 +222,11 @@ def read(file: Path) -> ModelSpec:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"{file} cannot be read as TOML: {error}.") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the spec"
-        raise SettingsError(f"{file}: {where}: {first['msg']}.") from error
+        # ``data`` is tried as that of each family; only what its own says of it helps.
+        others = {"image": "TableData", "table": "ImageData"}.get(given.get("family", ""))
+        found = [one for one in error.errors() if others not in one["loc"]] or error.errors()
+        where = ".".join(str(part) for part in found[0]["loc"]) or "the spec"
+        raise SettingsError(f"{file}: {where}: {found[0]['msg']}.") from error
 
 
 def _completed(given: dict[str, Any]) -> dict[str, Any]:
@@ -232,8 +236,9 @@ def _completed(given: dict[str, Any]) -> dict[str, Any]:
         return given
     shared = tomllib.loads(defaults.read_text(encoding="utf-8"))
     merged = {part: _merged(shared[part], given.get(part, {})) for part in ("presets", "searches")}
+    pretrained = {"pretrained": shared["pretrained"]} if "pretrained" in shared else {}
     kind = given.get("data", {}).get("kind", "binary" if given["family"] == "table" else "classes")
-    return {"gate": shared["gates"].get(kind), **given, **merged}
+    return {"gate": shared["gates"].get(kind), **pretrained, **given, **merged}
 
 
 def _merged(shared: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:

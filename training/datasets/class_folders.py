@@ -33,6 +33,7 @@ FEWEST_CLASSES, MOST_CLASSES = 2, 100
 FEWEST_PICTURES = 10
 SMALLEST_SIDE = 4
 TRAIN, VALIDATION, TEST = 0, 1, 2
+BY_CONTENT = "-"
 VALIDATION_SHARE, TEST_SHARE = 0.2, 0.2
 VALIDATION_OF_GIVEN = 0.1
 THREADS = 2
@@ -154,7 +155,7 @@ def _agreeing(
 def _split(rank: np.ndarray, labels: np.ndarray, given: np.ndarray) -> np.ndarray:
     """The split of each picture: the given one, or by the ``rank``, which equal pictures share."""
     split = np.where(given == "test", TEST, TRAIN)
-    if not (given == "").all():
+    if not (given == BY_CONTENT).all():
         split[_smallest(rank, labels, split == TRAIN, VALIDATION_OF_GIVEN)] = VALIDATION
         return split
     everything = np.ones(len(rank), dtype=bool)
@@ -220,7 +221,7 @@ def _files_of_folder(source: Path) -> Files:
 
 
 def _laid_out(files: Files, source: str) -> tuple[Files, dict[str, str]]:
-    """Pictures as split ("train", "test" or "") / class / name, and why other files beside them are left out."""
+    """Pictures as split ("train", "test" or BY_CONTENT) / class / name, and why other files beside them are left out."""
     # A folder or an archive often has one folder in it, with everything.
     while len({path.parts[0] for path, _ in files}) == 1 and all(len(path.parts) > 2 for path, _ in files):
         files = [(path.relative_to(path.parts[0]), data) for path, data in files]
@@ -232,7 +233,7 @@ def _laid_out(files: Files, source: str) -> tuple[Files, dict[str, str]]:
     if is_split and len(tops) > 2:
         raise DataError(f"{source} has {' and '.join(sorted(tops))}; beside train and test there can be no folder.")
     if not is_split:
-        inside = [(PurePosixPath("-") / path, data) for path, data in inside]
+        inside = [(PurePosixPath(BY_CONTENT) / path, data) for path, data in inside]
     for path, _ in inside:
         if len(path.parts) > 3:
             where = PurePosixPath(*path.parts[0 if is_split else 1 : -1])
@@ -254,7 +255,7 @@ def _laid_out(files: Files, source: str) -> tuple[Files, dict[str, str]]:
 
 
 def _shown(path: PurePosixPath) -> str:
-    return str(PurePosixPath(*path.parts[1:]) if path.parts[0] == "-" else path)
+    return str(PurePosixPath(*path.parts[1:]) if path.parts[0] == BY_CONTENT else path)
 
 
 def _check(stored: dict[str, Content], size: int, kept: Path | None) -> dict[str, _Checked]:
