@@ -101,7 +101,9 @@ def read(source: Path, size: int, kept: Path | None = None) -> Folders:
     classes = sorted({path.parts[1] for path, _ in files})
     if not FEWEST_CLASSES <= len(classes) <= MOST_CLASSES:
         found = f"only the class {classes[0]}" if len(classes) == 1 else f"{len(classes)} classes"
-        raise DataError(f"{source.name} has {found}; {FEWEST_CLASSES} to {MOST_CLASSES} folders of pictures are needed.")
+        raise DataError(
+            f"{source.name} has {found}; {FEWEST_CLASSES} to {MOST_CLASSES} folders of pictures are needed."
+        )
     stored = [data() for _, data in files]
     names = [_shown(path) for path, _ in files]
     labels = np.array([classes.index(path.parts[1]) for path, _ in files], dtype=np.int64)
@@ -131,6 +133,15 @@ def read(source: Path, size: int, kept: Path | None = None) -> Folders:
         _split(rank, labels[index], np.array(given)[index]),
         Noted(left_out, copies, sum(2 * found[i].side < size for i in index)),
     )
+
+
+def stamp(source: Path) -> tuple[int, ...]:
+    """What changes with the files of a folder or an archive: when it, and the folders in it, were changed last."""
+    if not source.is_dir():
+        return (source.stat().st_mtime_ns,) if source.exists() else ()
+    inside = [path for path in source.iterdir() if path.is_dir()]
+    inside += [path for split in inside if split.name in ("train", "test") for path in split.iterdir() if path.is_dir()]
+    return tuple(path.stat().st_mtime_ns for path in sorted([source, *inside]))
 
 
 def _agreeing(

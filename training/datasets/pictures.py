@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from models.pictures.decode import ImageError, decode
-from models.specs import ModelSpec
+from models.specs import FILE, ModelSpec
 from settings import Settings
 from training.datasets import class_folders
 from training.datasets.class_folders import Noted
@@ -114,6 +114,12 @@ def lacking(spec: ModelSpec, settings: Settings) -> str:
 def folder(spec: ModelSpec, settings: Settings) -> Path | None:
     """The folder that holds the pictures; None where they come from torchvision."""
     return _Source(spec, settings).folder
+
+
+def stamp(spec: ModelSpec, settings: Settings) -> tuple[int, ...]:
+    """What changes when the spec does, or the pictures in its folder: what was read of them is old then."""
+    given, source = spec.path(FILE), _Source(spec, settings).folder
+    return ((given.stat().st_mtime_ns,) if given.exists() else ()) + (class_folders.stamp(source) if source else ())
 
 
 def read_examples(spec: ModelSpec) -> Pictures:

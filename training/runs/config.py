@@ -132,6 +132,8 @@ class TrainImages(JobConfig):
     def completed(self, spec: ModelSpec) -> Self:
         """These options; raises ConfigError unless the preset is one of the spec's."""
         chosen_of(self.preset, spec.presets)
+        if self.init == "shipped" and spec.pretrained is None:
+            raise OptionError(["init"], f"must be 'new': the spec of {spec.name} names no shipped model to start from")
         return self
 
     @model_validator(mode="after")

@@ -16,7 +16,6 @@ from training.runs.config import JobConfig, TrainImages, TrainTable, chosen_of
 from training.tuning import space as spaces
 from training.tuning.space import BoosterParams, Space, Tunable
 
-
 TRIAL_EPOCHS, MOST_TRIAL_EPOCHS = 4, 30
 # A trial sees so many images at least, few of them several times.
 TRIAL_IMAGES = 10_000
