@@ -223,9 +223,9 @@ def read(file: Path) -> ModelSpec:
         raise SettingsError(f"{file} cannot be read as TOML: {error}.") from error
     except ValidationError as error:
         # ``data`` is tried as that of each family; only what its own says of it helps.
-        others = {"image": "TableData", "table": "ImageData"}.get(given.get("family", ""))
-        found = [one for one in error.errors() if others not in one["loc"]] or error.errors()
-        where = ".".join(str(part) for part in found[0]["loc"]) or "the spec"
+        others = "TableData" if given.get("family") == "image" else "ImageData"
+        found = [one for one in error.errors() if not any(others in str(part) for part in one["loc"])] or error.errors()
+        where = ".".join(part for part in map(str, found[0]["loc"]) if "Data" not in part) or "the spec"
         raise SettingsError(f"{file}: {where}: {found[0]['msg']}.") from error
 
 

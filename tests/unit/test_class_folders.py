@@ -44,9 +44,7 @@ def test_split_is_60_20_20_of_each_class_by_content(tmp_path: Path) -> None:
     for file in (tmp_path / "a" / "cat").iterdir():
         file.rename(file.with_name(f"x{99 - int(file.stem)}.png"))
     renamed = _read(tmp_path / "a")
-    assert {d: s for d, s in zip(found.stored, found.split, strict=True)} == dict(
-        zip(renamed.stored, renamed.split, strict=True)
-    )
+    assert dict(zip(found.stored, found.split, strict=True)) == dict(zip(renamed.stored, renamed.split, strict=True))
 
 
 def test_given_split_stays_and_a_tenth_of_training_validates(tmp_path: Path) -> None:

@@ -232,7 +232,7 @@ def _files_of_folder(source: Path) -> Files:
 
 
 def _laid_out(files: Files, source: str) -> tuple[Files, dict[str, str]]:
-    """Pictures as split ("train", "test" or BY_CONTENT) / class / name, and why other files beside them are left out."""
+    """Pictures as split (train, test or BY_CONTENT) / class / name, and why other files beside them are left out."""
     # A folder or an archive often has one folder in it, with everything.
     while len({path.parts[0] for path, _ in files}) == 1 and all(len(path.parts) > 2 for path, _ in files):
         files = [(path.relative_to(path.parts[0]), data) for path, data in files]
