@@ -63,7 +63,7 @@ def of_images(study: TuneImages, full: bool) -> Callable[[TrainImages], Figures]
     torch.set_num_threads(available_cpus())
 
     def train(config: TrainImages) -> Figures:
-        epochs = config.chosen(IMAGES).epochs if full else study.epochs
+        epochs = config.chosen(IMAGES).epochs if full else study.epochs_for(loaded.train_count)
         learner = make_learner({**shared, "job": config.model_dump(), "epochs": epochs}, torch.device("cpu"))
         figures: Figures = {}
         for epoch in range(epochs):

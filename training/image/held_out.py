@@ -54,7 +54,7 @@ def load(spec: ModelSpec, settings: Settings, metadata: Metadata | None = None) 
 
 def _load(spec: ModelSpec, settings: Settings) -> HeldOut:
     try:
-        return _of_the_data(spec.name, settings)
+        return _of_the_data(spec.name, settings, pictures.stamp(spec, settings))
     except DataError as error:
         if spec.data.examples is None:
             raise
@@ -75,7 +75,8 @@ def test_set(spec: ModelSpec, settings: Settings, metadata: Metadata) -> tuple[p
 
 
 @lru_cache(maxsize=4)
-def _of_the_data(model: str, settings: Settings) -> HeldOut:
+def _of_the_data(model: str, settings: Settings, stamp: tuple[int, ...]) -> HeldOut:  # noqa: ARG001
+    """Read once, until the data changes."""
     splits = pictures.load(specs.get(model), settings, download=False)
     return HeldOut(splits.labels, splits.validation.labels, splits.source, StoredPictures(splits.validation))
 
