@@ -12,6 +12,7 @@ from urllib.parse import quote
 import httpx
 
 from ui.kit.http import ApiError, Connection, Headers, body_of, error_of
+from ui.kit.models import Models, Shown, shown
 
 __all__ = ["ApiError", "Client", "Headers"]
 
@@ -44,8 +45,21 @@ class Client(Connection):
         return await self._once("/about")
 
     async def described(self) -> dict[str, dict[str, Any]]:
-        """What each model is, by name: family, title, gate, figures; requested once."""
-        return {model["name"]: model["about"] for model in (await self._once("/models"))["models"]}
+        """What each model is, by name: family, title, gate, figures. As of the last ``models``: the header calls it."""
+        if not self._about:
+            await self.models()
+        return self._about
+
+    async def catalogue(self) -> Models:
+        """The same as the page shows it."""
+        return {name: shown(name, about) for name, about in (await self.described()).items()}
+
+    async def shown(self, name: str | None) -> Shown:
+        """One of them. Raises ApiError for a model that is gone."""
+        found = (await self.catalogue()).get(name or "")
+        if found is None:
+            raise ApiError("This model is no longer there. Choose another one.", status=404)
+        return found
 
     async def options(self, name: str) -> dict[str, Any]:
         """For each kind of job the JSON Schema of its options; requested once."""
@@ -64,7 +78,13 @@ class Client(Connection):
 
     async def models(self) -> list[dict[str, Any]]:
         """All models with their versions and the replicas that serve them."""
-        return (await self._json("GET", "/models"))["models"]
+        found = (await self._json("GET", "/models"))["models"]
+        about = {model["name"]: model["about"] for model in found}
+        for name, before in self._about.items():
+            if about.get(name) != before:  # another one may get its name
+                self._forget(f"/models/{name}/")
+        self._about = about
+        return found
 
     async def model(self, name: str) -> dict[str, Any]:
         """One model with its labels, versions and replicas."""
