@@ -20,6 +20,7 @@ from ui.look.theme import CSS, THEME
 from ui.predict import images, table
 from ui.retrain import screen as retrain
 from ui.tuning import screen as tuning
+from ui.your_data import screen as your_data
 
 # A session is a megabyte of this one process; the oldest gives way.
 MAX_SESSIONS, MAX_WAITING = 300, 200
@@ -49,6 +50,7 @@ def build(api: Client, public_url: str | None = None) -> gr.Blocks:
         screens: list[tuple[str, BuildScreen]] = [
             ("Images", partial(images.build, api, page, news, public_url, token)),
             ("Table", partial(table.build, api, page, news, public_url)),
+            ("Your data", partial(your_data.build, api, news, public_url, token)),
             ("Retrain", partial(retrain.build, api, token, taken)),
             ("Tuning", partial(tuning.build, api, public_url, token, taken)),
             ("Batch", partial(batch.build, api, public_url, token)),

@@ -212,6 +212,30 @@ class Client(Connection):
             "POST", "/uploads", params={"model": model}, files=parts, headers=headers, timeout=UPLOAD_TIMEOUT
         )
 
+    async def add_dataset(self, family: str, file: tuple[str, BinaryIO], headers: Headers) -> dict[str, Any]:
+        """Send a table or an archive of pictures; what its profile found."""
+        options = {"family": family}
+        return await self._json(
+            "POST", "/datasets", params=options, files={"file": file}, headers=headers, timeout=UPLOAD_TIMEOUT
+        )
+
+    async def forget_dataset(self, dataset: str, headers: Headers) -> None:
+        """Delete a data set that no model is made of."""
+        await self._send("DELETE", f"/datasets/{quote(dataset, safe='')}", headers=headers)
+
+    async def create(self, wanted: dict[str, Any], headers: Headers) -> dict[str, Any]:
+        """A new model from a data set; it answers when it has been trained."""
+        model = await self._json("POST", "/models", json=wanted, headers=headers, timeout=MOVE_TIMEOUT)
+        await self.models()
+        return model
+
+    async def delete(self, name: str, headers: Headers) -> None:
+        """Delete a model that a person added, with its versions and its data."""
+        reply = await self._send("DELETE", f"/models/{quote(name, safe='')}", headers=headers, timeout=MOVE_TIMEOUT)
+        if not reply.is_success:
+            raise error_of(reply, body_of(reply))
+        await self.models()
+
     async def uploaded(self, upload_id: str, headers: Headers) -> dict[str, Any]:
         """What the check of an upload found, as long as it is kept."""
         return await self._json("GET", f"/uploads/{quote(upload_id, safe='')}", headers=headers)

@@ -1,12 +1,13 @@
 """Files on their way from a person's browser through the page's temporary folder to the API.
 
-The page keeps nothing of the files of a batch prediction: its own copy is deleted as soon as the API has the files or
-has refused them.
+The page keeps nothing of the files of a batch prediction or a data set: its own copy is deleted as soon as the API has
+the files or has refused them.
 """
 
 from __future__ import annotations
 
 import io
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -75,6 +76,17 @@ class LateFile(io.RawIOBase):
 
 async def pass_on(api: Client, model: str, given: list[Given], headers: Headers) -> dict[str, Any]:
     """What the API's check of these files found. Raises ApiError; deletes the page's own copy in any case."""
+    return await _sent(api, given, lambda files: api.upload(model, files, headers))
+
+
+async def pass_on_dataset(api: Client, family: str, given: Given, headers: Headers) -> dict[str, Any]:
+    """The API's profile of a data set. Raises ApiError; deletes the page's own copy in any case."""
+    return await _sent(api, [given], lambda files: api.add_dataset(family, files[0], headers))
+
+
+async def _sent(
+    api: Client, given: list[Given], send: Callable[[list[tuple[str, BinaryIO]]], Awaitable[dict[str, Any]]]
+) -> dict[str, Any]:
     paths = [_inside(item["path"]) for item in given]
     try:
         limits = (await api.about())["limits"]
@@ -84,7 +96,7 @@ async def pass_on(api: Client, model: str, given: list[Given], headers: Headers)
             raise ApiError(TOO_LARGE.format(limits["upload_bytes"] // 1024**2))
         names = [item.get("orig_name") or path.name for item, path in zip(given, paths, strict=True)]
         files = [(name, cast(BinaryIO, LateFile(path))) for name, path in zip(names, paths, strict=True)]
-        return await api.upload(model, files, headers)
+        return await send(files)
     except OSError as error:
         raise ApiError(GONE) from error
     finally:
