@@ -11,6 +11,8 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
+from ui.jobs import typed
+
 NUMBER, CATEGORY, BOOLEAN, TEXT, DATE = "number", "category", "boolean", "text", "date"
 MISSING = ""
 MISSING_WORD = "(missing)"
@@ -97,6 +99,28 @@ class Words(Number):
         return ("Text" if self.read(value) is not None else WITHOUT), ""
 
 
+class Gap(Words):
+    """A number that may be missing: an empty number field of Gradio shows the number that was there before."""
+
+    def field(self, feature: Feature, value: Any, words: dict[str, Any]) -> Component:  # noqa: ARG002
+        return gr.Textbox(value, max_lines=1, max_length=40, **words, **NOT_TYPED)
+
+    def typical(self, feature: Feature) -> Any:
+        return self.shown(feature["median"])
+
+    def read(self, value: Any) -> Any:
+        """What is no number goes to the API as it is, which refuses it in its own words."""
+        found, problem = typed.number(str(value or ""))
+        return str(value) if problem else found
+
+    def shown(self, value: Any) -> Any:
+        return MISSING if value is None else typed.shown(value)
+
+    def note(self, feature: Feature, value: Any) -> tuple[str, str]:
+        found, problem = typed.number(str(value or ""))
+        return (problem, "air-empty") if problem else Number.note(self, feature, found)
+
+
 class Category(Words):
     """One of some texts; another one can be typed, as it may come in a real row."""
 
@@ -161,10 +185,13 @@ CELLS: dict[str, Number] = {
     TEXT: Words(),
     DATE: Day(),
 }
+GAP = Gap()
 
 
 def of(feature: Feature) -> Number:
     """How the values of a column are shown and read."""
+    if kind_of(feature) == NUMBER and may_miss(feature):
+        return GAP
     return CELLS.get(kind_of(feature), CELLS[TEXT])
 
 

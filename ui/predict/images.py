@@ -153,9 +153,14 @@ class Screen:
             return self._shown(EMPTY)
         answer = self._answer_file if "path" in question else self._answer_example
         try:
-            return await answer(question, (await self.api.shown(question["model"])).name, request)
+            return await answer(question, await self._asked(question["model"]), request)
         except ApiError as error:
             return self._failed(error)
+
+    async def _asked(self, name: str | None) -> str:
+        """The model that a question is for; the first one where it came before the page knew of any."""
+        first = None if name else of_family(await self.api.catalogue(), IMAGE, None)
+        return (first or await self.api.shown(name)).name
 
     async def _answer_file(self, question: Question, model: str, request: gr.Request) -> Updates:
         """The file's own bytes go to the API, which does all decoding."""

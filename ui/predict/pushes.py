@@ -27,12 +27,13 @@ def pushes_card(contributions: dict[str, float], row: dict[str, Any], answer: An
     if rest:
         lines.append((f"the other {len(rest)} features", sum(contributions[name] for name in rest)))
     lines.append(("starting point (bias)", contributions.get(BIAS, 0.0)))
-    widest = max(abs(value) for _, value in lines) or 1.0
+    # The starting point of a number is no push, and larger than any of them.
+    widest = max((abs(value) for _, value in (lines[:-1] if answer.value is not None else lines)), default=0.0) or 1.0
     up, down = _directions(answer)
     return render(
         "predict/pushes.html",
         lines=[
-            {"text": text, "value": value, "shown": _shown(value, answer), "share": abs(value) / widest}
+            {"text": text, "value": value, "shown": _shown(value, answer), "share": min(abs(value) / widest, 1.0)}
             for text, value in lines
         ],
         up=up,

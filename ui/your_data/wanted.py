@@ -127,14 +127,14 @@ def changes(column: Column, use: bool, kind: str | None, steps: list[str] | None
 
 def request(
     dataset: Dataset,
-    words: dict[str, str],
+    words: dict[str, str | None],
     target: str | None,
     kind: str,
     positive: str | None,
     columns: dict[str, dict[str, Any]],
 ) -> dict[str, Any]:
     """``POST /models``: only what the API does not decide by itself. ``words`` are name, title and question."""
-    given = {key: text.strip() for key, text in words.items()}
+    given = {key: (text or "").strip() for key, text in words.items()}
     given["question"] = given["question"] or question_of(dataset, target)
     wanted = {"dataset": dataset["dataset"]} | {key: text for key, text in given.items() if text}
     if dataset["family"] != TABLE:
