@@ -18,6 +18,7 @@ from ui.your_data import columns, wanted
 from ui.your_data.wanted import Dataset
 
 NAME_INFO = "Lower-case letters, digits and hyphens: it becomes a part of the address of its answers."
+FIELD: dict[str, Any] = {"max_lines": 1, "min_width": 120, "elem_classes": ["air-field"]}
 NO_TARGET = "Choose which column the model is to answer."
 CREATED = "The model {} is created, but its training could not be queued: {} You can train it on the Retrain screen."
 
@@ -49,11 +50,14 @@ class Form:
             gr.render(dataset, [dataset.change], show_progress="hidden")(self._draw)
             html("<h3>What is it called?</h3>")
             with gr.Row(elem_classes="air-fields"):
-                self.name = gr.Textbox(label="Name", info=NAME_INFO, max_length=40, elem_id="air-data-name")
+                self.name = gr.Textbox(
+                    "", label="Name", info=NAME_INFO, max_length=40, elem_id="air-data-name", **FIELD
+                )
                 self.title = gr.Textbox(
-                    label="Title", info="As it is called on the page.", max_length=60, elem_id="air-data-title"
+                    "", label="Title", info="As the page calls it.", max_length=60, elem_id="air-data-title", **FIELD
                 )
             self.question = gr.Textbox(
+                "",
                 label="Question (optional)",
                 info="What it answers, in one line.",
                 max_length=120,
