@@ -140,7 +140,7 @@ def test_pictures_come_as_a_zip_file_and_a_refusal_is_one_sentence(
 
 
 def test_visitors_see_the_models_and_why_they_cannot_add_one(open_page: Callable[..., Page], public: Studio) -> None:
-    with OwnModels(public, [samples.PRICES]) as own:
+    with OwnModels(public, samples.PRICES) as own:
         page = _to_screen(open_page(own.url))
         expect(page.locator("#air-data-why")).to_contain_text("Sign in first")
         expect(page.locator("#air-data-file")).to_be_hidden()

@@ -1,7 +1,8 @@
 """A studio with models of a person's own, as replies of the API alone: nothing is trained, nothing is kept.
 
-with OwnModels(studio, names) as own:      # a page at own.url, on the studio's API and these replies
-    own.created                            # the requests to POST /models
+with OwnModels(studio) as own:     # a page at own.url, on the studio's API and these replies
+    own.begin("penguins")          # with this model
+    own.created                    # the requests to POST /models
 """
 
 from __future__ import annotations
@@ -27,17 +28,21 @@ WHEN = "2026-11-23T10:00:00+00:00"
 class OwnModels(Served):
     """A page on a studio's API, to which own models and data sets are added."""
 
-    def __init__(self, studio: Studio, names: Iterable[str] = (), port: int = 0) -> None:
+    def __init__(self, studio: Studio, *names: str) -> None:
         from app import build_page
 
         self._studio = studio
+        self.begin(*names)
+        super().__init__(build_page(studio.settings, httpx.ASGITransport(self.answer)))
+
+    def begin(self, *names: str) -> None:
+        """Only these models, and nothing done yet."""
         self.models = {name: samples.MODELS[name] for name in names}
         self.created: list[Json] = []
         self.forgotten: list[str] = []
         self.asked: list[Json] = []
         self.jobs: list[Json] = []
         self.state = "running"
-        super().__init__(build_page(studio.settings, httpx.ASGITransport(self.answer)))
 
     async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The API, as the page reaches it."""
