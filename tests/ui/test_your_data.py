@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from settings import ROOT
 from tests.helpers.clients.screens import (
     PHONE,
     TABLE_ANSWER,
@@ -16,8 +17,10 @@ from tests.helpers.clients.screens import (
     assert_fits,
     button,
     copied_code,
+    give_picture,
     later,
     sign_in,
+    unfold,
 )
 from tests.helpers.in_process.own_models import OwnModels
 from tests.helpers.in_process.studio import Studio
@@ -137,6 +140,31 @@ def test_pictures_come_as_a_zip_file_and_a_refusal_is_one_sentence(
     button(page, "Take another file").click()
     expect(page.locator("#air-data-form")).to_be_hidden()
     assert own.forgotten == ["d2"]
+
+
+def test_classes_are_made_of_pictures_that_are_given_one_by_one(
+    open_page: Callable[..., Page], own: OwnModels, picture: Path, tmp_path: Path
+) -> None:
+    page = _to_screen(open_page(own.url))
+    other = tmp_path / "other.png"
+    other.write_bytes((ROOT / "docs" / "example.png").read_bytes())
+    field = page.get_by_label("Class", exact=True)
+    unfold(page, "Or take pictures here", field)
+    give_picture(page, "air-shots-picture", picture)
+    expect(page.locator("#air-shots-note")).to_have_text("Name the class first, then give the picture again.")
+    for number, (label, path) in enumerate((("cup", picture), ("tea/pot", other)), 1):
+        field.fill(label)
+        give_picture(page, "air-shots-picture", path)
+        expect(page.locator("#air-shots-list li")).to_have_count(number)
+    expect(page.locator("#air-shots-list")).to_contain_text("tea pot 1 picture")
+    button(page, "Remove the class tea pot").click()
+    expect(button(page, "Use these pictures")).to_be_disabled()
+    give_picture(page, "air-shots-picture", other)
+    button(page, "Use these pictures").click()
+    expect(page.locator("#air-data-profile")).to_contain_text("60 pictures of 2 classes")
+    assert b"cup/1.png" in own.sent[0]
+    assert b"tea pot/1.png" in own.sent[0]
+    expect(page.locator("#air-shots")).to_be_hidden()
 
 
 def test_visitors_see_the_models_and_why_they_cannot_add_one(open_page: Callable[..., Page], public: Studio) -> None:

@@ -6,6 +6,7 @@ All failures are raised as ApiError, whose text is a sentence for the person in 
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any, BinaryIO
 from urllib.parse import quote
 
@@ -226,7 +227,7 @@ class Client(Connection):
     async def create(self, wanted: dict[str, Any], headers: Headers) -> dict[str, Any]:
         """A new model from a data set; it answers when it has been trained."""
         model = await self._json("POST", "/models", json=wanted, headers=headers, timeout=MOVE_TIMEOUT)
-        await self.models()
+        await self._look_again()
         return model
 
     async def delete(self, name: str, headers: Headers) -> None:
@@ -234,7 +235,12 @@ class Client(Connection):
         reply = await self._send("DELETE", f"/models/{quote(name, safe='')}", headers=headers, timeout=MOVE_TIMEOUT)
         if not reply.is_success:
             raise error_of(reply, body_of(reply))
-        await self.models()
+        await self._look_again()
+
+    async def _look_again(self) -> None:
+        """Learn of a model that came or went; where that fails, the header learns of it later."""
+        with suppress(ApiError):
+            await self.models()
 
     async def uploaded(self, upload_id: str, headers: Headers) -> dict[str, Any]:
         """What the check of an upload found, as long as it is kept."""

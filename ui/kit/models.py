@@ -95,13 +95,18 @@ def choices(models: Models, chosen: str | None, first: str = IMAGE) -> Any:
 
 def picker(elem_id: str) -> gr.Radio:
     """The choice of a model on the screen of its family; ``picks`` fills it."""
-    return gr.Radio([], label="Model", interactive=True, visible=False, elem_id=elem_id)
+    return gr.Radio([], label="Model", interactive=True, visible="hidden", elem_id=elem_id)
 
 
 def picks(models: Models, family: str, chosen: str | None) -> Any:
-    """The models of a family; hidden while there is only one."""
+    """The models of a family; hidden while there is only one.
+
+    Hidden by its style alone: what Gradio removes from the page does not say that its value changed.
+    """
     listed = [(model.title, model.name) for model in models.values() if model.family == family]
-    return (offered(listed, chosen) if listed else gr.update(choices=[], value=None)) | {"visible": len(listed) > 1}
+    return (offered(listed, chosen) if listed else gr.update(choices=[], value=None)) | {
+        "visible": len(listed) > 1 or "hidden"
+    }
 
 
 def opens(models: Models, family: str, opened: Mapping[str, Any] | None) -> Any:

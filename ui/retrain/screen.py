@@ -63,7 +63,7 @@ class Screen:
         gr.on(
             [*self.clock.looks, *(state.change for state in (buttons.chosen, buttons.asked, buttons.acted, why_not))],
             self._watch,
-            [self.sent, buttons.chosen, buttons.asked, why_not, self.taken, self.token],
+            [self.sent, buttons.chosen, buttons.asked, why_not, self.taken, self.token, self.form.model],
             [*changing, self.finished, self.form.model],
             **EVENTS,
         )
@@ -79,6 +79,7 @@ class Screen:
         why_not: str | None,
         taken: handover.Found | None,
         token: str,
+        model: str | None,
         request: gr.Request,
     ) -> Updates:
         """The list of trainings, and the watched one, as they are now."""
@@ -87,7 +88,7 @@ class Screen:
             jobs = [job for job in everything if job["kind"] == TRAIN]
             job = watched(jobs, chosen)
             details = await self._details(job, before, headers_of(request), token)
-            followed = await self._followed(job, before, chosen, taken)
+            followed = await self._followed(model, job, before, chosen, taken)
         except ApiError as error:
             return changed(self.sent, before, {self.head: notice(str(error), "warning")})
         now = details | self.buttons.shown(job, asked, may=why_not == "")
@@ -101,17 +102,18 @@ class Screen:
         return sent | followed
 
     async def _followed(
-        self, job: Job | None, before: Sent, chosen: str | None, taken: handover.Found | None
+        self, model: str | None, job: Job | None, before: Sent, chosen: str | None, taken: handover.Found | None
     ) -> Updates:
         """The form follows the training that a person selected, or that the screen found when it was first in sight.
 
         It does not change while they use it, nor when they brought parameters to train with.
         """
-        found = "job" not in before and taken is None
+        found = model is None or ("job" not in before and taken is None)
         selected = chosen and chosen != before.get("chosen")
         models = await self.api.catalogue()
-        if job and (found or selected) and job["model"] in models:
-            return {self.form.model: choices(models, None) | {"value": job["model"]}}
+        wanted = taken["model"] if taken and not selected else job["model"] if job else None
+        if (found or selected) and wanted in models:
+            return {self.form.model: choices(models, None) | {"value": wanted}}
         return {self.form.model: choices(models, None)} if found else {}
 
     async def _details(self, job: Job | None, before: Sent, headers: Headers, token: str) -> Updates:

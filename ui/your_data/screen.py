@@ -23,6 +23,7 @@ from ui.kit.visitor import headers_for_change, permission
 from ui.your_data import wanted
 from ui.your_data.added import Added
 from ui.your_data.form import Form
+from ui.your_data.shots import Shots
 from ui.your_data.wanted import Dataset
 
 SEEN_BY = (
@@ -58,6 +59,7 @@ class Screen:
                 )
                 self.reading = html(elem_id="air-data-reading", html_template=LIVE)
                 self.another = gr.Button("Take another file", visible=False, elem_id="air-data-another")
+                self.shots = Shots(api, token, self.dataset)
                 self.sign_in.why.render()
                 html(quiet(SEEN_BY))
                 self.added = Added(api, token, news)
@@ -83,6 +85,7 @@ class Screen:
         now |= {
             self.how: render("your_data/how.html", limits=limits) if allowed.may and dataset is None else "",
             self.file: gr.update(visible=allowed.may and dataset is None),
+            self.shots.part: gr.update(visible=allowed.may and dataset is None),
             self.another: gr.update(visible=dataset is not None),
             self.form.start: gr.update(interactive=allowed.may),
         }
@@ -153,7 +156,7 @@ class Screen:
     def wire(self) -> None:
         """Which event calls what."""
         sign_in, added, dataset = self.sign_in, self.added, self.dataset
-        shown = [*sign_in.components, added.list, self.how, self.file, self.another, self.form.start]
+        shown = [*sign_in.components, added.list, self.how, self.file, self.shots.part, self.another, self.form.start]
         gr.on(
             [*self.clock.glances, self.token.change, dataset.change, added.acted.change, self.made.change],
             self._fill,
@@ -176,6 +179,7 @@ class Screen:
             **EVENTS,
         )
         self.open.click(self._open, self.made, added.leads, **ONCE)
+        self.shots.wire()
         added.wire()
 
 

@@ -41,6 +41,7 @@ class OwnModels(Served):
         self.created: list[Json] = []
         self.forgotten: list[str] = []
         self.asked: list[Json] = []
+        self.sent: list[bytes] = []
         self.jobs: list[Json] = []
         self.state = "running"
 
@@ -100,6 +101,7 @@ class OwnModels(Served):
         return self._about(found[1], found[2])
 
     def _profile(self, family: str, body: bytes) -> Response:
+        self.sent.append(body)
         if b"no header" in body:
             return _refused(422, "line 1: the first line must name the columns.")
         return JSONResponse(samples.TABLE if family == "table" else samples.PICTURES, 201)
