@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import gradio as gr
@@ -91,6 +92,8 @@ class Form:
             model = await self.api.create(request_, headers)
         except ApiError as error:
             return {self.note: notice(str(error), "problem")}
+        with suppress(ApiError):  # the model has a copy; left alone, the API deletes the file after an hour
+            await self.api.forget_dataset(request_["dataset"], headers)
         made = {"model": model["name"], "family": model["about"]["family"], "job": None}
         try:
             made["job"] = await self._train(model["name"], headers)

@@ -8,7 +8,7 @@ from typing import Any
 from ui.kit.models import BINARY, MULTICLASS, REGRESSION, TABLE
 from ui.kit.words import listed
 
-LONGEST_NAME = 40
+LONGEST_NAME, LONGEST_TARGET = 40, 80
 DECIDE = ""
 QUESTIONS = [
     ("As the data says", DECIDE),
@@ -58,7 +58,8 @@ def _stem(dataset: Dataset) -> str:
 
 def question_of(dataset: Dataset, target: str | None) -> str:
     """Its question, where the person gives none."""
-    return f"What is {target}?" if dataset["family"] == TABLE and target else PICTURE_QUESTION
+    name = " ".join((target or "").split())[:LONGEST_TARGET]
+    return f"What is {name}?" if dataset["family"] == TABLE and name else PICTURE_QUESTION
 
 
 def column_of(dataset: Dataset, name: str | None) -> Column | None:
