@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol, get_args
 
 import tomlkit
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from models import specs
 from models.specs import ColumnKind, ModelSpec, Question, folders
@@ -55,10 +55,9 @@ class NewModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(
-        max_length=40,
-        pattern=f"^{specs.NAME.pattern}$",
-        description="its name in routes and commands: lower-case letters, digits and hyphens",
+        description="its name in routes and commands: at most 40 lower-case letters, digits and hyphens",
         examples=["quality"],
+        json_schema_extra={"pattern": f"^{specs.NAME.pattern}$"},
     )
     dataset: str = Field(max_length=80, description="id of a dataset, from POST /datasets")
     target: str | None = Field(None, max_length=500, description="the column to predict; of tables only")
@@ -67,6 +66,13 @@ class NewModel(BaseModel):
     title: str | None = Field(None, min_length=1, max_length=60, pattern=f"^{TITLE}$", description="on the page")
     question: str | None = Field(None, min_length=1, max_length=200, pattern=f"^{TITLE}$")
     columns: dict[str, ColumnChoice] = Field({}, description="choices for columns, by name; of tables only")
+
+    @field_validator("name")
+    @classmethod
+    def _usable(cls, name: str) -> str:
+        if not specs.NAME.fullmatch(name):
+            raise ValueError("must be a letter and at most 39 more letters (a to z), digits and hyphens")
+        return name
 
 
 class Dataset(Protocol):
