@@ -32,7 +32,6 @@ import psutil
 from ray import serve
 
 from models import specs
-from models.table.contract import probability_field
 from serve_deployments.machine import CannotStart, check_machine
 from settings import Settings, SettingsError, get_settings, hand_on_token, private_folder
 from training.runs.ray_session import ON_HEAD
@@ -68,8 +67,7 @@ def build_page(
     from ui.look import head
 
     head.put_in()
-    models = [_shown(spec) for spec in specs.all_specs().values()]
-    page = build(Client(api or settings.api_url, transport), models, public_url=api)
+    page = build(Client(api or settings.api_url, transport), public_url=api)
 
     def end(session: str) -> None:
         """Drop a session; Gradio would keep it, about a megabyte, until it needs the space."""
@@ -79,15 +77,6 @@ def build_page(
     server.add_middleware(PageGuard, settings=settings, folder=files, end=end)
     own_path = {"root_path": settings.air_root_path} if settings.air_root_path else {}
     return gr.mount_gradio_app(server, page, path="/", **own_path, **PAGE_OPTIONS)
-
-
-def _shown(spec: specs.ModelSpec) -> Any:
-    from ui.kit.models import Shown
-
-    words = (spec.name, spec.family, spec.title, spec.question, spec.notice)
-    if spec.family != "table":
-        return Shown(*words)
-    return Shown(*words, spec.data.positive, probability_field(spec.data.classes))
 
 
 @serve.deployment(

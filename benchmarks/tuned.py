@@ -19,7 +19,7 @@ import torch
 import xgboost as xgb
 
 from models import specs
-from models.table.model import scale
+from models.table.preprocessing import Preprocessor
 from settings import available_cpus, get_settings
 from training import families
 from training.datasets import tables as dataset
@@ -43,15 +43,12 @@ ROWS = specs.get("breast-cancer")
 def of_rows() -> Callable[[TrainTable], Figures]:
     """What trains the table model and gives its last figures."""
     table = dataset.read(ROWS)
-    columns = breast_cancer.scaled_columns(TrainTable().completed(ROWS), table.features)
-    preprocessor = breast_cancer.fit_preprocessor(table, columns)
-    matrices = []
-    for split in ("train", "validation"):
-        matrix, malignant = table.part(split)
-        matrices.append(xgb.DMatrix(scale(matrix, table.features, preprocessor), malignant))
+    columns = breast_cancer.scaled_columns(TrainTable().completed(ROWS), table.names)
+    preprocessor = Preprocessor(table.features, breast_cancer.fit_preprocessor(ROWS, table, columns))
+    matrices = [xgb.DMatrix(*breast_cancer.encoded(table, preprocessor, split)) for split in ("train", "validation")]
 
     def train(config: TrainTable) -> Figures:
-        params = breast_cancer_worker.booster_params(config, available_cpus())
+        params = breast_cancer_worker.booster_params(config, available_cpus(), ROWS.data)
         _, history = breast_cancer_worker.boost(params, config.num_boost_round, *matrices, [])
         return breast_cancer_worker.figures_of(history, config.num_boost_round - 1)
 
@@ -66,7 +63,7 @@ def of_images(study: TuneImages, full: bool) -> Callable[[TrainImages], Figures]
     torch.set_num_threads(available_cpus())
 
     def train(config: TrainImages) -> Figures:
-        epochs = config.chosen(IMAGES).epochs if full else study.epochs
+        epochs = config.chosen(IMAGES).epochs if full else study.epochs_for(loaded.train_count)
         learner = make_learner({**shared, "job": config.model_dump(), "epochs": epochs}, torch.device("cpu"))
         figures: Figures = {}
         for epoch in range(epochs):

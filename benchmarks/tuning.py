@@ -21,7 +21,7 @@ import xgboost as xgb
 
 from benchmarks.harness.report import spread
 from models import specs
-from models.table.model import scale
+from models.table.preprocessing import Preprocessor
 from settings import ROOT, Settings, available_cpus
 from training.datasets import tables as dataset
 from training.runs import ray_session
@@ -44,17 +44,16 @@ AIM_S = 60
 def bare_loop() -> float:
     """Seconds of one training of the defaults, the middle of a loop."""
     table = dataset.read(ROWS)
-    preprocessor = breast_cancer.fit_preprocessor(table, TrainTable().completed(ROWS).scaled_columns)
-    config = TrainTable()
-    parts = {split: table.part(split) for split in ("train", "validation")}
-    rows = {split: (scale(matrix, table.features, preprocessor), y) for split, (matrix, y) in parts.items()}
+    config = TrainTable().completed(ROWS)
+    fitted = breast_cancer.fit_preprocessor(ROWS, table, breast_cancer.scaled_columns(config, table.names))
+    preprocessor = Preprocessor(table.features, fitted)
+    rows = {split: breast_cancer.encoded(table, preprocessor, split) for split in ("train", "validation")}
     seconds = []
     for _ in range(TRIALS):
         began = time.perf_counter()
         train, validation = (xgb.DMatrix(*rows[split], nthread=1) for split in ("train", "validation"))
-        breast_cancer_worker.boost(
-            breast_cancer_worker.booster_params(config, threads=1), config.num_boost_round, train, validation, []
-        )
+        params = breast_cancer_worker.booster_params(config, threads=1, data=ROWS.data)
+        breast_cancer_worker.boost(params, config.num_boost_round, train, validation, [])
         seconds.append(time.perf_counter() - began)
     return statistics.median(seconds[FIRST:])
 

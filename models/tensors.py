@@ -22,10 +22,10 @@ class TensorSpec:
 
 @dataclass(frozen=True)
 class Tensors:
-    """The input of a model, and its outputs: the result of ``predict``, then the labels."""
+    """The input of a model, and its outputs: the result of ``predict``, then the labels where there are classes."""
 
     input: TensorSpec
-    outputs: tuple[TensorSpec, TensorSpec]
+    outputs: tuple[TensorSpec, ...]
 
 
 def labels_tensor() -> TensorSpec:

@@ -28,6 +28,10 @@ def options(kind: str, family: Family) -> type[JobConfig]:
 def json_schema(kind: str, spec: ModelSpec) -> dict[str, Any]:
     """The options of a job of a kind as JSON Schema, with the presets of the model."""
     schema = options(kind, spec.family).model_json_schema()
+    if kind == "train" and spec.family == "table":
+        for name, value in spec.presets["default"].items():
+            if name in schema["properties"]:
+                schema["properties"][name]["default"] = value
     named = {"train": {"preset": spec.presets}, "tune": {"preset": spec.searches, "train_preset": spec.presets}}
     for name, offered in named.get(kind, {}).items():
         if name in schema["properties"]:

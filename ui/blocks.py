@@ -1,9 +1,9 @@
-"""The page: the header and one tab a screen, those of the models first."""
+"""The page: the header and one tab a screen, those that ask the models of a family first."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -15,11 +15,12 @@ from ui.batch import screen as batch
 from ui.cluster import screen as cluster
 from ui.kit import clock, sign_in
 from ui.kit.client import Client
-from ui.kit.models import IMAGE, TABLE, Shown
+from ui.kit.models import News
 from ui.look.theme import CSS, THEME
 from ui.predict import images, table
 from ui.retrain import screen as retrain
 from ui.tuning import screen as tuning
+from ui.your_data import screen as your_data
 
 # A session is a megabyte of this one process; the oldest gives way.
 MAX_SESSIONS, MAX_WAITING = 300, 200
@@ -34,27 +35,25 @@ PAGE_OPTIONS: dict[str, Any] = {
     "enable_monitoring": False,
     "ssr_mode": False,
 }
-# The screen of a model, by its family.
-SCREENS = {IMAGE: images.build, TABLE: table.build}
 BuildScreen = Callable[[], clock.Clock | None]
 
 
-def build(api: Client, models: Sequence[Shown], public_url: str | None = None) -> gr.Blocks:
-    """The whole page for these models.
+def build(api: Client, public_url: str | None = None) -> gr.Blocks:
+    """The whole page.
 
     `public_url` is where a person's own machine finds the API, shown in copied code; without one it is
     `/api` of the page's own origin.
     """
     with gr.Blocks(title="AIR Studio", analytics_enabled=False, fill_width=True) as page:
-        header.build(api, page, models)
+        news = News(header.build(api, page), gr.State(None))
         token, taken = sign_in.token(), gr.State(None)
         screens: list[tuple[str, BuildScreen]] = [
-            (model.title, partial(SCREENS[model.family], api, page, model, public_url, token)) for model in models
-        ]
-        screens += [
-            ("Retrain", partial(retrain.build, api, models, token, taken)),
-            ("Tuning", partial(tuning.build, api, models, public_url, token, taken)),
-            ("Batch", partial(batch.build, api, models, public_url, token)),
+            ("Images", partial(images.build, api, page, news, public_url, token)),
+            ("Table", partial(table.build, api, page, news, public_url)),
+            ("Your data", partial(your_data.build, api, news, public_url, token)),
+            ("Retrain", partial(retrain.build, api, token, taken)),
+            ("Tuning", partial(tuning.build, api, public_url, token, taken)),
+            ("Batch", partial(batch.build, api, public_url, token)),
             ("Cluster", partial(cluster.build, api, token)),
         ]
         clocks: dict[gr.Tab, clock.Clock | None] = {}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict
 from typing import Any
 
 import gradio as gr
@@ -11,26 +12,27 @@ from markupsafe import Markup
 from ui.kit import clock
 from ui.kit.cards import LIVE, html
 from ui.kit.client import ApiError, Client, Headers
-from ui.kit.models import Shown
 from ui.kit.templates import macro
-from ui.kit.updates import UNSEEN
+from ui.kit.updates import UNSEEN, Updates
 from ui.kit.visitor import headers_of
 from ui.kit.words import listed
 
 READ_ONLY = "Read-only demo: ask as much as you like, nothing can be changed"
 
 
-async def state(api: Client, titles: dict[str, str], headers: Headers) -> Markup:
+async def state(api: Client, headers: Headers) -> Markup:
     """State and served versions of each model, for a visitor whose request had these headers."""
     try:
         states = await api.states()
     except ApiError as error:
         return _lines([("waiting", f"{error} This page keeps trying.")])
     try:
-        serving = {model["name"]: _versions(model) for model in await api.models()}
+        models = await api.models()
         read_only = (await api.access(headers))["changes"] == "off"
     except ApiError:
-        serving, read_only = {}, False
+        models, read_only = [], False
+    serving = {model["name"]: _versions(model) for model in models}
+    titles = {model["name"]: model["about"]["title"] for model in models}
     notes = [("note", READ_ONLY)] if read_only else []
     return _lines([_line(titles.get(name, name), text, serving.get(name, [])) for name, text in states.items()] + notes)
 
@@ -52,17 +54,20 @@ def _lines(lines: list[tuple[str, str]]) -> Markup:
     return macro("header.html", "state", lines)
 
 
-def build(api: Client, page: gr.Blocks, models: Sequence[Shown]) -> None:
-    """Put the header on the page and keep it up to date."""
-    titles = {model.name: model.title for model in models}
+def build(api: Client, page: gr.Blocks) -> gr.State:
+    """Put the header on the page and keep it up to date; returns what each model is, by name, which changes with it."""
 
-    async def refresh(shown: str, request: gr.Request) -> Any:
-        now = await state(api, titles, headers_of(request))
+    async def refresh(shown: str, request: gr.Request) -> Updates:
+        now = await state(api, headers_of(request))
         # An unchanged line is left alone, or screen readers would announce it at every tick.
-        return gr.skip() if now == shown else now
+        said: Updates = {} if now == shown else {status: now}
+        with suppress(ApiError):
+            said[models] = {name: [*asdict(model).values()] for name, model in (await api.catalogue()).items()}
+        return said or gr.skip()
 
     with gr.Row(elem_id="air-header", equal_height=True):
         html(macro("header.html", "title"), elem_id="air-what")
         status = html(_lines([("waiting", "Asking the service …")]), elem_id="air-status", html_template=LIVE)
-    timer = clock.timer(clock.STATE)
-    gr.on([page.load, timer.tick], refresh, status, status, concurrency_limit=None, **UNSEEN)
+    models, timer = gr.State({}), clock.timer(clock.STATE)
+    gr.on([page.load, timer.tick], refresh, status, [status, models], concurrency_limit=None, **UNSEEN)
+    return models

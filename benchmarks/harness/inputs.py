@@ -57,8 +57,8 @@ def rows(checkpoint: Path, settings: Settings) -> Inputs:
     from training.datasets.tables import read
 
     table = read(specs.get("breast-cancer"))
-    matrix, _ = table.part("validation")
-    bodies = [orjson.dumps(dict(zip(table.features, row, strict=True))) for row in matrix.tolist()]
+    matrix = table.rows("validation")
+    bodies = [orjson.dumps(dict(zip(table.names, row, strict=True))) for row in matrix.tolist()]
     model = catalog.load_to_serve(checkpoint, settings)
     malignant = model.predict(matrix)
     probabilities = np.stack([malignant, 1 - malignant], axis=1)

@@ -21,6 +21,8 @@ from models.pictures.decode import encode_base64_png
 from settings import Settings
 
 WEIGHTS = "weights.pt"
+# A network holds tens of numbers for each pixel that it looks at.
+PIXELS_AT_ONCE = 512_000
 GOLDEN_ATOL = {"fp32": 1e-3, "bf16": 0.05}
 
 log = logging.getLogger("ray.serve")
@@ -99,11 +101,16 @@ class ImageModel:
 
     def logits(self, images: np.ndarray) -> np.ndarray:
         """Uncalibrated scores, float32 (n, classes), of uint8 (n, size, size, 3) images."""
-        return self._backend.logits(images)
+        parts = [self._backend.logits(images[start:end]) for start, end in parts_of(images)]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Probabilities, float32 (n, classes), rows sum to 1, of uint8 (n, size, size, 3) images."""
         return softmax(self.logits(images) / self.temperature)
+
+    def from_tensor(self, given: np.ndarray) -> np.ndarray:
+        """Images of the Open Inference Protocol, which are what ``predict`` takes."""
+        return given
 
     def decide(self, answers: np.ndarray) -> list[str]:
         """The label of each of (n, classes) probabilities: the most probable class."""
@@ -126,6 +133,12 @@ class ImageModel:
                 prediction["seen"] = encode_base64_png(images[i])
             predictions.append(prediction)
         return predictions
+
+
+def parts_of(images: np.ndarray) -> list[tuple[int, int]]:
+    """Where the parts of images (n, size, size, 3) begin and end that a network looks at at once: memory is bounded."""
+    count = max(1, PIXELS_AT_ONCE // (images.shape[1] * images.shape[2]))
+    return [(start, min(start + count, len(images))) for start in range(0, max(1, len(images)), count)]
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

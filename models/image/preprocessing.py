@@ -8,6 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+AT_ONCE = 1_000
+SMALLEST_STD = 0.05
+
 
 def normalise(images: Tensor, preprocessor: dict[str, Any]) -> Tensor:
     """uint8 (n, h, w, 3) → float32 (n, 3, h, w), channels last in memory, zero mean and unit variance.
@@ -21,9 +24,16 @@ def normalise(images: Tensor, preprocessor: dict[str, Any]) -> Tensor:
 
 def fit_preprocessor(images: np.ndarray) -> dict[str, Any]:
     """Channel means and deviations (0..1) of uint8 (n, h, w, 3) training images."""
-    pixels = images.reshape(-1, 3)
+    counts = np.zeros((3, 256), dtype=np.int64)
+    for start in range(0, len(images), AT_ONCE):
+        pixels = images[start : start + AT_ONCE].reshape(-1, 3)
+        counts += [np.bincount(pixels[:, channel], minlength=256) for channel in range(3)]
+    shares, values = counts / counts.sum(1, keepdims=True), np.arange(256) / 255
+    means = shares @ values
+    deviations = np.sqrt(np.maximum(0, shares @ values**2 - means**2))
     return {
         "size": images.shape[1],
-        "mean": [float(value) for value in pixels.mean(0, dtype=np.float64) / 255],
-        "std": [float(value) for value in pixels.std(0, dtype=np.float64) / 255],
+        "mean": means.tolist(),
+        # A channel that is the same in all pictures would be divided by nothing.
+        "std": np.maximum(deviations, SMALLEST_STD).tolist(),
     }

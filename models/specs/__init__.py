@@ -89,6 +89,7 @@ class TableData(SpecPart):
     positive: str | None = None
     unit: str = Field("", description="unit of the target, of a regression")
     groups: dict[str, str] = Field({}, description="title of each group of columns")
+    complete_rows: bool = Field(False, description="a row without one of the values is refused, not answered")
 
     @model_validator(mode="after")
     def _classes_of_the_kind(self) -> TableData:
@@ -117,12 +118,13 @@ class ImageData(SpecPart):
     """Pictures: a folder of class folders or of Parquet files, or a data set of torchvision; and their size."""
 
     title: str = ""
-    folder: str | None = None
+    folder: str | None = Field(None, description="a folder, or a ZIP archive of it")
     folder_env: str | None = Field(None, description="the environment variable that names the folder")
     torchvision: str | None = Field(None, description="torchvision's data set, where there is no folder")
     download_mb: int = 0
     batches: str | None = Field(None, description="torchvision's folder of that data set")
     size: int = Field(32, ge=16, le=256, description="pictures are scaled to size × size pixels")
+    flip: bool | None = Field(None, description="mirror training pictures; default: if they look like their class then")
     labels: list[str] | None = Field(None, description="names of the classes; default those of the folders")
     examples: str | None = Field(None, description="Parquet of validation pictures for a machine without the data")
     examples_source: str = ""
@@ -141,6 +143,7 @@ class ModelSpec(SpecPart):
     presets: dict[str, dict[str, Any]]
     searches: dict[str, dict[str, Any]]
     columns: dict[str, Column] = {}
+    pretrained: str | None = Field(None, description="the shipped model whose weights a training can start from")
     folder: Path
     written: int = Field(0, description="time of the file: what is cached of a model is for this one")
 
@@ -275,9 +278,11 @@ def read(file: Path) -> ModelSpec:
     except (AttributeError, TypeError) as error:
         raise SettingsError(f"{file}: data, presets and searches must be tables of TOML.") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the spec"
-        raise SettingsError(f"{file}: {where}: {first['msg']}.") from error
+        # ``data`` is tried as that of each family; only what its own says of it helps.
+        others = "TableData" if given.get("family") == "image" else "ImageData"
+        found = [one for one in error.errors() if not any(others in str(part) for part in one["loc"])] or error.errors()
+        where = ".".join(part for part in map(str, found[0]["loc"]) if "Data" not in part) or "the spec"
+        raise SettingsError(f"{file}: {where}: {found[0]['msg']}.") from error
 
 
 def _completed(given: dict[str, Any]) -> dict[str, Any]:
@@ -286,9 +291,15 @@ def _completed(given: dict[str, Any]) -> dict[str, Any]:
     if not defaults.is_file():
         return given
     shared = tomllib.loads(defaults.read_text(encoding="utf-8"))
-    merged = {part: _merged(shared[part], given.get(part, {})) for part in ("presets", "searches")}
-    kind = given.get("data", {}).get("kind", "binary" if given["family"] == "table" else "classes")
-    return {"gate": shared["gates"].get(kind), **given, **merged}
+    data = given.get("data")
+    kind = data.get("kind") if isinstance(data, dict) else None
+    of_kind = shared["kinds"].get(kind) or next(iter(shared["kinds"].values()))
+    merged = {
+        part: _merged(_merged(shared[part], of_kind.get(part, {})), given.get(part, {}))
+        for part in ("presets", "searches")
+    }
+    pretrained = {"pretrained": shared["pretrained"]} if "pretrained" in shared else {}
+    return {"gate": of_kind["gate"], **pretrained, **given, **merged}
 
 
 def _merged(shared: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:

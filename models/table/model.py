@@ -1,6 +1,6 @@
-"""A model of the table family: rows of numbers in, the probability of the positive class out.
+"""A model of the table family: rows in, a class or a number out.
 
-Booster and fitted scaler come from a checkpoint folder; ``labels`` names the positive class first.
+Booster and fitted preprocessing come from a checkpoint folder; labels and features from its metadata.
 """
 
 from __future__ import annotations
@@ -12,28 +12,18 @@ import numpy as np
 import xgboost as xgb
 
 from models.artifact import checkpoint
-from models.table.contract import probability_field
+from models.table import features, questions
+from models.table.contract import takes_gaps
+from models.table.preprocessing import Preprocessor, Rows
+from models.table.steps import CATEGORY
 from settings import Settings
 
 WEIGHTS = "booster.ubj"
 GOLDEN_ATOL = 1e-5
-THRESHOLD = 0.5
-
-
-def scale(matrix: np.ndarray, features: list[str], preprocessor: dict[str, Any]) -> np.ndarray:
-    """Standardise the chosen columns of (n, features), the only preprocessing step of this family.
-
-    ``preprocessor["scaler"]`` maps a column's name to its training ``mean`` and ``std``.
-    """
-    scaled = np.array(matrix, dtype=np.float32)
-    for column, fitted in preprocessor["scaler"].items():
-        i = features.index(column)
-        scaled[:, i] = (matrix[:, i] - fitted["mean"]) / (fitted["std"] or 1.0)
-    return scaled
 
 
 class TableModel:
-    """A booster with its scaler. Labels, features and training ranges come from the metadata."""
+    """A booster with its preprocessing. Labels, features and training ranges come from the metadata."""
 
     backend, precision = "xgboost", "fp32"
 
@@ -42,10 +32,16 @@ class TableModel:
         self.booster = booster
         self.metadata = metadata
         self.labels = metadata.labels
-        self.features: list[str] = metadata.config["features"]
-        self.ranges: dict[str, dict[str, float]] = metadata.preprocessor["ranges"]
-        self._low = np.array([self.ranges[name]["min"] for name in self.features])
-        self._high = np.array([self.ranges[name]["max"] for name in self.features])
+        self.question = questions.of_version(metadata)
+        self.preprocessor = Preprocessor.of_version(metadata)
+        self.described = self.preprocessor.features
+        self.features = [feature.name for feature in self.described]
+        self.takes_gaps = takes_gaps(metadata)
+        self._numeric = [i for i, feature in enumerate(self.described) if feature.is_numeric]
+        numeric = [self.described[i] for i in self._numeric]
+        self._low = np.array([np.nan if one.min is None else one.min for one in numeric])
+        self._high = np.array([np.nan if one.max is None else one.max for one in numeric])
+        self._known = {i: set(one.categories) for i, one in enumerate(self.described) if one.kind == "category"}
 
     @classmethod
     def load(cls, folder: Path) -> TableModel:
@@ -57,12 +53,12 @@ class TableModel:
         except xgb.core.XGBoostError as error:
             raise checkpoint.CheckpointError(f"{folder.name}: {WEIGHTS} is not an XGBoost model.") from error
         model = cls(booster, metadata)
-        if booster.num_features() != len(model.features):
+        width = len(model.preprocessor.owners)
+        if booster.num_features() != width:
             raise checkpoint.CheckpointError(
-                f"{folder.name}: {WEIGHTS} takes {booster.num_features()} features, "
-                f"its metadata names {len(model.features)}."
+                f"{folder.name}: {WEIGHTS} takes {booster.num_features()} features, its metadata names {width}."
             )
-        checkpoint.check_golden(folder, model.predict, atol=GOLDEN_ATOL)
+        checkpoint.check_golden(folder, model.predict, atol=GOLDEN_ATOL * metadata.decision.get("scale", 1.0))
         return model
 
     @classmethod
@@ -74,49 +70,83 @@ class TableModel:
         """Write the booster into ``folder``."""
         self.booster.save_model(str(folder / WEIGHTS))
 
-    def predict(self, matrix: np.ndarray) -> np.ndarray:
-        """Probability of the positive class, float64 (n,), of rows float64 (n, features) in ``features`` order."""
-        scaled = scale(matrix, self.features, self.metadata.preprocessor)
-        margin = np.asarray(self.booster.inplace_predict(scaled, predict_type="margin"), dtype=np.float64)
-        # In double precision, so that the logit of a probability near 0 or 1 is the margin again.
-        return 1 / (1 + np.exp(-margin.reshape(-1)))
+    def predict(self, rows: Rows) -> np.ndarray:
+        """Answers to rows (n, features): probabilities (n,) or (n, classes), or numbers (n,), float64."""
+        encoded = self.preprocessor(rows)
+        margins = np.asarray(self.booster.inplace_predict(encoded, predict_type="margin"), dtype=np.float64)
+        return self.question.answers(margins)
+
+    def from_tensor(self, given: np.ndarray) -> np.ndarray:
+        """Rows of the Open Inference Protocol, numbers or texts (n, features). Raises ValueError naming a feature."""
+        if given.dtype != object:
+            return given
+        return features.rows_of_texts(given, self.described)
 
     def decide(self, answers: np.ndarray) -> list[str]:
-        """The label of each probability of the positive class (n,)."""
-        positive, negative = self.labels
-        return [positive if probability >= THRESHOLD else negative for probability in answers]
+        """The label of each answer."""
+        return self.question.decide(answers)
 
     def distribution(self, answers: np.ndarray) -> np.ndarray:
-        """Probabilities (n, 2) of both classes, the positive one first, from the result of ``predict``."""
-        return np.stack([answers, 1 - answers], axis=1)
+        """Probabilities (n, labels) from the result of ``predict``; of a regression the numbers, (n, 1)."""
+        return self.question.distribution(answers)
 
-    def encode(self, matrix: np.ndarray, answers: np.ndarray, explain: bool = False) -> list[dict[str, Any]]:
-        """Predictions in the form of the API, from probabilities (n,) of rows (n, features)."""
-        field = probability_field(self.labels)
-        predictions: list[dict[str, Any]] = [
-            {"label": label, field: float(probability), "out_of_range": outside}
-            for label, probability, outside in zip(
-                self.decide(answers), answers, self.out_of_range(matrix), strict=True
-            )
-        ]
+    def encode(self, rows: np.ndarray, answers: np.ndarray, explain: bool = False) -> list[dict[str, Any]]:
+        """Predictions in the form of the API, from answers to rows (n, features)."""
+        predictions = self.question.encode(answers)
+        for key, names in (("out_of_range", self.out_of_range), ("missing", self.missing), ("unseen", self.unseen)):
+            for prediction, named in zip(predictions, names(rows), strict=True):
+                prediction[key] = named
         if explain:
             names = [*self.features, "bias"]
-            for prediction, row in zip(predictions, self.contributions(matrix), strict=True):
+            for prediction, row in zip(predictions, self.contributions(rows, answers), strict=True):
                 prediction["contributions"] = dict(zip(names, map(float, row), strict=True))
         return predictions
 
-    def contributions(self, matrix: np.ndarray) -> np.ndarray:
-        """Log-odds toward the positive class that each feature adds, float32 (n, features + 1), bias last.
+    def contributions(self, rows: np.ndarray, answers: np.ndarray) -> np.ndarray:
+        """What each feature adds to the answers to rows, (n, features + 1), bias last.
 
-        A row's sum is the logit of its probability. TreeSHAP: Lundberg, Erion, Lee,
-        "Consistent Individualized Feature Attribution for Tree Ensembles", arXiv:1802.03888.
+        A row's sum is the logit of the probability (of the positive class), the margin of the answered class, or the
+        number. TreeSHAP: Lundberg, Erion, Lee, "Consistent Individualized Feature Attribution for Tree Ensembles",
+        arXiv:1802.03888.
         """
-        scaled = scale(matrix, self.features, self.metadata.preprocessor)
-        return self.booster.predict(xgb.DMatrix(scaled), pred_contribs=True, validate_features=False)
+        encoded = matrix_of(self.preprocessor(rows), None, self.preprocessor.types)
+        pushes = self.booster.predict(encoded, pred_contribs=True, validate_features=False)
+        pushes = self.question.explained(pushes, answers)
+        if self.preprocessor.owners == list(range(len(self.features))):
+            return pushes
+        together = np.zeros((len(pushes), len(self.features) + 1))
+        for place, owner in enumerate([*self.preprocessor.owners, len(self.features)]):
+            together[:, owner] += pushes[:, place]
+        return together
 
-    def out_of_range(self, matrix: np.ndarray) -> list[list[str]]:
+    def out_of_range(self, rows: np.ndarray) -> list[list[str]]:
         """For each row the features whose value is outside the range of the training rows."""
-        outside = (matrix < self._low) | (matrix > self._high)
-        if not outside.any():
-            return [[] for _ in matrix]
-        return [[self.features[i] for i in np.flatnonzero(row)] for row in outside]
+        numbers = self.preprocessor.numbers(rows)
+        outside = np.zeros((len(rows), len(self.features)), dtype=bool)
+        outside[:, self._numeric] = (numbers < self._low) | (numbers > self._high)
+        return self._named(outside)
+
+    def missing(self, rows: np.ndarray) -> list[list[str]]:
+        """For each row the features without a value."""
+        if rows.dtype == np.float64:
+            return self._named(np.isnan(rows))
+        return self._named(
+            np.column_stack([features.is_missing(rows[:, i], one) for i, one in enumerate(self.described)])
+        )
+
+    def unseen(self, rows: np.ndarray) -> list[list[str]]:
+        """For each row the features whose category no training row had."""
+        unseen = np.zeros((len(rows), len(self.features)), dtype=bool)
+        for i, known in self._known.items():
+            unseen[:, i] = [value is not None and value not in known for value in rows[:, i]]
+        return self._named(unseen)
+
+    def _named(self, flags: np.ndarray) -> list[list[str]]:
+        if not flags.any():
+            return [[] for _ in flags]
+        return [[self.features[i] for i in np.flatnonzero(row)] for row in flags]
+
+
+def matrix_of(encoded: np.ndarray, target: np.ndarray | None, types: list[str]) -> xgb.DMatrix:
+    """Encoded rows (n, columns) in XGBoost's form; ``types`` has whether a column is a quantity or a category."""
+    return xgb.DMatrix(encoded, label=target, feature_types=types, enable_categorical=CATEGORY in types)

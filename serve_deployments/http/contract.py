@@ -14,7 +14,6 @@ from pydantic.json_schema import models_json_schema
 from models import contract, specs
 from models.artifact.checkpoint import Metadata
 from models.specs import ModelSpec
-from models.table.contract import probability_field
 from serve_deployments.predict.requests import ImageOptions, Options
 from serve_deployments.schemas.base import ErrorReply
 from serve_deployments.schemas.predict import ImageCompareReply, ImageReply, row_replies
@@ -68,7 +67,7 @@ def _replies(spec: ModelSpec, metadata: Metadata | None) -> tuple[type[BaseModel
     if spec.family == "image":
         return ImageReply, ImageCompareReply
     labels = metadata.labels if metadata else spec.data.classes
-    return row_replies("".join(map(str.capitalize, spec.name.split("-"))), probability_field(labels))
+    return row_replies("".join(map(str.capitalize, spec.name.split("-"))), spec.data.kind, labels)
 
 
 def _options(schema: type[Options], metadata: Metadata | None) -> list[dict[str, Any]]:

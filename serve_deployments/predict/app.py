@@ -37,6 +37,7 @@ from serve_deployments.http.errors import (
     ApiError,
     Busy,
     Conflict,
+    Invalid,
     MethodNotAllowed,
     NotFound,
     TimedOut,
@@ -218,7 +219,8 @@ class ModelApp:
         """The version that answered, its label and the model's raw output for each of the decoded ``inputs``.
 
         For the Open Inference Protocol, whose tensors need no decoding. Raises NotFound for a version
-        that is not served, Conflict when a promotion has just changed the shape of the inputs.
+        that is not served, Conflict when a promotion has just changed the shape of the inputs, Invalid for a text
+        that is not a value of its feature.
         """
         champion = await self._champion()
         if version not in (None, CHAMPION, champion.version):
@@ -227,7 +229,10 @@ class ModelApp:
             taken = champion.tensors.input
             if inputs.shape[1:] != taken.shape[1:]:
                 raise Conflict(f"Input {taken.name!r} must have shape {list(taken.shape)} now; try again.")
-            answers = await champion.batcher.submit(inputs)
+            try:
+                answers = await champion.batcher.submit(champion.model.from_tensor(inputs))
+            except ValueError as error:
+                raise Invalid(str(error)) from None
             return champion.version, champion.model.decide(answers), answers
 
     async def tensors(self) -> Tensors:

@@ -10,10 +10,11 @@ from ray.serve.handle import DeploymentHandle
 from starlette.requests import Request
 
 from models.specs import ModelSpec
+from models.table.features import WANTED, Feature, as_rows
 from serve_deployments.http.errors import Invalid
 from serve_deployments.predict.app import FEW, AppContext, ModelApp
 from serve_deployments.predict.requests import Options, read_json_request, read_options
-from settings import FINITE, LARGEST_NUMBER, MAX_ROWS
+from settings import LARGEST_NUMBER, MAX_ROWS
 
 MAX_BATCH = MAX_ROWS
 MAX_WAITING = 4 * MAX_ROWS
@@ -21,49 +22,60 @@ MAX_EXPLAINED = 1_000
 NUMBERS = {int, float}
 
 
-def read_rows(content: Any, features: list[str]) -> np.ndarray:
-    """float64 (n, features) of one JSON object or a list of them. Raises Invalid naming row and feature."""
+def read_rows(content: Any, features: list[Feature], gaps: bool) -> np.ndarray:
+    """Rows (n, features) of one JSON object or a list of them, in the form of a model's ``predict``.
+
+    ``gaps``: values may be null or left out. Raises Invalid naming row and feature.
+    """
     rows = [content] if isinstance(content, dict) else content
     if not isinstance(rows, list):
         raise Invalid(f"The body must be one JSON object with the {len(features)} features, or a list of them.")
     if not 1 <= len(rows) <= MAX_ROWS:
         raise Invalid(f"The request has {len(rows)} rows; send 1 to {MAX_ROWS:,}.")
-    values = [_read_row(row, i, features) for i, row in enumerate(rows)]
-    try:
-        matrix = np.array(values, dtype=np.float64)
-    except OverflowError:  # an integer too large for a float
-        matrix = np.full((1, 1), np.inf)
-    if not (np.abs(matrix) <= LARGEST_NUMBER).all():
-        i, j = next(
-            (i, j) for i, row in enumerate(values) for j, value in enumerate(row) if not abs(value) <= LARGEST_NUMBER
-        )
-        raise Invalid(f"Row {i}: feature {features[j]!r} must be {FINITE}.")
-    return matrix
+    names = [feature.name for feature in features]
+    values = [_read_row(row, i, names, gaps) for i, row in enumerate(rows)]
+    matrix = _numbers(values) if all(feature.kind == "number" for feature in features) else None
+    if matrix is not None:
+        return matrix
+    return as_rows([_read_column(values, i, feature, gaps) for i, feature in enumerate(features)], features)
 
 
-def _read_row(row: Any, i: int, features: list[str]) -> list[float]:
+def _read_row(row: Any, i: int, names: list[str], gaps: bool) -> list[Any]:
     if not isinstance(row, dict):
         raise Invalid(f"Row {i} is not a JSON object; send the features by name.")
     try:
-        values = [row[name] for name in features]
+        values = list(map(row.get, names)) if gaps else [row[name] for name in names]
     except KeyError as error:
-        raise Invalid(f"Row {i}: feature {error.args[0]!r} is missing.", _expected(features)) from None
-    if len(row) != len(features):
-        extra = next(name for name in row if name not in features)
-        raise Invalid(f"Row {i}: there is no feature {extra[:80]!r}.", _expected(features))
-    if not NUMBERS.issuperset(map(type, values)):
-        name, value = next(pair for pair in zip(features, values, strict=True) if type(pair[1]) not in NUMBERS)
-        raise Invalid(f"Row {i}: feature {name!r} must be a number, not {_kind(value)}.")
+        raise Invalid(f"Row {i}: feature {error.args[0]!r} is missing.", {"features": names}) from None
+    if len(row) > len(names) or not row.keys() <= set(names):
+        extra = next(name for name in row if name not in names)
+        raise Invalid(f"Row {i}: there is no feature {extra[:80]!r}.", {"features": names})
+    if gaps and not any(value is not None for value in values):
+        raise Invalid(f"Row {i} has no value; send at least one of the features.", {"features": names})
     return values
 
 
-def _expected(features: list[str]) -> dict[str, list[str]]:
-    return {"features": features}
+def _numbers(values: list[list[Any]]) -> np.ndarray | None:
+    """float64 of rows that are numbers alone, the usual case; None for any other value."""
+    if not all(map(NUMBERS.issuperset, (map(type, row) for row in values))):
+        return None
+    try:
+        matrix = np.array(values, dtype=np.float64)
+    except OverflowError:  # an integer too large for a float
+        return None
+    return matrix if (np.abs(matrix) <= LARGEST_NUMBER).all() else None
 
 
-def _kind(value: Any) -> str:
-    kinds = {str: "text", type(None): "null", bool: "true or false", list: "a list", dict: "an object"}
-    return kinds.get(type(value), "something else")
+def _read_column(values: list[list[Any]], place: int, feature: Feature, gaps: bool) -> np.ndarray:
+    read = []
+    for i, row in enumerate(values):
+        try:
+            if row[place] is None and not gaps:
+                raise ValueError(f"must be {WANTED[feature.kind]}, not null")
+            read.append(feature.value(row[place]))
+        except ValueError as error:
+            raise Invalid(f"Row {i}: feature {feature.name!r} {error}.") from None
+    return np.array(read, dtype=np.float64 if feature.is_numeric else object)
 
 
 class TableApp(ModelApp):
@@ -82,10 +94,10 @@ class TableApp(ModelApp):
         return sent, options
 
     async def decode(self, model: Any, sent: Any) -> np.ndarray:
-        """Rows, float64 (n, features), in the model's column order; many rows are converted in a thread."""
+        """Rows (n, features), in the model's column order; many rows are converted in a thread."""
         if isinstance(sent, list) and len(sent) > FEW:
-            return await asyncio.to_thread(read_rows, sent, model.features)
-        return read_rows(sent, model.features)
+            return await asyncio.to_thread(read_rows, sent, model.described, model.takes_gaps)
+        return read_rows(sent, model.described, model.takes_gaps)
 
 
 class Replica(TableApp):

@@ -112,8 +112,8 @@ async def infer(request: Request, all_replicas: AllReplicas, name: str = NAME, v
     wanted = tensors.wanted_outputs(content, known.outputs)
     inputs = tensors.read_input(content, body[split:], known.input)
     answered, labels, answers = await all_replicas.ask_one(name, "infer", inputs, version)
-    probabilities, label = known.outputs
-    outputs = {probabilities.name: answers, label.name: np.array(labels, dtype=object)}
+    given = (answers, np.array(labels, dtype=object))
+    outputs = {spec.name: values for spec, values in zip(known.outputs, given, strict=False)}
     described, binary = tensors.write_outputs(outputs, wanted, known.outputs)
     reply: dict[str, Any] = {"model_name": name, "model_version": answered, "outputs": described}
     if content.get("id") is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import chain
 from typing import Any
 
@@ -32,10 +33,13 @@ def read_input(content: dict[str, Any], binary: bytes, spec: TensorSpec) -> np.n
     size = parameters_of(tensor, f"input {spec.name!r}").get("binary_data_size")
     if (size is None) == (tensor.get("data") is None):
         raise BadRequest(f"Input {spec.name!r} must have either 'data' or the parameter 'binary_data_size'.")
+    if binary and size is None:
+        raise BadRequest(f"There are {len(binary)} bytes behind the JSON, and no 'binary_data_size' takes them.")
+    if datatype == "BYTES":
+        texts = _texts_of_json(tensor["data"], shape, spec) if size is None else _texts(binary, size, shape, spec)
+        return np.array(texts, dtype=object).reshape(shape)
     if size is not None:
         values = _from_bytes(binary, size, shape, DTYPES[datatype], spec)
-    elif binary:
-        raise BadRequest(f"There are {len(binary)} bytes behind the JSON, and no 'binary_data_size' takes them.")
     else:
         values = _from_json(tensor["data"], shape, datatype, spec)
     if not (np.abs(values, dtype=np.float64) <= LARGEST_NUMBER).all():
@@ -71,6 +75,34 @@ def _from_bytes(binary: bytes, size: Any, shape: tuple[int, ...], dtype: np.dtyp
     if type(size) is not int or size != expected or len(binary) != expected:
         raise BadRequest(f"Input {spec.name!r} of shape {list(shape)} takes {expected} bytes behind the JSON.")
     return np.frombuffer(binary, dtype).reshape(shape)
+
+
+def _texts(binary: bytes, size: Any, shape: tuple[int, ...], spec: TensorSpec) -> list[str]:
+    """BYTES elements, each behind its length in four bytes."""
+    texts, at = [], 0
+    if type(size) is int and size == len(binary):
+        while len(texts) < math.prod(shape) and at + 4 <= len(binary):
+            (length,) = struct.unpack_from("<I", binary, at)
+            part = binary[at + 4 : at + 4 + length]
+            at += 4 + length
+            with suppress(UnicodeDecodeError):
+                texts.append(part.decode())
+    if len(texts) != math.prod(shape) or at != len(binary):
+        raise BadRequest(
+            f"Input {spec.name!r} must have {math.prod(shape)} texts in UTF-8 behind the JSON, each after its length "
+            "in four bytes, and 'binary_data_size' must be their bytes."
+        )
+    return texts
+
+
+def _texts_of_json(data: Any, shape: tuple[int, ...], spec: TensorSpec) -> list[str]:
+    texts = data if _is_flat(data, shape) else _unnested(data, shape)
+    if texts is None or not all(isinstance(text, str) for text in texts):
+        raise BadRequest(
+            f"The data of {spec.name!r} must be {math.prod(shape)} texts, flat or nested exactly as shape "
+            f"{list(shape)} says; write a number as text, and a missing value as an empty one."
+        )
+    return texts
 
 
 def _from_json(data: Any, shape: tuple[int, ...], datatype: str, spec: TensorSpec) -> np.ndarray:

@@ -81,25 +81,44 @@ async def _answers(item: RegisteredVersion, settings: Settings, aside: Aside, ca
 
 
 def _compare(shared: HeldOut, first: np.ndarray, second: np.ndarray, n: int) -> tuple[dict[str, int], list[Difference]]:
-    """Counts of inputs with different answers, and ``n`` of these; both arguments (n, labels) probabilities."""
-    ours, theirs = first.argmax(1), second.argmax(1)
-    differ = ours != theirs
-    better, worse = differ & (ours == shared.truth), differ & (theirs == shared.truth)
-    neither = differ & ~better & ~worse
-    by_turns = (i for i in chain(*zip_longest(np.flatnonzero(worse), np.flatnonzero(better))) if i is not None)
-    chosen = np.array([*by_turns, *np.flatnonzero(neither)][:n], dtype=np.int64)
-    counts = {"rows": len(ours), "differing": differ.sum(), "better": better.sum(), "worse": worse.sum()}
+    """Counts of inputs with different answers, and ``n`` of these; both arguments (n, labels) probabilities.
+
+    Of a regression, (n, 1) numbers: different are those by more than a hundredth of the target's spread, better is
+    what is nearer to the truth; the examples are those that differ most.
+    """
+    if shared.labels:
+        ours, theirs = first.argmax(1), second.argmax(1)
+        differ = ours != theirs
+        better, worse = differ & (ours == shared.truth), differ & (theirs == shared.truth)
+        order = _by_turns(better, worse, differ)
+    else:
+        gap = np.abs(first - second)[:, 0]
+        differ = gap > 0.01 * shared.truth.std()
+        nearer = np.abs(first[:, 0] - shared.truth) < np.abs(second[:, 0] - shared.truth)
+        better, worse = differ & nearer, differ & ~nearer
+        order = np.argsort(-gap, kind="stable")[: differ.sum()]
+    chosen = order[:n]
+    counts = {"rows": len(first), "differing": differ.sum(), "better": better.sum(), "worse": worse.sum()}
     inputs = shared.inputs.at(chosen) if len(chosen) else []
     shown = [
         Difference(
             id=str(i),
-            label=shared.labels[shared.truth[i]],
-            answers={
-                side: Answer(label=shared.labels[row[i].argmax()], probability=float(row[i].max()))
-                for side, row in (("version", first), ("against", second))
-            },
-            **shared.shown(given),
+            label=shared.label(i),
+            answers={side: _answer(shared, row[i]) for side, row in (("version", first), ("against", second))},
+            **shared.inputs.shown(given),
         )
         for i, given in zip(chosen, inputs, strict=True)
     ]
     return {key: int(value) for key, value in counts.items()}, shown
+
+
+def _by_turns(better: np.ndarray, worse: np.ndarray, differ: np.ndarray) -> np.ndarray:
+    """First those that only one version answers correctly, alternating."""
+    turns = [i for i in chain(*zip_longest(np.flatnonzero(worse), np.flatnonzero(better))) if i is not None]
+    return np.array([*turns, *np.flatnonzero(differ & ~better & ~worse)], dtype=np.int64)
+
+
+def _answer(shared: HeldOut, row: np.ndarray) -> Answer:
+    if not shared.labels:
+        return Answer(label=f"{row[0]:.6g}", value=float(row[0]))
+    return Answer(label=shared.labels[row.argmax()], probability=float(row.max()))

@@ -227,9 +227,7 @@ def _version(item: RegisteredVersion, meta: checkpoint.Metadata) -> Version:
 
 def _examples(name: str, held_out: HeldOut, random: np.random.Generator, n: int) -> Examples:
     chosen = random.permutation(len(held_out.truth))[:n]
-    labels = [held_out.labels[held_out.truth[i]] for i in chosen]
-    shown = zip(chosen, labels, map(held_out.shown, held_out.inputs.at(chosen)), strict=True)
-    kind = RowExample if held_out.features else ImageExample
-    return Examples(
-        name=name, source=held_out.source, examples=[kind(id=str(i), label=label, **given) for i, label, given in shown]
-    )
+    inputs = map(held_out.inputs.shown, held_out.inputs.at(chosen))
+    kind = ImageExample if specs.get(name).family == "image" else RowExample
+    shown = [kind(id=str(i), label=held_out.label(i), **given) for i, given in zip(chosen, inputs, strict=True)]
+    return Examples(name=name, source=held_out.source, examples=shown)

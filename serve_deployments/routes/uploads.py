@@ -34,13 +34,13 @@ async def upload(
     They are checked at once, row by row. The upload is for one `batch_predict` job and is deleted when
     that job has ended, or after an hour without use.
     """
-    features = (await champion_metadata(registry, model)).config.get("features", [])
+    metadata = await champion_metadata(registry, model)
     store = Store(settings)
     arrived = store.arrive()
     try:
         names = await receive_files(request, arrived, MAX_FILES)
         # In a separate process: checking many pictures would keep this one from answering.
-        return await aside.run(store.accept, model, features, arrived, names)
+        return await aside.run(store.accept, metadata, arrived, names)
     except ArchiveTooLarge as error:
         raise TooLarge(str(error)) from None
     except DataError as error:

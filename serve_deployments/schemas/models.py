@@ -6,7 +6,11 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from models.specs import ColumnKind, Question
 from serve_deployments.schemas.base import Reply
+
+# A value of each feature; null where it is missing.
+Row = dict[str, float | bool | str | None]
 
 
 class Version(Reply):
@@ -53,6 +57,8 @@ class ModelAbout(Reply):
     family: Literal["image", "table"]
     title: str = Field(description="short, such as a tab's title")
     question: str = Field(description="the question that the model answers, in one line")
+    kind: Question | None = Field(None, description="what a table model answers: a class of two or several, a number")
+    unit: str = Field("", description="unit of the number that a regression answers")
     notice: str = Field("", description="a notice to show with its predictions")
     positive: str | None = Field(None, description="the class whose probability a table model predicts")
     gate: Gate
@@ -113,16 +119,20 @@ class History(Reply):
 
 
 class Feature(Reply):
-    """A column of a table model with the range of its training rows."""
+    """A column of a table model, and what its training rows held."""
 
     name: str
+    kind: ColumnKind
     group: str = Field(description="key of the group, such as mean")
     group_title: str = Field(description="title of the group; empty if the spec has none")
     unit: str
-    min: float
-    max: float
-    median: float
-    step: float
+    min: float | str | None = Field(description="of a number, or of a date as text")
+    max: float | str | None
+    median: float | None = Field(description="of a number")
+    step: float | None = Field(description="of a number: a form's step")
+    categories: list[str] | None = Field(description="of a category: its values, most frequent first")
+    preprocess: list[str] = Field(description="the steps that it goes through")
+    missing: float = Field(ge=0, le=1, description="share of training rows without a value")
 
 
 class Features(Reply):
@@ -145,7 +155,7 @@ class RowExample(Reply):
 
     id: str
     label: str
-    row: dict[str, float]
+    row: Row
 
 
 class Examples(Reply):
@@ -171,10 +181,11 @@ class Evaluation(Reply):
 
 
 class Answer(Reply):
-    """The label that a version predicts, and its probability."""
+    """The label that a version predicts, and its probability; of a regression the number, as text and as value."""
 
     label: str
-    probability: float
+    probability: float | None = None
+    value: float | None = None
 
 
 class Difference(Reply):
@@ -183,7 +194,7 @@ class Difference(Reply):
     id: str
     label: str
     image: str | None = Field(None, description="base64 PNG, of an image model")
-    row: dict[str, float] | None = Field(None, description="features, of a table model")
+    row: Row | None = Field(None, description="features, of a table model")
     answers: dict[str, Answer] = Field(description="of `version` and `against`")
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 from pydantic import Field, create_model
 
+from models.specs import Question
+from models.table.contract import probability_field
 from serve_deployments.schemas.base import Reply
 
 
@@ -34,13 +36,15 @@ class ImagePrediction(Reply):
 
 
 class RowPrediction(Reply):
-    """Prediction for one row, without the probability field; ``contributions`` only with ``explain=true``."""
+    """Prediction for one row, without the answer itself; ``contributions`` only with ``explain=true``."""
 
-    label: str
     out_of_range: list[str] = Field(description="features outside the range of the training rows")
+    missing: list[str] = Field(description="features without a value")
+    unseen: list[str] = Field(description="features with a category that no training row had")
     contributions: dict[str, float] | None = Field(
         None,
-        description="log-odds toward the positive class that each feature adds, and 'bias'; their sum is the logit",
+        description="what each feature adds, and 'bias': log-odds toward the positive class, whose sum is the logit; "
+        "of several classes the margin of the one answered; of a regression the number",
     )
 
 
@@ -69,8 +73,14 @@ class ImageCompareReply(Reply):
     challenger: ImageReply
 
 
-def row_replies(model: str, probability: str) -> tuple[type[Reply], type[Reply]]:
-    """The replies of ``predict`` and ``compare`` of a table model; ``probability`` is the name of that field."""
-    prediction = create_model(f"{model}Prediction", __base__=RowPrediction, **{probability: (float, Field(ge=0, le=1))})
+def row_replies(model: str, kind: Question, labels: list[str]) -> tuple[type[Reply], type[Reply]]:
+    """The replies of ``predict`` and ``compare`` of a table model of a kind, with its labels."""
+    share = (float, Field(ge=0, le=1))
+    fields: dict[Question, dict[str, Any]] = {
+        "binary": {"label": (str, ...), **({probability_field(labels): share} if labels else {})},
+        "multiclass": {"label": (str, ...), "probability": share, "probabilities": (dict[str, float], ...)},
+        "regression": {"value": (float, ...)},
+    }
+    prediction = create_model(f"{model}Prediction", __base__=RowPrediction, **fields[kind])
     reply = create_model(f"{model}Reply", __base__=RowReply, predictions=(list[prediction], ...))
     return reply, create_model(f"{model}CompareReply", __base__=Reply, champion=(reply, ...), challenger=(reply, ...))

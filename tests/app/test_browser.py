@@ -53,15 +53,15 @@ def test_picture_is_answered_corrected_and_the_correction_undone(
     open_page: Callable[..., Page], app: RunningApp, api: str
 ) -> None:
     page = open_page(app.url)
-    give_picture(page, "air-cifar10-picture", EXAMPLE)
+    give_picture(page, "air-images-picture", EXAMPLE)
     alone = requests.post(f"{api}/cifar10/predict", data=PICTURE, headers=PNG).json()["predictions"][0]
-    expect(page.locator("#air-cifar10-answer .air-verdict strong")).to_have_text(alone["label"])
-    page.locator("#air-cifar10-correct button", has_text=re.compile("^frog$")).click()
-    expect(page.locator("#air-cifar10-correct-note")).to_contain_text("Kept: it is a frog")
+    expect(page.locator("#air-images-answer .air-verdict strong")).to_have_text(alone["label"])
+    page.locator("#air-images-correct button", has_text=re.compile("^frog$")).click()
+    expect(page.locator("#air-images-correct-note")).to_contain_text("Kept: it is a frog")
     [kept] = requests.get(f"{api}/corrections").json()["corrections"]
     assert (kept["label"], kept["answered"]) == ("frog", alone["label"])
     button(page, "Undo").click()
-    expect(page.locator("#air-cifar10-correct-note")).to_have_text("Undone: nothing is kept of this picture.")
+    expect(page.locator("#air-images-correct-note")).to_have_text("Undone: nothing is kept of this picture.")
     assert requests.get(f"{api}/corrections").json()["corrections"] == []
 
 
@@ -136,12 +136,12 @@ def test_from_a_csv_with_two_bad_lines_to_the_downloaded_file(
     open_page: Callable[..., Page], app: RunningApp, api: str, jobs: str, tmp_path: Path
 ) -> None:
     table = read(models.ROWS)
-    rows = [dict(zip(table.features, row, strict=True)) for row in table.part("validation")[0][:8].tolist()]
+    rows = [dict(zip(table.names, row, strict=True)) for row in table.rows("validation", 8).tolist()]
     given = [dict(row) for row in rows]
     given[2]["mean radius"], given[5]["worst area"] = "wide", ""
     path = tmp_path / "rows.csv"
     with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, table.features)
+        writer = csv.DictWriter(file, table.names)
         writer.writeheader()
         writer.writerows(given)
     page = open_page(app.url)

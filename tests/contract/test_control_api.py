@@ -37,8 +37,8 @@ def test_models_list_versions_and_what_each_replica_serves(api: httpx.Client) ->
 def test_features_come_with_ranges_of_the_training_rows(api: httpx.Client) -> None:
     features = api.get("/models/breast-cancer/features").json()["features"]
     table = table_data.read(ROWS)
-    matrix, _ = table.part("train")
-    assert [feature["name"] for feature in features] == table.features
+    matrix = table.rows("train")
+    assert [feature["name"] for feature in features] == table.names
     assert sum(feature["group"] == "mean" and feature["group_title"] == "Mean values" for feature in features) == 10
     first = features[0]
     assert (first["min"], first["max"]) == (matrix[:, 0].min(), matrix[:, 0].max())
@@ -46,7 +46,7 @@ def test_features_come_with_ranges_of_the_training_rows(api: httpx.Client) -> No
 
 def test_row_examples_are_validation_rows_with_their_true_label(api: httpx.Client) -> None:
     table = table_data.read(ROWS)
-    matrix, malignant = table.part("validation")
+    matrix, malignant = table.rows("validation"), table.part("validation")[1] == 0
     known = {tuple(row): flag for row, flag in zip(matrix, malignant, strict=True)}
     examples = api.get("/models/breast-cancer/examples?n=20").json()["examples"]
     assert len(examples) == 20

@@ -20,10 +20,11 @@ from training.datasets import tables as dataset
 URL = "/breast-cancer/predict"
 JSON = {"Content-Type": "application/json"}
 TABLE = dataset.read(ROWS)
+MATRIX = TABLE.rows()
 
 
 def _row(i: int = 0) -> dict[str, float]:
-    return dict(zip(TABLE.features, map(float, TABLE.matrix[i]), strict=True))
+    return dict(zip(TABLE.names, map(float, MATRIX[i]), strict=True))
 
 
 def _changed(**changes: object) -> dict[str, object]:
@@ -34,20 +35,20 @@ def _changed(**changes: object) -> dict[str, object]:
 
 
 def test_all_rows_get_the_models_own_answers(api: httpx.Client) -> None:
-    rows = [_row(i) for i in range(len(TABLE.matrix))]
+    rows = [_row(i) for i in range(len(MATRIX))]
     body = api.post(URL, json=rows).json()
-    expected = catalog.load(ROOT / "models" / "pretrained" / "breast-cancer").predict(TABLE.matrix)
+    expected = catalog.load(ROOT / "models" / "pretrained" / "breast-cancer").predict(MATRIX)
     answers = np.array([p["probability_malignant"] for p in body["predictions"]])
     assert np.abs(answers - expected).max() < 1e-6
     assert [p["label"] for p in body["predictions"]] == ["malignant" if p >= 0.5 else "benign" for p in expected]
-    assert roc_auc_score(TABLE.positive, answers) >= 0.99
+    assert roc_auc_score(TABLE.target == 0, answers) >= 0.99
 
 
 def test_noisy_rows_are_still_told_apart(api: httpx.Client) -> None:
-    noise = np.random.default_rng(5).normal(1, 0.05, TABLE.matrix.shape)
-    rows = [dict(zip(TABLE.features, map(float, values), strict=True)) for values in TABLE.matrix * noise]
+    noise = np.random.default_rng(5).normal(1, 0.05, MATRIX.shape)
+    rows = [dict(zip(TABLE.names, map(float, values), strict=True)) for values in MATRIX * noise]
     answers = [p["probability_malignant"] for p in api.post(URL, json=rows).json()["predictions"]]
-    assert roc_auc_score(TABLE.positive, answers) >= 0.99
+    assert roc_auc_score(TABLE.target == 0, answers) >= 0.99
 
 
 def test_one_object_is_one_row_whatever_the_order_of_keys(api: httpx.Client) -> None:
@@ -62,13 +63,13 @@ def test_one_object_is_one_row_whatever_the_order_of_keys(api: httpx.Client) -> 
 def test_contributions_sum_to_the_logit_of_the_probability(api: httpx.Client) -> None:
     rows = [_row(i) for i in range(0, 569, 10)]
     for prediction in api.post(f"{URL}?explain=true", json=rows).json()["predictions"]:
-        assert set(prediction["contributions"]) == {*TABLE.features, "bias"}
+        assert set(prediction["contributions"]) == {*TABLE.names, "bias"}
         p = prediction["probability_malignant"]
         assert sum(prediction["contributions"].values()) == pytest.approx(math.log(p / (1 - p)), abs=1e-5)
 
 
 def test_a_thousand_rows_are_explained_and_no_more(api: httpx.Client) -> None:
-    rows = [_row(i % len(TABLE.matrix)) for i in range(1_001)]
+    rows = [_row(i % len(MATRIX)) for i in range(1_001)]
     predictions = api.post(f"{URL}?explain=true", json=rows[:1_000]).json()["predictions"]
     assert len(predictions) == 1_000
     alone = api.post(f"{URL}?explain=true", json=rows[999]).json()["predictions"][0]

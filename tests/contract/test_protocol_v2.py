@@ -35,7 +35,7 @@ def images() -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def rows() -> np.ndarray:
-    return table_data.read(ROWS).part("validation")[0][:5]
+    return table_data.read(ROWS).rows("validation", 5)
 
 
 def _ask(client: triton.InferenceServerClient, model: str, name: str, values: np.ndarray, binary: bool) -> Any:

@@ -58,7 +58,7 @@ def test_archive_is_checked_picture_by_picture(
 
 def test_table_is_checked_line_by_line(admin: httpx.Client) -> None:
     table = breast_cancer.read(ROWS)
-    frame = pd.DataFrame(table.part("test")[0][:4], columns=table.features).astype(object)
+    frame = pd.DataFrame(table.rows("test", 4), columns=table.names).astype(object)
     frame.loc[1, "mean radius"] = "wide"
     upload = _send(admin, "breast-cancer", "rows.csv", frame.to_csv(index=False).encode())
     assert upload["problems"] == [

@@ -204,7 +204,7 @@ def test_events_come_as_they_happen(site: Site) -> None:
 
 
 def _names_a_ship(page: Page) -> None:
-    page.locator("#air-cifar10-picture input[type=file]").set_input_files(ROOT / "docs" / "example.png")
+    page.locator("#air-images-picture input[type=file]").set_input_files(ROOT / "docs" / "example.png")
     verdict = page.locator(f"{IMAGE_ANSWER} .air-verdict strong")
     expect(verdict).to_have_text(re.compile("ship", re.IGNORECASE), timeout=WAIT_MS)
 

@@ -83,7 +83,8 @@ def test_table_model_learns_and_is_a_version_with_lineage(training_settings: Set
     version, folder, metrics = table_stage.train(ROWS, config, training_settings)
     assert metrics["test_auc"] >= 0.99
     assert metrics["validation_auc"] >= 0.98
-    matrix, malignant = breast_cancer.read(ROWS).part("test")
+    table = breast_cancer.read(ROWS)
+    matrix, malignant = table.rows("test"), table.part("test")[1] == 0
     answers = catalog.load(folder).predict(matrix)
     assert ((answers >= 0.5) == malignant).mean() == pytest.approx(1 - metrics["test_error"])
     registry = Registry(training_settings)

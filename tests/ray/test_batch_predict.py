@@ -28,7 +28,7 @@ from models.registry import PRETRAINED
 from models.specs import Family
 from models.table.model import TableModel
 from settings import Settings
-from tests.helpers.models import IMAGES, ROWS
+from tests.helpers.models import IMAGES, ROWS, SHIPPED_ROWS
 from tests.helpers.samples import pictures
 from tests.helpers.servers.aws import KEYS
 from training.batch_predict import run as batch_predict
@@ -99,7 +99,7 @@ def test_test_rows_are_answered_as_the_model_answers_them(
     training_settings: Settings, tmp_path: Path, table: breast_cancer.Table
 ) -> None:
     result, rows = _predict(training_settings, "breast-cancer", tmp_path)
-    matrix, malignant = table.part("test")
+    matrix, malignant = table.rows("test"), table.part("test")[1] == 0
     model = TableModel.load(PRETRAINED / "breast-cancer")
     expected = model.predict(matrix)
     assert [row["probability_malignant"] for row in rows] == pytest.approx(expected.tolist(), abs=1e-9)
@@ -178,10 +178,10 @@ def test_upload_is_answered_line_by_line(
 ) -> None:
     store = Store(training_settings)
     arrived = store.arrive()
-    frame = pd.DataFrame(table.matrix[:5], columns=table.features).astype(object).assign(patient="=1+1")
+    frame = pd.DataFrame(table.rows("train", 5), columns=table.names).astype(object).assign(patient="=1+1")
     frame.loc[2, "mean radius"] = "abc"
     frame.to_csv(arrived / "0", index=False)
-    upload = store.accept("breast-cancer", table.features, arrived, ["patients.csv"])
+    upload = store.accept(SHIPPED_ROWS, arrived, ["patients.csv"])
     result, rows = _predict(training_settings, "breast-cancer", tmp_path, upload=upload.id)
     assert (result["source"], result["rows"], result["errors"]) == ("patients.csv", 5, 1)
     assert [row["line"] for row in rows] == [2, 3, 4, 5, 6]
@@ -201,7 +201,7 @@ def s3(aws: str, monkeypatch: pytest.MonkeyPatch, folder: Path, table: breast_ca
     client.create_bucket(Bucket="bucket")
     for path in folder.glob("*.png"):
         client.put_object(Bucket="bucket", Key=f"pictures/{path.name}", Body=path.read_bytes())
-    frame = pd.DataFrame(table.matrix[:7], columns=table.features)
+    frame = pd.DataFrame(table.rows("train", 7), columns=table.names)
     client.put_object(Bucket="bucket", Key="rows.csv", Body=frame.to_csv(index=False).encode())
     client.put_object(Bucket="bucket", Key="rows.parquet", Body=frame.to_parquet())
     return "s3://bucket"
@@ -255,8 +255,8 @@ def test_terminal_writes_the_files_and_says_what_is_in_them(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(batch_predict, "get_settings", lambda: training_settings)
-    matrix, _ = table.part("test")
-    frame = pd.DataFrame(matrix[:4], columns=table.features).astype(object)
+    matrix = table.rows("test")
+    frame = pd.DataFrame(matrix[:4], columns=table.names).astype(object)
     frame.loc[1, "mean area"] = np.nan
     frame.to_csv(tmp_path / "rows.csv", index=False)
 

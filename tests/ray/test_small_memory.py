@@ -32,9 +32,9 @@ def test_batch_prediction_that_does_not_fit_spills_and_answers_right(
 ) -> None:
     settings = training_settings.model_copy(update={"air_block_mb": 1})
     table = breast_cancer.read(models.ROWS)
-    rows = table.part("validation")[0]
+    rows = table.rows("validation")
     rows = rows[np.random.default_rng(0).integers(0, len(rows), ROWS)]
-    pq.write_table(pa.table(dict(zip(table.features, rows.T, strict=True))), tmp_path / "rows.parquet")
+    pq.write_table(pa.table(dict(zip(table.names, rows.T, strict=True))), tmp_path / "rows.parquet")
     before = ray_state.look().nodes[0].store
     # Held by this process, so Ray may not drop it, and more than the store holds: room for the prediction comes only
     # of the disk.

@@ -13,7 +13,6 @@ import pytest
 from models import catalog
 from models.artifact import checkpoint
 from models.registry import Registry
-from models.table.model import scale
 from settings import Settings
 from tests.helpers.models import ROWS
 from training.datasets import tables as dataset
@@ -34,7 +33,7 @@ def trained(training_settings: Settings) -> dict[str, Path]:
 
 
 def _test_answers(folder: Path) -> np.ndarray:
-    matrix, _ = dataset.read(ROWS).part("test")
+    matrix = dataset.read(ROWS).rows("test")
     return catalog.load(folder).predict(matrix)
 
 
@@ -43,7 +42,7 @@ def test_defaults_tell_malignant_from_benign(trained: dict[str, Path], name: str
     metrics = checkpoint.read_metadata(trained[name]).metrics
     assert metrics["test_auc"] >= 0.99
     assert metrics["validation_auc"] >= 0.98
-    _, malignant = dataset.read(ROWS).part("test")
+    malignant = dataset.read(ROWS).part("test")[1] == 0
     assert ((_test_answers(trained[name]) >= 0.5) == malignant).mean() == pytest.approx(1 - metrics["test_error"])
 
 
@@ -53,12 +52,12 @@ def test_one_seed_gives_the_same_predictions(trained: dict[str, Path]) -> None:
 
 def test_scaler_is_fitted_on_training_rows_and_serving_uses_it(trained: dict[str, Path]) -> None:
     model = catalog.load(trained["first"])
-    matrix, _ = dataset.read(ROWS).part("train")
-    scaler = model.metadata.preprocessor["scaler"]
-    assert set(scaler) == {"mean radius", "mean texture"}
-    assert scaler["mean radius"]["mean"] == pytest.approx(matrix[:, 0].mean())
-    assert scaler["mean radius"]["std"] == pytest.approx(matrix[:, 0].std(), rel=0.01)
-    scaled = scale(matrix, model.features, model.metadata.preprocessor)
+    matrix = dataset.read(ROWS).rows("train")
+    (scaler,) = model.metadata.preprocessor["steps"]
+    assert (scaler["step"], scaler["columns"]) == ("standard", ["mean radius", "mean texture"])
+    assert scaler["mean"][0] == pytest.approx(matrix[:, 0].mean())
+    assert scaler["std"][0] == pytest.approx(matrix[:, 0].std(), rel=0.01)
+    scaled = model.preprocessor(matrix)
     assert scaled[:, 0].mean() == pytest.approx(0, abs=1e-5)
     assert np.array_equal(scaled[:, 2], matrix[:, 2].astype(np.float32))
     assert np.allclose(model.booster.inplace_predict(scaled), model.predict(matrix), atol=1e-6)
@@ -66,13 +65,14 @@ def test_scaler_is_fitted_on_training_rows_and_serving_uses_it(trained: dict[str
 
 def test_contributions_sum_to_the_logit(trained: dict[str, Path]) -> None:
     model = catalog.load(trained["first"])
-    matrix, _ = dataset.read(ROWS).part("test")
+    matrix = dataset.read(ROWS).rows("test")
     p = model.predict(matrix)
-    assert np.abs(model.contributions(matrix).sum(1) - np.log(p / (1 - p))).max() < 1e-5
+    assert np.abs(model.contributions(matrix, p).sum(1) - np.log(p / (1 - p))).max() < 1e-5
 
 
 def test_thresholds_count_false_alarms_and_misses_on_validation(trained: dict[str, Path]) -> None:
-    matrix, malignant = dataset.read(ROWS).part("validation")
+    table = dataset.read(ROWS)
+    matrix, malignant = table.rows("validation"), table.part("validation")[1] == 0
     p = catalog.load(trained["first"]).predict(matrix)
     rows = checkpoint.read_evaluation(trained["first"])["thresholds"]
     middle = next(row for row in rows if row["threshold"] == 0.3)

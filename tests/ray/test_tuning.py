@@ -13,6 +13,7 @@ import xgboost as xgb
 
 from models.image.networks import build
 from models.registry import Registry
+from models.table.preprocessing import Preprocessor
 from settings import Settings
 from tests.helpers.models import IMAGES, ROWS
 from tests.helpers.training.resumed_studies import assert_resumed
@@ -308,12 +309,11 @@ def test_terminal_lists_and_shows_studies(
 def test_trials_scale_rows_as_training_does(training_settings: Settings, table_study: studies.Study) -> None:
     """The model that a study keeps answers as the figures in its record say."""
     table = dataset.read(ROWS)
-    matrix, malignant = table.part("validation")
-    preprocessor = breast_cancer.fit_preprocessor(
-        table, breast_cancer.scaled_columns(TrainTable().completed(ROWS), table.features)
-    )
+    scaled = breast_cancer.scaled_columns(TrainTable().completed(ROWS), table.names)
+    preprocessor = Preprocessor(table.features, breast_cancer.fit_preprocessor(ROWS, table, scaled))
+    rows, malignant = breast_cancer.encoded(table, preprocessor, "validation")
     folder = studies.Store(training_settings).folder(table_study.study) / f"checkpoint-{table_study.best.trial}"
     booster = xgb.Booster(model_file=str(folder / table_trials.MODEL_FILE))
-    p = booster.inplace_predict(breast_cancer.scale(matrix, table.features, preprocessor))
+    p = booster.inplace_predict(rows)
     logloss = -np.where(malignant, np.log(p), np.log(1 - p)).mean()
     assert logloss == pytest.approx(table_study.best.value, abs=1e-5)

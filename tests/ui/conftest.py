@@ -19,8 +19,10 @@ from playwright.sync_api import Browser, Page
 from serve_deployments.routes import jobs as job_routes
 from settings import get_settings
 from tests.helpers.clients.screens import ADMIN_TOKEN, DESKTOP, REFRESH_S, WAIT_MS, Complaints
+from tests.helpers.in_process.own_models import OwnModels
 from tests.helpers.in_process.processes import at_rest
 from tests.helpers.in_process.studio import Studio
+from tests.helpers.samples import own_models as samples
 from tests.helpers.samples import versions
 from training.jobs.store import ENDED
 
@@ -84,6 +86,20 @@ def http(local: Studio) -> httpx.Client:
 def admin(public: Studio) -> httpx.Client:
     """A client of the public studio's API with the admin's token."""
     return public.client(ADMIN_TOKEN)
+
+
+@pytest.fixture(scope="package")
+def own_page(local: Studio) -> Iterator[OwnModels]:
+    """A second page for the local studio's API, with models of a person's own."""
+    with OwnModels(local) as own:
+        yield own
+
+
+@pytest.fixture
+def own(own_page: OwnModels) -> OwnModels:
+    """The same with two own tables, whatever the test before did."""
+    own_page.begin(samples.PRICES, samples.BIRDS)
+    return own_page
 
 
 @pytest.fixture

@@ -66,7 +66,7 @@ def test_page_opened_before_the_api_says_so_and_comes_alive(
     page = open_page(lone)
     expect(page.locator("#air-status")).to_contain_text("The service does not answer: it is starting, or it is down.")
     expect(page.get_by_text("The examples appear as soon as the model is up.")).to_be_visible()
-    give_picture(page, "air-cifar10-picture", picture)
+    give_picture(page, "air-images-picture", picture)
     expect(page.locator(IMAGE_ANSWER)).to_contain_text("Your picture is kept, and this page tries again by itself.")
     way.shut = False
     later(page)

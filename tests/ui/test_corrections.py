@@ -67,26 +67,26 @@ def _to_images(page: Page) -> Page:
 
 def _answer(page: Page, path: Path) -> str:
     """Give a picture; what the model says."""
-    give_picture(page, "air-cifar10-picture", path)
+    give_picture(page, "air-images-picture", path)
     page.locator(ANSWER).wait_for()
     return page.locator(ANSWER).text_content()
 
 
 def _take_away(page: Page) -> None:
     page.get_by_label("Remove Image").click()
-    expect(page.locator("#air-cifar10-correct button")).to_have_count(0)
+    expect(page.locator("#air-images-correct button")).to_have_count(0)
     expect(page.locator(ANSWER)).to_have_count(0)
 
 
 def _other(page: Page, answered: str, place: int = 0) -> str:
     """A class that was not the answer."""
-    page.locator("#air-cifar10-correct button").first.wait_for()
-    labels = page.locator("#air-cifar10-correct button").all_text_contents()
+    page.locator("#air-images-correct button").first.wait_for()
+    labels = page.locator("#air-images-correct button").all_text_contents()
     return [label for label in labels if label != answered][place]
 
 
 def _choice(page: Page, label: str) -> Locator:
-    return page.locator("#air-cifar10-correct button", has_text=re.compile(rf"^{label}$"))
+    return page.locator("#air-images-correct button", has_text=re.compile(rf"^{label}$"))
 
 
 def _open_list(page: Page, count: int) -> None:
@@ -104,18 +104,18 @@ def _keep(admin: httpx.Client, corrections: str, data: bytes, label: str) -> str
 def test_one_click_corrects_and_can_be_changed_and_undone_and_an_example_has_none(
     signed_in: Page, corrections: str, admin: httpx.Client
 ) -> None:
-    page, note = signed_in, signed_in.locator("#air-cifar10-correct-note")
+    page, note = signed_in, signed_in.locator("#air-images-correct-note")
     answered = _answer(page, SHIP)
-    expect(page.locator("#air-cifar10-correct button")).to_have_count(10)
+    expect(page.locator("#air-images-correct button")).to_have_count(10)
     expect(_choice(page, answered)).to_be_disabled()
     first, second = _other(page, answered), _other(page, answered, 1)
-    asked = page.evaluate("document.querySelector('#air-cifar10-correct ul').dataset.asked")
-    page.evaluate("document.querySelector('#air-cifar10-correct ul').dataset.asked = '1'")
+    asked = page.evaluate("document.querySelector('#air-images-correct ul').dataset.asked")
+    page.evaluate("document.querySelector('#air-images-correct ul').dataset.asked = '1'")
     _choice(page, first).click()
     expect(note).to_contain_text("That click was about another picture.")
     assert admin.get(corrections).json()["corrections"] == []
 
-    page.evaluate("asked => { document.querySelector('#air-cifar10-correct ul').dataset.asked = asked }", asked)
+    page.evaluate("asked => { document.querySelector('#air-images-correct ul').dataset.asked = asked }", asked)
     _choice(page, first).click()
     expect(note).to_contain_text(re.compile(rf"Kept: it is an? {first}, not an? {answered}\."))
     expect(note).to_contain_text("It counts in the next training that learns from")
@@ -130,24 +130,24 @@ def test_one_click_corrects_and_can_be_changed_and_undone_and_an_example_has_non
     assert [item["label"] for item in admin.get(corrections).json()["corrections"]] == [second]
     button(page, "Undo").click()
     expect(note).to_have_text("Undone: nothing is kept of this picture.")
-    expect(page.locator("#air-cifar10-corrections")).to_contain_text("No answer was corrected yet.")
+    expect(page.locator("#air-images-corrections")).to_contain_text("No answer was corrected yet.")
     expect(button(page, "Undo")).to_have_count(0)
     assert admin.get(corrections).json()["corrections"] == []
 
     page.locator(".air-gallery button").first.click()
     expect(page.locator(IMAGE_ANSWER)).to_contain_text("the true label of this example")
-    expect(page.locator("#air-cifar10-correct")).to_have_text("")
+    expect(page.locator("#air-images-correct")).to_have_text("")
 
 
 def test_kept_correction_is_of_the_very_picture_that_was_answered_unless_it_is_held_out(
     signed_in: Page, corrections: str, admin: httpx.Client, tmp_path: Path
 ) -> None:
-    page, note = signed_in, signed_in.locator("#air-cifar10-correct-note")
+    page, note = signed_in, signed_in.locator("#air-images-correct-note")
     first, second, held_out = (tmp_path / f"{name}.png" for name in ("first", "second", "held-out"))
     first.write_bytes(pictures.encoded(pictures.photo(32, 32, seed=1), "PNG"))
     second.write_bytes(pictures.encoded(pictures.photo(32, 32, seed=2), "PNG"))
     _answer(page, first)
-    page.locator("#air-cifar10-correct button").first.wait_for()
+    page.locator("#air-images-correct button").first.wait_for()
     _take_away(page)
     answered = _answer(page, second)
     _choice(page, _other(page, answered)).click()
@@ -174,23 +174,23 @@ def test_who_may_change_nothing_reads_why_and_who_may_removes_one_by_a_double_cl
     kept = [_keep(admin, corrections, pictures.encoded(pictures.photo(seed=seed), "PNG"), "frog") for seed in (1, 2, 3)]
     page = _to_images(open_page(public.url))
     _answer(page, SHIP)
-    expect(page.locator("#air-cifar10-correct")).to_have_text(SIGN_IN_THERE)
-    expect(page.locator("#air-cifar10-correct button")).to_have_count(0)
+    expect(page.locator("#air-images-correct")).to_have_text(SIGN_IN_THERE)
+    expect(page.locator("#air-images-correct button")).to_have_count(0)
     _open_list(page, 3)
     removing = page.locator(".air-corrections button")
     expect(removing).to_have_count(0)
     _sign_in(page)
-    expect(page.locator("#air-cifar10-correct button")).to_have_count(10)
+    expect(page.locator("#air-images-correct button")).to_have_count(10)
     expect(removing).to_have_count(3)
     page.get_by_role("button", name="Remove: cat, corrected to frog").first.dblclick()
     expect(page.locator(".air-corrections li")).to_have_count(2)
-    expect(page.locator("#air-cifar10-corrections-note")).to_have_text("Removed.")
+    expect(page.locator("#air-images-corrections-note")).to_have_text("Removed.")
     expect(removing.first).to_be_focused()
     assert {item["id"] for item in admin.get(corrections).json()["corrections"]} == set(kept[:2])
     to_retrain(page)
     button(page, "Sign out").click()
     _to_images(page)
-    expect(page.locator("#air-cifar10-correct")).to_have_text(SIGN_IN_THERE)
+    expect(page.locator("#air-images-correct")).to_have_text(SIGN_IN_THERE)
     expect(removing).to_have_count(0)
 
 
@@ -202,7 +202,7 @@ def test_corrections_are_accessible_and_fit_a_phone(
     choice = _choice(page, _other(page, answered))
     choice.focus()
     page.keyboard.press("Enter")
-    expect(page.locator("#air-cifar10-correct-note")).to_contain_text("Kept:")
+    expect(page.locator("#air-images-correct-note")).to_contain_text("Kept:")
     expect(choice).to_be_focused()
     _open_list(page, 1)
     assert_accessible(page)

@@ -26,7 +26,7 @@ def test_uploaded_picture_gets_the_answer_of_the_api_and_copied_code_the_same(
 ) -> None:
     truth = ask(http, picture.read_bytes())
     prediction = truth["predictions"][0]
-    give_picture(images, "air-cifar10-picture", picture)
+    give_picture(images, "air-images-picture", picture)
     answer = images.locator(IMAGE_ANSWER)
     expect(answer.locator(".air-verdict strong")).to_have_text(prediction["label"])
     expect(answer.locator(".air-verdict span")).to_have_text(percent(prediction["probability"]))
@@ -43,7 +43,7 @@ def test_original_and_seen_picture_stand_side_by_side(images: Page, http: httpx.
     photo = tmp_path / "photo.jpg"
     Image.radial_gradient("L").resize((300, 200)).convert("RGB").save(photo)
     seen = ask(http, photo.read_bytes())["predictions"][0]["seen"]
-    give_picture(images, "air-cifar10-picture", photo)
+    give_picture(images, "air-images-picture", photo)
     original = images.get_by_alt_text("The picture you gave")
     expect(original).to_be_visible()
     images.wait_for_function("picture => picture.naturalWidth === 300", arg=original.element_handle())
@@ -102,7 +102,7 @@ def test_picture_whose_name_says_no_kind_is_answered(images: Page, tmp_path: Pat
     picture = tmp_path / "ship"
     picture.write_bytes(SHIP.read_bytes())
     if way == "chosen":
-        give_picture(images, "air-cifar10-picture", picture)
+        give_picture(images, "air-images-picture", picture)
     else:
         transfer = images.evaluate_handle(
             """data => {
@@ -112,7 +112,7 @@ def test_picture_whose_name_says_no_kind_is_answered(images: Page, tmp_path: Pat
             }""",
             base64.b64encode(SHIP.read_bytes()).decode(),
         )
-        images.locator("#air-cifar10-picture [aria-label*='rop']").first.dispatch_event(
+        images.locator("#air-images-picture [aria-label*='rop']").first.dispatch_event(
             "drop", {"dataTransfer": transfer}
         )
     expect(images.locator(f"{VERDICT} strong")).to_have_text("ship")
@@ -123,12 +123,12 @@ def test_only_an_unsure_answer_is_marked(images: Page, http: httpx.Client, tmp_p
     doubted = [data for data in map(_png, pixels) if ask(http, data)["predictions"][0]["unsure"]]
     assert doubted, "the model is sure about every picture of noise"
     (tmp_path / "noise.png").write_bytes(doubted[0])
-    give_picture(images, "air-cifar10-picture", tmp_path / "noise.png")
+    give_picture(images, "air-images-picture", tmp_path / "noise.png")
     marked = images.get_by_text("The model is not sure.")
     expect(marked).to_be_visible()
     _take_away(images)
     assert not ask(http, SHIP.read_bytes())["predictions"][0]["unsure"]
-    give_picture(images, "air-cifar10-picture", SHIP)
+    give_picture(images, "air-images-picture", SHIP)
     images.locator(VERDICT).wait_for()
     expect(marked).to_have_count(0)
 
@@ -147,19 +147,19 @@ def _take_away(page: Page) -> None:
 def test_refused_file_gets_the_servers_sentence_and_no_old_answer(
     images: Page, http: httpx.Client, picture: Path, tmp_path: Path
 ) -> None:
-    give_picture(images, "air-cifar10-picture", picture)
+    give_picture(images, "air-images-picture", picture)
     images.locator(VERDICT).wait_for()
     _take_away(images)
     fake = tmp_path / "notes.png"
     fake.write_text("These are notes and no picture.")
     refused = http.post("/cifar10/predict", files={"file": (fake.name, fake.read_bytes())})
     assert 400 <= refused.status_code < 500
-    give_picture(images, "air-cifar10-picture", fake)
+    give_picture(images, "air-images-picture", fake)
     expect(images.locator(f"{IMAGE_ANSWER} .air-problem")).to_have_text(refused.json()["error"]["message"])
     expect(images.locator(VERDICT)).to_have_count(0)
     large = tmp_path / "large.png"
     pixels = np.random.default_rng(0).integers(0, 256, (2700, 2700, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(large, compress_level=0)
     assert large.stat().st_size > 20 * 1024**2
-    give_picture(images, "air-cifar10-picture", large)
+    give_picture(images, "air-images-picture", large)
     expect(images.locator(IMAGE_ANSWER)).to_contain_text("more than 20 MB")

@@ -174,8 +174,8 @@ def test_on_a_phone_nothing_scrolls_sideways_and_the_answer_comes_into_sight(
     assert_fits(page)
     to_table(page)
     page.get_by_label("mean area").scroll_into_view_if_needed()
-    expect(page.locator("#air-breast-cancer-glance")).to_be_in_viewport()
-    expect(page.locator("#air-breast-cancer-glance")).to_contain_text("probability of malignant")
+    expect(page.locator("#air-table-glance")).to_be_in_viewport()
+    expect(page.locator("#air-table-glance")).to_contain_text("probability of malignant")
     page.get_by_role("button", name="Worst values").click()
     page.get_by_label("worst fractal dimension").wait_for()
     page.get_by_label("mean fractal dimension").fill("90")
@@ -185,10 +185,10 @@ def test_on_a_phone_nothing_scrolls_sideways_and_the_answer_comes_into_sight(
 
 def test_visitor_through_a_proxy_may_only_look(open_page: Callable[..., Page], app_url: str) -> None:
     page = open_page(app_url, extra_http_headers={"X-Forwarded-For": "192.0.2.7"})
-    give_picture(page, "air-cifar10-picture", SHIP)
+    give_picture(page, "air-images-picture", SHIP)
     page.locator(f"{IMAGE_ANSWER} .air-verdict").wait_for()
-    expect(page.locator("#air-cifar10-correct")).to_contain_text(PROXY)
-    expect(page.locator("#air-cifar10-correct button")).to_have_count(0)
+    expect(page.locator("#air-images-correct")).to_contain_text(PROXY)
+    expect(page.locator("#air-images-correct button")).to_have_count(0)
     changing = {
         to_retrain: ("#air-why", "Train"),
         to_batch: ("#air-batch-why", "Predict the test set"),
@@ -222,11 +222,11 @@ def test_screenshots(open_page: Callable[..., Page], app_url: str, tmp_path: Pat
     folder = ROOT / "docs" / "screenshots" if os.environ.get("AIR_SCREENSHOTS") == "1" else tmp_path
     folder.mkdir(parents=True, exist_ok=True)
     page = open_page(app_url)
-    page.locator(".air-gallery button, #air-cifar10-examples .air-quiet").first.wait_for()
-    give_picture(page, "air-cifar10-picture", SHIP)
+    page.locator(".air-gallery button, #air-images-examples .air-quiet").first.wait_for()
+    give_picture(page, "air-images-picture", SHIP)
     expect(page.locator(f"{IMAGE_ANSWER} .air-verdict strong")).to_have_text(re.compile("ship", re.IGNORECASE))
-    page.locator("#air-cifar10-correct button").first.wait_for()
-    page.evaluate("document.querySelectorAll('#air-cifar10-examples, .air-screen button.sm').forEach(e => e.remove())")
+    page.locator("#air-images-correct button").first.wait_for()
+    page.evaluate("document.querySelectorAll('#air-images-examples, .air-screen button.sm').forEach(e => e.remove())")
     page.screenshot(path=folder / "images.png", full_page=True)
     to_table(page)
     page.get_by_role("button", name="Load a real row").click()

@@ -41,7 +41,7 @@ def test_form_starts_with_medians_their_answer_and_what_pushed_it(
     expect(table.get_by_label("worst radius")).not_to_be_visible()
     contributions = prediction["contributions"]
     strongest = sorted((name for name in contributions if name != "bias"), key=lambda name: -abs(contributions[name]))
-    pushes = table.locator("#air-breast-cancer-pushes")
+    pushes = table.locator("#air-table-pushes")
     values = pushes.locator(".air-value")
     for number, name in enumerate(strongest[:8]):
         expect(pushes.locator(".air-name").nth(number)).to_have_text(f"{name} = {medians[name]:g}")
@@ -91,7 +91,7 @@ def test_value_that_cannot_be_right_is_marked_at_its_field_and_leaves_no_old_ans
     table.get_by_label("mean area").fill("")
     expect(table.locator(TABLE_ANSWER)).to_contain_text("“mean area (µm²)” is empty. Type a number to get an answer.")
     expect(table.locator(VERDICT)).to_have_count(0)
-    expect(table.locator("#air-breast-cancer-pushes")).to_have_text("")
+    expect(table.locator("#air-table-pushes")).to_have_text("")
     table.get_by_label("mean area").fill("600")
     expect(table.locator(VERDICT)).to_have_count(1)
 
@@ -166,7 +166,7 @@ def test_threshold_moves_false_alarms_misses_and_the_decision(table: Page, http:
     probability = answer["predictions"][0]["probability_malignant"]
     url = f"/models/breast-cancer/versions/{answer['model']['version']}/evaluation"
     steps = {step["threshold"]: step for step in http.get(url).json()["thresholds"]}
-    counts = table.locator("#air-breast-cancer-figures dt + dd")
+    counts = table.locator("#air-table-figures dt + dd")
     expect(counts).to_have_text([str(steps[0.5]["false_alarms"]), str(steps[0.5]["misses"])])
     for threshold in (0.02, 0.97):
         assert steps[threshold] | {"threshold": 0} != steps[0.5] | {"threshold": 0}, "it would show nothing"

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from settings import Settings
+from tests.helpers.models import SHIPPED_IMAGES
 from tests.helpers.samples import pictures
 from training.batch_predict.uploads import Store, Upload
 from training.datasets import archives
@@ -46,7 +47,7 @@ def _sent(home: Path, *files: tuple[str, bytes]) -> tuple[Upload, list[str]]:
     folder = store.arrive()
     for i, (_, content) in enumerate(files):
         (folder / str(i)).write_bytes(content)
-    upload = store.accept("any", [], folder, [name for name, _ in files])
+    upload = store.accept(SHIPPED_IMAGES, folder, [name for name, _ in files])
     return upload, pq.read_table(store.items(upload.id)).to_pydict()["name"]
 
 

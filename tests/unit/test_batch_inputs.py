@@ -12,20 +12,21 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from models.artifact.checkpoint import Metadata
 from settings import Settings
-from tests.helpers.models import ROWS
+from tests.helpers.models import ROWS, SHIPPED_IMAGES, SHIPPED_ROWS
 from tests.helpers.samples import pictures
 from training.batch_predict.pictures import ArchiveTooLarge
 from training.batch_predict.uploads import Store, Upload
 from training.datasets import tables as breast_cancer
 from training.runs.errors import DataError
 
-FEATURES = breast_cancer.read(ROWS).features
+FEATURES = breast_cancer.read(ROWS).names
 PICTURE = pictures.encoded(pictures.photo(40, 40), "PNG")
 
 
 def _rows(count: int = 3) -> list[list[str]]:
-    matrix, _ = breast_cancer.read(ROWS).part("test")
+    matrix = breast_cancer.read(ROWS).rows("test")
     return [[repr(float(value)) for value in row] for row in matrix[:count]]
 
 
@@ -50,11 +51,11 @@ class Uploads:
         self.home = home
         self.store = Store(Settings(air_home=home))
 
-    def send(self, features: list[str], **files: bytes) -> Upload:
+    def send(self, metadata: Metadata, **files: bytes) -> Upload:
         folder = self.store.arrive()
         for i, content in enumerate(files.values()):
             (folder / str(i)).write_bytes(content)
-        return self.store.accept("any", features, folder, list(files))
+        return self.store.accept(metadata, folder, list(files))
 
     def table(self, upload: Upload) -> dict[str, list]:
         return pq.read_table(self.store.items(upload.id)).to_pydict()
@@ -67,7 +68,7 @@ def uploads(tmp_path: Path) -> Uploads:
 
 def test_good_rows_are_kept_to_the_last_digit(uploads: Uploads) -> None:
     rows = _rows()
-    upload = uploads.send(FEATURES, rows=_csv(rows))
+    upload = uploads.send(SHIPPED_ROWS, rows=_csv(rows))
     assert (upload.rows, upload.good, upload.problems) == (3, 3, [])
     table = uploads.table(upload)
     assert table["line"] == [2, 3, 4]
@@ -80,7 +81,7 @@ def test_every_wrong_line_is_named_with_its_column_and_the_others_go_on(uploads:
     rows[2][3] = ""
     rows[3] = rows[3][:12]
     rows[4][29] = "inf"
-    upload = uploads.send(FEATURES, rows=_csv(rows))
+    upload = uploads.send(SHIPPED_ROWS, rows=_csv(rows))
     assert (upload.rows, upload.good) == (6, 2)
     places = [(problem.where, problem.column) for problem in upload.problems]
     assert places == [
@@ -97,7 +98,7 @@ def test_every_wrong_line_is_named_with_its_column_and_the_others_go_on(uploads:
 
 def test_other_orders_columns_and_delimiters_are_read_alike(uploads: Uploads) -> None:
     rows = _rows()
-    plain = uploads.table(uploads.send(FEATURES, rows=_csv(rows)))
+    plain = uploads.table(uploads.send(SHIPPED_ROWS, rows=_csv(rows)))
     turned = [[*row[::-1], "someone", "benign"] for row in rows]
     header = [*FEATURES[::-1], "patient", "label"]
     for content in (
@@ -105,7 +106,7 @@ def test_other_orders_columns_and_delimiters_are_read_alike(uploads: Uploads) ->
         b"\xef\xbb\xbf" + _csv(turned, header, "\t"),
         _csv([[value.replace(".", ",") for value in row] for row in turned], header, ";"),
     ):
-        table = uploads.table(uploads.send(FEATURES, rows=content))
+        table = uploads.table(uploads.send(SHIPPED_ROWS, rows=content))
         assert {name: table[name] for name in FEATURES} == {name: plain[name] for name in FEATURES}
         assert table["patient"] == ["someone"] * 3
         assert table["given label"] == ["benign"] * 3
@@ -127,13 +128,13 @@ def test_other_orders_columns_and_delimiters_are_read_alike(uploads: Uploads) ->
 )
 def test_what_is_no_table_of_features_is_refused_in_a_sentence(uploads: Uploads, content: bytes, sentence: str) -> None:
     with pytest.raises(DataError, match=sentence):
-        uploads.send(FEATURES, rows=content)
+        uploads.send(SHIPPED_ROWS, rows=content)
     assert [path for path in (uploads.home / "uploads").rglob("*") if path.is_file()] == []
 
 
 def test_pictures_of_an_archive_are_kept_as_they_were_and_the_rest_is_named(uploads: Uploads) -> None:
     upload = uploads.send(
-        [],
+        SHIPPED_IMAGES,
         archive=_zip(
             {
                 "a/1.png": PICTURE,
@@ -153,7 +154,7 @@ def test_pictures_of_an_archive_are_kept_as_they_were_and_the_rest_is_named(uplo
 
 
 def test_single_files_may_be_pictures_and_others(uploads: Uploads) -> None:
-    upload = uploads.send([], **{"1.png": PICTURE, "=cmd()": b"no", "empty.png": b""})
+    upload = uploads.send(SHIPPED_IMAGES, **{"1.png": PICTURE, "=cmd()": b"no", "empty.png": b""})
     assert (upload.rows, upload.good) == (3, 1)
     assert uploads.table(upload)["name"] == ["1.png", "=cmd()", "empty.png"]
 
@@ -193,7 +194,7 @@ def _encrypted() -> bytes:
 )
 def test_archive_with_tricks_is_refused_in_a_sentence(uploads: Uploads, content: bytes, sentence: str) -> None:
     with pytest.raises(DataError, match=sentence):
-        uploads.send([], archive=content)
+        uploads.send(SHIPPED_IMAGES, archive=content)
     assert [path for path in uploads.home.rglob("*") if path.is_file()] == []
 
 
@@ -201,7 +202,7 @@ def test_bomb_is_refused_by_its_table_of_contents(uploads: Uploads) -> None:
     bomb = _zip({f"{i}.bmp": b"\0" * 50_000_000 for i in range(8)}, compression=zipfile.ZIP_DEFLATED)
     assert len(bomb) < 1_000_000
     with pytest.raises(ArchiveTooLarge, match="would unpack to 381 MB"):
-        uploads.send([], archive=bomb)
+        uploads.send(SHIPPED_IMAGES, archive=bomb)
 
 
 @pytest.mark.parametrize("name", [".", "", "./", "/."])
@@ -214,9 +215,9 @@ def test_entry_without_a_name_does_no_harm(uploads: Uploads, name: str) -> None:
         archive.writestr(named, b"no picture")
     if name.startswith("/"):
         with pytest.raises(DataError, match="outside itself"):
-            uploads.send([], archive=data.getvalue())
+            uploads.send(SHIPPED_IMAGES, archive=data.getvalue())
     else:
-        assert uploads.send([], archive=data.getvalue()).good == 1
+        assert uploads.send(SHIPPED_IMAGES, archive=data.getvalue()).good == 1
 
 
 def _directory(count: int, name: bytes = b"a") -> bytes:
@@ -235,20 +236,20 @@ def test_too_long_a_table_of_contents_is_refused_before_it_is_taken_apart(
 ) -> None:
     monkeypatch.setattr(zipfile, "ZipInfo", lambda *_: pytest.fail("it was taken apart"))
     with pytest.raises(ArchiveTooLarge, match=sentence):
-        uploads.send([], archive=archive)
+        uploads.send(SHIPPED_IMAGES, archive=archive)
 
 
 def test_bomb_that_lies_about_its_size_is_one_damaged_picture(uploads: Uploads) -> None:
     data = bytearray(_zip({"1.png": PICTURE, "2.bmp": b"\0" * 30_000_000}, compression=zipfile.ZIP_DEFLATED))
     at = data.rindex(b"PK\x01\x02")
     data[at + 24 : at + 28] = struct.pack("<I", 100)
-    upload = uploads.send([], archive=bytes(data))
+    upload = uploads.send(SHIPPED_IMAGES, archive=bytes(data))
     assert (upload.rows, upload.good) == (2, 1)
     assert upload.problems[0].where == "2.bmp"
 
 
 def test_upload_is_gone_after_use_and_after_an_hour(uploads: Uploads) -> None:
-    kept, used, old = (uploads.send([], **{"1.png": PICTURE}) for _ in range(3))
+    kept, used, old = (uploads.send(SHIPPED_IMAGES, **{"1.png": PICTURE}) for _ in range(3))
     uploads.store.delete(used.id)
     folder = uploads.store.items(old.id).parent
     os.utime(folder, (0, 0))

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from models.table.features import Feature
 from settings import ROOT
 from training.batch_predict import run as batch_predict
 from training.batch_predict.checking import Check
@@ -30,7 +31,9 @@ class Table:
 
     def __init__(self, content: bytes | str, folder: Path) -> None:
         data = content.encode() if isinstance(content, str) else content
-        self.check: Check = check_rows(io.BytesIO(data), FEATURES, folder / "kept.parquet")
+        self.check: Check = check_rows(
+            io.BytesIO(data), [Feature(name=name) for name in FEATURES], False, folder / "kept.parquet"
+        )
         self.kept = pq.read_table(folder / "kept.parquet").to_pydict()
 
     @property
@@ -177,10 +180,11 @@ def test_memory_does_not_depend_on_how_long_a_cell_is(tmp_path: Path) -> None:
     script = f"""
 import resource
 from pathlib import Path
+from models.table.features import Feature
 from training.batch_predict.rows import check_rows
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 with open({str(tmp_path / "long.csv")!r}, "rb") as source:
-    check = check_rows(source, ["a", "b", "c"], Path({str(tmp_path / "kept.parquet")!r}))
+    check = check_rows(source, [Feature(name=name) for name in "abc"], False, Path({str(tmp_path / "kept.parquet")!r}))
 print(check.rows, check.good, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
 """
     ended = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -126,8 +126,8 @@ def test_table_split_is_60_20_20_in_each_class_and_ignores_order() -> None:
         "validation": 115,
         "test": 113,
     }
-    order = np.random.default_rng(0).permutation(len(table.matrix))
-    again = breast_cancer._split(table.matrix[order], table.positive[order])
+    order = np.random.default_rng(0).permutation(len(table.split))
+    again = breast_cancer._split(table.digests[order], table.target[order])
     assert (again == table.split[order]).all()
 
 
@@ -136,8 +136,8 @@ def test_shipped_csv_is_scikit_learns(tmp_path: Path) -> None:
 
     bundled = load_breast_cancer()
     table = breast_cancer.read(ROWS)
-    assert np.array_equal(table.matrix, bundled.data)
-    assert np.array_equal(table.positive, bundled.target == 0)
+    assert np.array_equal(table.rows(), bundled.data)
+    assert np.array_equal(table.target, bundled.target)
 
 
 def _table(header: str, *columns: list) -> breast_cancer.Table:
@@ -168,7 +168,7 @@ SHUFFLED = [3, 7, 2, 9, 11, 5, 0, 20, 4, 8]
 )
 def test_column_that_numbers_the_rows_is_no_feature_and_is_kept_in_mind(name: str, numbers: list[int]) -> None:
     table = _table(f"{name},a,b", numbers, VALUES, VALUES[::-1])
-    assert (table.features, table.matrix.shape) == (["a", "b"], (10, 2))
+    assert (table.names, table.rows().shape) == (["a", "b"], (10, 2))
     assert list(table.left_out) == [name or "column 1"]
 
 
@@ -183,7 +183,7 @@ def test_column_that_numbers_the_rows_is_no_feature_and_is_kept_in_mind(name: st
     ],
 )
 def test_column_of_measurements_is_a_feature_whatever_it_resembles(name: str, numbers: list) -> None:
-    assert _table(f"a,{name}", VALUES, numbers).features == ["a", name]
+    assert _table(f"a,{name}", VALUES, numbers).names == ["a", name]
 
 
 PATIENTS = [f"patient_{i}" for i in range(10)]
@@ -202,8 +202,8 @@ PATIENTS = [f"patient_{i}" for i in range(10)]
 )
 def test_identifier_that_is_text_is_no_feature_and_is_kept_in_mind(name: str, cells: list[str], why: str) -> None:
     table = _table(f"a,{name},b", VALUES, cells, VALUES[::-1])
-    assert (table.features, table.left_out) == (["a", "b"], {name or "column 2": why})
-    assert table.matrix[3].tolist() == [VALUES[3], VALUES[6]]
+    assert (table.names, table.left_out) == (["a", "b"], {name or "column 2": why})
+    assert table.rows()[3].tolist() == [VALUES[3], VALUES[6]]
 
 
 @pytest.mark.parametrize(
@@ -221,7 +221,7 @@ def test_identifiers_of_several_files_are_looked_at_together() -> None:
         for part in ("x", "y")
     ]
     table = breast_cancer._table(ROWS, files, "given")
-    assert (table.features, len(table.matrix), list(table.left_out)) == (["a"], 20, ["code"])
+    assert (table.names, len(table.split), list(table.left_out)) == (["a"], 20, ["code"])
     with pytest.raises(DataError, match="column 'code': 'x0' is not a number"):
         breast_cancer._table(ROWS, [files[0], files[0]], "given")
 
@@ -229,17 +229,17 @@ def test_identifiers_of_several_files_are_looked_at_together() -> None:
 def test_training_reads_numbers_as_a_batch_prediction_does() -> None:
     rows = [f"1.00{i};{i},5;{i % 2};" for i in range(10)]
     table = breast_cancer._table(ROWS, [io.BytesIO("\n".join(["a;b;target;", *rows]).encode())], "given.csv")
-    assert (table.features, table.left_out) == (["a", "b"], {})
-    assert table.matrix[1].tolist() == [1001, 1.5]
+    assert (table.names, table.left_out) == (["a", "b"], {})
+    assert table.rows()[1].tolist() == [1001, 1.5]
 
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("a;b;target\n1;1.001;0\n", "line 2, column 'b': '1.001' may be 1001 or 1.001"),
+        ("a;b;target\n1;1.001;0\n", "Line 2, column 'b': '1.001' may be 1001 or 1.001"),
         (",a,target\n0.5,1,0\n0.25,1,1\n", "Column 1 has no name"),
         ('a,n,target\n1,"2,0\n2,3,1\n', "Line 2, column 'n': a quote opens here"),
-        ("PAR1", "a Parquet file"),
+        ("PAR1", "cannot be read as Parquet"),
     ],
 )
 def test_training_table_is_refused_by_line_and_column(text: str, sentence: str) -> None:

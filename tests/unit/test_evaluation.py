@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from training.results import evaluation
 
@@ -29,3 +30,14 @@ def test_figures_of_two_classes_are_counted_at_one_half() -> None:
     assert (figures["rows"], figures["accuracy"], figures["error"]) == (5, 0.6, 0.4)
     assert figures["confusion"] == {"labels": ["ill", "well"], "matrix": [[2, 1], [1, 1]]}
     assert figures["auc"] == 4 / 6
+
+
+def test_few_answers_that_are_all_right_do_not_make_a_model_sure_of_everything() -> None:
+    labels = np.arange(20) % 4
+    logits = np.where(np.arange(4) == labels[:, None], 2.0, 0.0)
+    temperature = evaluation.fit_temperature(logits, labels)
+    sure = np.exp(logits / temperature)
+    sure /= sure.sum(1, keepdims=True)
+    assert sure.max() == pytest.approx(21 / 22, abs=1e-3), "after 20 right answers, the next may be the first wrong one"
+    assert evaluation.unsure_below(sure) == 0.9
+    assert evaluation.unsure_below(np.array([[0.5, 0.5], [0.3, 0.7]] * 20)) == pytest.approx(0.5)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
+from sklearn.datasets import load_digits
 
 from models.pictures.decode import decode
 from tests.helpers.models import IMAGES
 from tests.helpers.samples import pictures
 from training.datasets import pictures as cifar10
-from training.image.near_duplicates import Known
+from training.image.near_duplicates import Known, look_alike_mirrored
 
 
 @pytest.fixture(scope="module")
@@ -44,3 +45,13 @@ def test_pictures_of_one_colour_are_known_by_their_pixels() -> None:
     grey, red = (np.full((1, 32, 32, 3), colour, dtype=np.uint8) for colour in (128, (200, 0, 0)))
     assert Known(grey).has(grey[0])
     assert not Known(grey).has(red[0])
+
+
+def test_digits_do_not_look_alike_mirrored_and_photos_do() -> None:
+    digits = load_digits()
+    images = np.rint(digits.images * 255 / 16).astype(np.uint8)[:300].repeat(2, 1).repeat(2, 2)[..., None].repeat(3, 3)
+    assert not look_alike_mirrored(images, digits.target[:300])
+    symmetric = np.concatenate((images, images[:, :, ::-1]), axis=2).repeat(2, 1)
+    assert look_alike_mirrored(symmetric, digits.target[:300])
+    photos = cifar10.read_examples(IMAGES)
+    assert look_alike_mirrored(photos.decoded(), photos.labels)

@@ -7,13 +7,13 @@ import gradio as gr
 from ui.blocks import build
 from ui.kit.cards import notice
 from ui.kit.client import Client
-from ui.kit.models import IMAGE, TABLE, Shown
+from ui.kit.models import IMAGE, TABLE, Shown, choices, picks
 from ui.kit.updates import changed
 from ui.kit.words import listed
 from ui.predict.answer import answer_to
 from ui.predict.form import grouped
 
-YES_OR_NO = Shown("churn", TABLE, "Churn", "Does this customer leave?", positive="yes", probability="probability_yes")
+YES_OR_NO = Shown("churn", TABLE, "Churn", "Does this customer leave?", positive="yes")
 ANY_OF_THREE = Shown("wine", TABLE, "Wine", "Which wine is this?")
 
 
@@ -59,11 +59,26 @@ def test_threshold_decides_between_two_classes_only() -> None:
     assert answer_to({"label": "red"}, ANY_OF_THREE, ["red", "white", "rose"], 0.3).label == "red"
 
 
-def test_page_has_a_tab_for_each_model_whatever_its_family() -> None:
-    pictures = [Shown(name, IMAGE, name, "What is this?") for name in ("cats", "dogs")]
-    page = build(Client("http://127.0.0.1:1/api"), [*pictures, YES_OR_NO, ANY_OF_THREE])
+def test_page_has_a_tab_for_each_family_and_unique_ids() -> None:
+    page = build(Client("http://127.0.0.1:1/api"))
     components = page.get_config_file()["components"]
     tabs = [one["props"]["label"] for one in components if one["type"] == "tabitem"]
-    assert tabs[:4] == ["cats", "dogs", "Churn", "Wine"]
+    assert tabs[:2] == ["Images", "Table"]
     ids = [one["props"]["elem_id"] for one in components if one["props"].get("elem_id")]
     assert len(ids) == len(set(ids))
+
+
+def test_picker_is_hidden_while_there_is_one_model_of_the_family() -> None:
+    models = {"churn": YES_OR_NO, "cats": Shown("cats", IMAGE, "Cats", "Which cat is this?")}
+    assert picks(models, TABLE, None) | {"__type__": ""} == {
+        "choices": [("Churn", "churn")],
+        "value": "churn",
+        "visible": "hidden",
+        "__type__": "",
+    }
+    assert picks(models | {"wine": ANY_OF_THREE}, TABLE, "wine")["visible"] is True
+    assert "value" not in picks(models | {"wine": ANY_OF_THREE}, TABLE, "wine"), "the person may be choosing right now"
+    assert picks(models, TABLE, "wine")["value"] == "churn", "a deleted model is chosen no longer"
+    assert choices(models, None, first=TABLE)["value"] == "churn"
+    assert choices(models, "wine")["value"] == "cats"
+    assert "value" not in choices(models, "churn")

@@ -11,6 +11,7 @@ import pytest
 from models import specs
 from settings import SettingsError
 from tests.helpers.models import IMAGES, ROWS
+from tests.helpers.samples import digits
 from tests.helpers.samples.wine import SPEC
 
 
@@ -103,6 +104,24 @@ def _replace(file: Path, text: str) -> None:
     half = file.with_name("half")
     half.write_text(text)
     half.replace(file)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ("size = 300", "data.size: Input should be less than or equal to 256"),
+        ("size = 8", "data.size: Input should be greater than or equal to 16"),
+        ("flip = 3", "data.flip: Input should be a valid boolean"),
+    ],
+)
+def test_wrong_data_of_pictures_is_named_as_such(
+    tmp_path: Path, set_environment: Callable[..., None], wrong: str, sentence: str
+) -> None:
+    spec = digits.SPEC.format(size=32).replace("size = 32", wrong)
+    file = _write(tmp_path, spec)
+    set_environment(AIR_HOME=str(tmp_path))
+    with pytest.raises(SettingsError, match=rf"{re.escape(str(file))}: {sentence}"):
+        specs.names()
 
 
 def _write(home: Path, spec: str) -> Path:

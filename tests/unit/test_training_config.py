@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from models.specs import ModelSpec
 from tests.helpers.models import IMAGES, ROWS
 from training.jobs import store as jobs
 from training.runs.config import XGBOOST, TrainImages, TrainTable, from_command_line
@@ -29,6 +30,52 @@ def test_batch_suits_where_it_is_learned_from_unless_one_was_asked_for(
 ) -> None:
     config = TrainImages(**asked)
     assert (config.placed(IMAGES, gpu=True).batch_size, config.placed(IMAGES, gpu=False).batch_size) == (on_gpu, on_cpu)
+
+
+OWN = IMAGES.model_copy(update={"name": "own"})
+
+
+@pytest.mark.parametrize(
+    ("images", "preset", "batch", "epochs"),
+    [
+        (12, "quick", 25, 150),
+        (120, "standard", 25, 125),
+        (120, "best", 25, 200),
+        (1_078, "quick", 53, 8),
+        (6_000, "standard", 250, 21),
+        (45_000, "standard", 250, 16),
+    ],
+)
+def test_few_images_are_seen_more_often_in_smaller_batches(images: int, preset: str, batch: int, epochs: int) -> None:
+    placed = TrainImages(preset=preset).placed(OWN, False, images)
+    assert (placed.batch_size, placed.epochs) == (batch, epochs)
+    asked = TrainImages(preset=preset, batch_size=70, epochs=3).placed(OWN, False, images)
+    assert (asked.batch_size, asked.epochs) == (70, 3)
+    assert placed.placed(OWN, False, images) == placed
+
+
+def test_batch_of_large_images_is_smaller() -> None:
+    def batch(size: int) -> int | None:
+        spec = IMAGES.model_copy(update={"data": IMAGES.data.model_copy(update={"size": size})})
+        return TrainImages().placed(spec, False, 45_000).batch_size
+
+    assert [batch(size) for size in (16, 32, 64, 128, 256)] == [250, 250, 250, 62, 15]
+
+
+def test_few_images_start_from_the_shipped_weights_unless_asked_otherwise() -> None:
+    assert IMAGES.pretrained == IMAGES.name, "the family's"
+
+    def init(spec: ModelSpec = OWN, images: int = 200, **asked: Any) -> str | None:
+        return TrainImages(**asked).placed(spec, False, images).init
+
+    assert [init(), init(images=30_000), init(IMAGES), init(net="lenet")] == ["shipped", "new", "new", "new"]
+    assert [init(init="new"), init(images=30_000, init="shipped")] == ["new", "shipped"]
+    with pytest.raises(ValueError, match="init shipped needs the net airnet"):
+        TrainImages(init="shipped", net="lenet")
+    alone = OWN.model_copy(update={"pretrained": None})
+    assert init(alone) == "new"
+    with pytest.raises(ConfigError, match=r"config\.init: must be 'new': the spec of own names no shipped model"):
+        TrainImages(init="shipped").completed(alone)
 
 
 def test_corrections_are_learned_from_in_memory_only() -> None:
@@ -76,7 +123,7 @@ def test_parameter_of_xgboost_without_effect_is_refused_by_name(params: dict[str
 
 def test_parameters_of_xgboost_with_an_effect_are_taken() -> None:
     for params in ({"gamma": 0.1}, {"lambda": 2, "alpha": 1}, {"booster": "dart", "rate_drop": 0.1}, {"max_leaves": 4}):
-        assert booster_params(TrainTable(params=params), 1).items() >= params.items()
+        assert booster_params(TrainTable(params=params), 1, ROWS.data).items() >= params.items()
     refuse_without_effect(XGBOOST | {"max_depth": 3, "learning_rate": 0.1}, BoosterParams().model_dump())
     for name, other in SAME.items():
         refuse_without_effect(XGBOOST | {"max_depth": 3, "learning_rate": 0.1}, {name: 1})

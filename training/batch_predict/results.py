@@ -36,6 +36,8 @@ def rows(
 
 
 def _filter(schema: pa.Schema, show: Show, label: str | None) -> pc.Expression | None:
+    if "label" not in schema.names and (label is not None or show == "wrong"):
+        raise ValueError("this model answers with numbers, not with labels; choose all or errors.")
     conditions = [] if label is None else [ds.field("label") == label]
     if show == "errors":
         conditions.append(ds.field("error").is_valid())

@@ -131,6 +131,7 @@ class _Tally:
         self._first: float | None = None
         self._labels: Counter[str] = Counter()
         self.rows = self.errors = self.unsure = self.right = 0
+        self.squared = 0.0
 
     def count(self, batch: pa.Table) -> pa.Table:
         """Count a batch; returns it without internal columns."""
@@ -140,11 +141,14 @@ class _Tally:
         self._first = min(first, self._first or first)
         self.rows += len(batch)
         self.errors += len(batch) - batch["error"].null_count
-        self._labels.update(label for label in batch["label"].to_pylist() if label is not None)
+        if "label" in batch.column_names:
+            self._labels.update(label for label in batch["label"].to_pylist() if label is not None)
         if "unsure" in batch.column_names:
             self.unsure += pc.sum(batch["unsure"]).as_py() or 0
-        if "truth" in batch.column_names:
+        if "truth" in batch.column_names and "label" in batch.column_names:
             self.right += pc.sum(pc.equal(batch["label"], batch["truth"])).as_py() or 0
+        elif "truth" in batch.column_names:
+            self.squared += pc.sum(pc.power(pc.subtract(batch["value"], batch["truth"]), 2)).as_py() or 0.0
         rate = self.rows / max(time.time() - self._first, 1e-6)
         self._listener.step(self.rows, max(self.rows, self._source.rows), {"rows/s": f"{rate:,.0f}"})
         self._columns = batch.column_names
@@ -157,8 +161,10 @@ class _Tally:
         counted = {"rows": self.rows, "errors": self.errors, "labels": dict(self._labels.most_common())}
         if "unsure" in self._columns:
             counted["unsure"] = self.unsure
-        if "truth" in self._columns:
+        if "truth" in self._columns and "label" in self._columns:
             counted["right"] = self.right
+        elif "truth" in self._columns and self.rows > self.errors:
+            counted["rmse"] = (self.squared / (self.rows - self.errors)) ** 0.5
         seconds = {"seconds": time.time() - self._first, "startup_s": self._first - self._began}
         return counted | {name: round(value, 2) for name, value in seconds.items()}
 

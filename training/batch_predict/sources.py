@@ -20,6 +20,8 @@ import pyarrow as pa
 from models.artifact.checkpoint import Metadata
 from models.artifact.storage import is_remote
 from models.specs import ModelSpec
+from models.table.contract import takes_gaps
+from models.table.features import of_version
 from settings import Settings
 from training import families
 from training.batch_predict import uploads
@@ -56,7 +58,6 @@ def open_source(spec: ModelSpec, config: BatchPredict, metadata: Metadata, setti
 
     Temporary files are deleted after the block.
     """
-    features = metadata.config.get("features", [])
     scratch = settings.air_home / "cache" / f"batch-{uuid.uuid4().hex[:12]}"
     scratch.mkdir(parents=True)
     try:
@@ -68,7 +69,7 @@ def open_source(spec: ModelSpec, config: BatchPredict, metadata: Metadata, setti
         elif config.data is None:
             yield _test_set(*families.part(spec.family, "held_out").test_set(spec, settings, metadata))
         elif spec.family == "table":
-            yield _rows(config.data, features, scratch / "rows.parquet")
+            yield _rows(config.data, metadata, scratch / "rows.parquet")
         else:
             yield _pictures(config.data, scratch / "pictures.parquet")
     finally:
@@ -83,13 +84,14 @@ def _test_set(table: pa.Table, raw: bool) -> Source:
     return Source(TEST_SET, ray.data.from_arrow(blocks), len(table), raw)
 
 
-def _rows(source: str, features: list[str], scratch: Path) -> Source:
+def _rows(source: str, metadata: Metadata, scratch: Path) -> Source:
+    features = of_version(metadata)
     if source.endswith(".parquet"):
-        return _opened(source, lambda: _with_names_of_their_own(_parquet(source, source, features), features))
+        return _opened(source, lambda: _of_parquet(source, [feature.name for feature in features]))
     with storage.open_stream(source) as given, tempfile.TemporaryFile(dir=scratch.parent) as copy:
         # The file is read twice, which is not possible with a remote one.
         shutil.copyfileobj(given, copy)
-        check = check_rows(copy, features, scratch)
+        check = check_rows(copy, features, takes_gaps(metadata), scratch)
     _say_what_is_wrong(check)
     return _parquet(scratch, source)
 
@@ -124,8 +126,9 @@ def _parquet(source: Path | str, name: str, needed: list[str] | None = None) -> 
     return Source(name, data, data.count())
 
 
-def _with_names_of_their_own(source: Source, features: list[str]) -> Source:
-    """Rename columns whose names the result uses itself."""
+def _of_parquet(path: str, features: list[str]) -> Source:
+    """Columns whose names the result uses itself are renamed."""
+    source = _parquet(path, path, features)
     names = source.data.schema().names
     changed = {names[i]: name for i, name in given_names(names, features).items() if names[i] != name}
     return replace(source, data=source.data.rename_columns(changed)) if changed else source

@@ -18,6 +18,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from models.artifact.checkpoint import Metadata
+from models.table.contract import takes_gaps
+from models.table.features import of_version
 from settings import Settings
 from training.batch_predict.checking import Check, Problem
 from training.batch_predict.pictures import (
@@ -69,20 +72,20 @@ class Store:
         """A new, empty folder for an upload in progress; ``accept`` or ``shutil.rmtree`` ends it."""
         return arrivals.arrive(self._root)
 
-    def accept(self, model: str, features: list[str], arrived: Path, names: list[str]) -> Upload:
+    def accept(self, metadata: Metadata, arrived: Path, names: list[str]) -> Upload:
         """Check the files 0, 1, … in a folder from ``arrive``, and keep them as an upload.
 
-        ``features`` are the columns of a table model, empty for an image model. Raises DataError with the
-        problem; the files are deleted in any case.
+        ``metadata`` is that of the model's champion. Raises DataError with the problem; the files are deleted in any
+        case.
         """
         try:
             given = [(name, arrived / str(i)) for i, name in enumerate(names)]
             size = sum(path.stat().st_size for _, path in given)
-            check = _check(features, given, arrived / ITEMS)
+            check = _check(metadata, given, arrived / ITEMS)
             now = datetime.now().astimezone()
             upload = Upload(
                 id=new_id(now),
-                model=model,
+                model=metadata.model,
                 names=[shortened(name) for name in names],
                 bytes=size,
                 **check.model_dump(),
@@ -128,9 +131,9 @@ class Store:
         arrivals.sweep(self._root, in_use)
 
 
-def _check(features: list[str], given: list[Given], destination: Path) -> Check:
-    if features:
-        return _check_rows(features, given, destination)
+def _check(metadata: Metadata, given: list[Given], destination: Path) -> Check:
+    if metadata.family == "table":
+        return _check_rows(metadata, given, destination)
     if len(given) == 1 and is_zip(given[0][1]):
         return check_pictures(pictures_of_zip(given[0][1]), destination)
     if len(given) == 1:
@@ -141,8 +144,8 @@ def _check(features: list[str], given: list[Given], destination: Path) -> Check:
     return check_pictures(pictures_of_files(given), destination)
 
 
-def _check_rows(features: list[str], given: list[Given], destination: Path) -> Check:
+def _check_rows(metadata: Metadata, given: list[Given], destination: Path) -> Check:
     if len(given) != 1:
         raise DataError(f"There are {len(given)} files. {ONE_CSV}")
     with given[0][1].open("rb") as source:
-        return check_rows(source, features, destination)
+        return check_rows(source, of_version(metadata), takes_gaps(metadata), destination)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -17,13 +18,23 @@ import pyarrow.compute as pc
 from models import catalog
 from models.artifact import storage
 from models.pictures.decode import ImageError, decode
-from models.table.contract import probability_field
+from models.table.contract import kind_of, probability_field
+from models.table.features import Feature, as_rows, date_text
 from settings import FINITE, LARGEST_NUMBER, get_settings
+from training.datasets.csv.given_columns import beside
 from training.datasets.pictures import decode_stored
 from training.runs.ray_session import give_way
 
 # The start time of a batch: the driver measures the start-up by the first one, and drops the column.
 BEGAN = "_began"
+# How a feature's values are written into a result.
+SHOWN = {
+    "number": pa.float64(),
+    "boolean": pa.bool_(),
+    "date": pa.string(),
+    "category": pa.string(),
+    "text": pa.string(),
+}
 
 
 class Predictor(ABC):
@@ -98,34 +109,87 @@ class RowPredictor(Predictor):
     """For table models. The input has the features, and optionally ``line``, ``error`` and other columns."""
 
     def answer(self, batch: pa.Table) -> dict[str, Any]:
-        """Line, label, probability of the positive class, features out of range, true label, error, other columns."""
-        features: list[str] = self.model.features
-        matrix = np.stack([_numbers(batch[feature]) for feature in features], axis=1)
-        errors = batch["error"].to_pylist() if "error" in batch.column_names else _not_finite(matrix, features)
-        readable = np.array([error is None for error in errors])
-        labels: list[str | None] = [None] * len(batch)
-        probabilities = np.full(len(batch), np.nan)
-        outside: list[str | None] = [None] * len(batch)
-        if readable.any():
-            rows = matrix[readable]
-            probabilities[readable] = self.model.predict(rows)
-            answers = self.model.encode(rows, probabilities[readable])
-            for i, answer in zip(np.flatnonzero(readable), answers, strict=True):
-                labels[i], outside[i] = answer["label"], ", ".join(answer["out_of_range"])
-        known = {"line", "error", "truth", *features}
-        return {
-            **({"line": batch["line"]} if "line" in batch.column_names else {}),
-            "label": pa.array(labels, pa.string()),
-            probability_field(self.model.labels): pa.array(probabilities, pa.float64(), mask=~readable),
-            "out_of_range": pa.array(outside, pa.string()),
-            **_truth_of(batch),
-            "error": pa.array(errors, pa.string()),
-            **{name: batch[name] for name in batch.column_names if name not in known},
-            **{
-                feature: pa.array(column, pa.float64(), mask=~(np.abs(column) <= LARGEST_NUMBER))
-                for feature, column in zip(features, matrix.T, strict=True)
-            },
+        """Line, answer, features out of range, missing and unseen, true label, error, other columns, the features."""
+        model = self.model
+        columns, found = _values_of(batch, model.described, model.takes_gaps)
+        errors = batch["error"].to_pylist() if "error" in batch.column_names else found
+        readable = np.flatnonzero([error is None for error in errors])
+        answers: list[dict[str, Any]] = []
+        if len(readable):
+            rows = as_rows([column[readable] for column in columns.values()], model.described)
+            answers = model.encode(rows, model.predict(rows))
+        known = {"line", "error", "truth", *model.features}
+        shown = {
+            feature.name: pa.array([feature.shown(value) for value in columns[feature.name]], SHOWN[feature.kind])
+            for feature in model.described
         }
+        return beside(
+            {
+                **({"line": batch["line"]} if "line" in batch.column_names else {}),
+                **_answered(model, answers, readable, len(batch)),
+                **_truth_of(batch),
+                "error": pa.array(errors, pa.string()),
+            },
+            {**{name: batch[name] for name in batch.column_names if name not in known}, **shown},
+        )
+
+
+def _answered(model: Any, answers: list[dict[str, Any]], at: np.ndarray, count: int) -> dict[str, pa.Array]:
+    """The columns of the answers, null in the rows that have none."""
+
+    def column(key: str, kind: pa.DataType) -> pa.Array:
+        values: list[Any] = [None] * count
+        for i, answer in zip(at, answers, strict=True):
+            values[i] = ", ".join(answer[key]) if isinstance(answer[key], list) else answer[key]
+        return pa.array(values, kind)
+
+    kind = kind_of(model.metadata)
+    if kind == "regression":
+        columns = {"value": column("value", pa.float64())}
+    else:
+        probability = probability_field(model.labels) if kind == "binary" else "probability"
+        columns = {"label": column("label", pa.string()), probability: column(probability, pa.float64())}
+    said = ("out_of_range", "missing", "unseen") if model.takes_gaps else ("out_of_range",)
+    return columns | {key: column(key, pa.string()) for key in said}
+
+
+def _values_of(batch: pa.Table, features: list[Feature], gaps: bool) -> tuple[dict[str, np.ndarray], list[str | None]]:
+    """Each feature's values, and the problem of each row, None where it has none."""
+    problems: list[str | None] = [None] * len(batch)
+    columns = {}
+    for feature in features:
+        values, wrong = _column_of(batch[feature.name], feature, gaps)
+        columns[feature.name] = values
+        for i, problem in wrong.items():
+            problems[i] = problems[i] or f"{feature.name}: {problem}"
+    return columns, problems
+
+
+def _column_of(column: pa.ChunkedArray, feature: Feature, gaps: bool) -> tuple[np.ndarray, dict[int, str]]:
+    empty = "it is empty" if feature.kind != "number" else f"it is empty or not {FINITE}."
+    if feature.kind == "number" and not _is_text(column.type):
+        values = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
+        wrong = ~(np.abs(values) <= LARGEST_NUMBER) & ~(gaps & np.isnan(values))
+        return values, dict.fromkeys(np.flatnonzero(wrong).tolist(), empty)
+    values, wrong = [], {}
+    for i, given in enumerate(column.to_pylist()):
+        try:
+            values.append(feature.value(given.isoformat() if isinstance(given, date) else _stored(given, feature)))
+            if given is None and not gaps:
+                wrong[i] = empty
+        except ValueError as error:
+            values.append(feature.value(None))
+            wrong[i] = f"it {error}."
+    return np.array(values, dtype=np.float64 if feature.is_numeric else object), wrong
+
+
+def _stored(given: Any, feature: Feature) -> Any:
+    """A value of a checked upload: its dates are days already."""
+    return date_text(given) if feature.kind == "date" and isinstance(given, float) else given
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
 
 
 def _bytes_of(batch: pa.Table) -> list[bytes | None]:
@@ -146,14 +210,3 @@ def _names_of(batch: pa.Table, root: str) -> list[str | None]:
 
 def _truth_of(batch: pa.Table) -> dict[str, Any]:
     return {"truth": batch["truth"]} if "truth" in batch.column_names else {}
-
-
-def _numbers(column: pa.ChunkedArray) -> np.ndarray:
-    return column.cast(pa.float64()).to_numpy(zero_copy_only=False)
-
-
-def _not_finite(matrix: np.ndarray, features: list[str]) -> list[str | None]:
-    errors: list[str | None] = [None] * len(matrix)
-    for i, j in np.argwhere(~(np.abs(matrix) <= LARGEST_NUMBER))[::-1]:
-        errors[i] = f"{features[j]}: it is empty or not {FINITE}."
-    return errors

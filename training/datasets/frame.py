@@ -45,7 +45,7 @@ NUMERIC, SAMPLE = 0.5, 1_000
 
 @dataclass(frozen=True)
 class Frame:
-    """The columns of a file. ``is_parquet``: their types are the file's own."""
+    """The columns of a file. ``is_parquet``: their types are its own. ``nameless``: columns without a name in it."""
 
     names: list[str]
     rows: int
@@ -53,6 +53,7 @@ class Frame:
     _columns: dict[str, pa.ChunkedArray]
     _delimiter: str
     _line: Callable[[int], int]
+    nameless: frozenset[str] = frozenset()
 
     def cells(self, name: str) -> pa.ChunkedArray:
         """A column as it is in the file. Raises DataError when there is none of this name."""
@@ -138,11 +139,14 @@ def _read(file: IO[bytes], name: str, path: str | None) -> Frame:
     if not rows:
         raise DataError(f"{name} has a header and no rows.")
     kept = [i for i, column in enumerate(cells) if sheet.names[i] or not _is_blank(column)]
-    named = {}
+    named, nameless = {}, set()
     for i in kept:
         label = label_of(sheet.names[i], i)
-        named[label if label not in named else f"{label} (2)"] = cells[i]
-    return Frame(list(named), rows, False, named, sheet.delimiter, _line_in(file, path))
+        label = label if label not in named else f"{label} (2)"
+        named[label] = cells[i]
+        if not sheet.names[i]:
+            nameless.add(label)
+    return Frame(list(named), rows, False, named, sheet.delimiter, _line_in(file, path), frozenset(nameless))
 
 
 def _is_blank(column: pa.ChunkedArray) -> bool:

@@ -1,34 +1,33 @@
 """Pictures of a model's spec: where they come from, how they are split, and their fingerprint.
 
 Sources, in this order: the folder that the spec names, itself or by an environment variable (Parquet files with
-the schema of the Hugging Face hub, torchvision's batches, or a folder of class-named folders of images);
+the schema of the Hugging Face hub, torchvision's batches, or class folders, ``class_folders``, also as a ZIP archive);
 torchvision's cache below ``AIR_HOME/cache``; torchvision's download.
 
-The split depends on content only: of the training images of each class, the tenth with the smallest
-SHA-256 of its stored bytes is the validation set. Seeds and the order of rows do not matter.
+The split depends on content only. Where test images are given: of the training images of each class, the tenth with
+the smallest SHA-256 of its stored bytes is the validation set. Seeds and the order of rows do not matter.
 """
 
 from __future__ import annotations
 
 import hashlib
 import pickle
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from models.pictures.decode import FORMATS, ImageError, decode
-from models.specs import ModelSpec
+from models.pictures.decode import ImageError, decode
+from models.specs import FILE, ModelSpec
 from settings import Settings
+from training.datasets import class_folders
+from training.datasets.class_folders import Noted
 from training.runs.errors import DataError, UnreadablePictureError
 from training.runs.ray_session import give_way
 
 VALIDATION_SHARE = 0.1
-IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp"}
-# Training pictures, test pictures, labels, and the source's name.
-Read = tuple["Pictures", "Pictures", list[str], str]
 
 
 @dataclass(frozen=True)
@@ -68,13 +67,14 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Splits:
-    """The three fixed splits, their labels and their source."""
+    """The three fixed splits, their labels and their source, and what was noted about single pictures."""
 
     labels: list[str]
     train: Pictures
     validation: Pictures
     test: Pictures
     source: str
+    noted: Noted = field(default_factory=Noted)
 
     def fingerprint(self) -> str:
         """SHA-256 over the splits' contents and labels, independent of the order of rows."""
@@ -93,17 +93,10 @@ def load(spec: ModelSpec, settings: Settings, download: bool = True) -> Splits:
     ``download=False`` reads from disk only, for a caller that must not wait.
     """
     source = _Source(spec, settings)
-    train, test, labels, name = source.read(download)
-    for split, part in (("training", train), ("test", test)):
-        _check(part, labels, split, name, source.way_out)
-    in_validation = _validation_mask(train)
-    return Splits(
-        labels=labels,
-        train=train.take(np.flatnonzero(~in_validation)),
-        validation=train.take(np.flatnonzero(in_validation)),
-        test=test,
-        source=name,
-    )
+    splits = source.read(download)
+    for split, part in (("training", splits.train), ("validation", splits.validation), ("test", splits.test)):
+        _check(part, splits.labels, split, splits.source, source.way_out)
+    return splits
 
 
 def lacking(spec: ModelSpec, settings: Settings) -> str:
@@ -121,6 +114,12 @@ def lacking(spec: ModelSpec, settings: Settings) -> str:
 def folder(spec: ModelSpec, settings: Settings) -> Path | None:
     """The folder that holds the pictures; None where they come from torchvision."""
     return _Source(spec, settings).folder
+
+
+def stamp(spec: ModelSpec, settings: Settings) -> tuple[int, ...]:
+    """What changes when the spec does, or the pictures in its folder: what was read of them is old then."""
+    given, source = spec.path(FILE), _Source(spec, settings).folder
+    return ((given.stat().st_mtime_ns,) if given.exists() else ()) + (class_folders.stamp(source) if source else ())
 
 
 def read_examples(spec: ModelSpec) -> Pictures:
@@ -177,6 +176,18 @@ def _decode_or_blank(stored: np.ndarray, size: int) -> np.ndarray:
     return rows
 
 
+def _splits(train: Pictures, test: Pictures, labels: list[str], source: str) -> Splits:
+    """The splits of a source that has training and test pictures."""
+    in_validation = _validation_mask(train)
+    return Splits(
+        labels=labels,
+        train=train.take(np.flatnonzero(~in_validation)),
+        validation=train.take(np.flatnonzero(in_validation)),
+        test=test,
+        source=source,
+    )
+
+
 def _validation_mask(train: Pictures) -> np.ndarray:
     digests = np.array(train.digests())
     mask = np.zeros(len(train), dtype=bool)
@@ -185,6 +196,11 @@ def _validation_mask(train: Pictures) -> np.ndarray:
         ranked = members[np.argsort(digests[members], kind="stable")]
         mask[ranked[: max(1, round(VALIDATION_SHARE * len(members)))]] = True
     return mask
+
+
+def is_zip(path: Path) -> bool:
+    """Whether this is a ZIP archive by its name, and not a folder."""
+    return path.suffix.lower() == ".zip" and path.is_file()
 
 
 def _check(part: Pictures, labels: list[str], name: str, source: str, way_out: str) -> None:
@@ -208,6 +224,8 @@ class _Source:
         given = settings.folder_of(data.folder_env) if data.folder_env else None
         self.folder = given or (spec.path(data.folder) if data.folder else None)
         self._cache = settings.air_home / "cache"
+        # Beside the data of a user's model, so that it goes when the model goes.
+        self._checked = (self._cache if spec.is_shipped else spec.folder) / f"checked-pictures-{spec.name}.json"
         batches = f"torchvision's {data.batches}, " if data.batches else ""
         parts = f"the Parquet files of the data set, {batches}or one folder of images per class"
         self.way_out = f"Set {self._named} to a folder with {parts}." if data.folder_env else f"It takes {parts}."
@@ -218,17 +236,19 @@ class _Source:
         batches = self._spec.data.batches
         return batches is not None and (self._cache / batches).is_dir()
 
-    def read(self, download: bool) -> Read:
-        """Training pictures, test pictures, labels, and the source's name. Raises DataError."""
+    def read(self, download: bool) -> Splits:
+        """The splits, unchecked. Raises DataError."""
         return self._read_torchvision(download) if self.folder is None else self._read_folder(self.folder)
 
-    def _read_folder(self, folder: Path) -> Read:
+    def _read_folder(self, folder: Path) -> Splits:
         batches = self._spec.data.batches
+        if is_zip(folder):
+            return self._read_class_folders(folder)
         if not folder.is_dir():
             raise DataError(f"{self._named} is {folder}, which is no folder. {self.way_out}")
         if any(folder.rglob("train*.parquet")):
             parts = (self._read_parquet(folder, split) for split in ("train", "test"))
-            return (*parts, self._labels(), f"Parquet in {folder.name}")
+            return _splits(*parts, self._labels(), f"Parquet in {folder.name}")
         if batches and (folder / batches).is_dir():
             return self._read_batches(folder / batches)
         if batches and (folder / "data_batch_1").is_file():
@@ -246,7 +266,7 @@ class _Source:
             raise DataError(f"{folder} has train*.parquet but no {split}*.parquet.")
         return _read_files(self._spec, files)
 
-    def _read_batches(self, folder: Path) -> Read:
+    def _read_batches(self, folder: Path) -> Splits:
         def read(names: list[str]) -> Pictures:
             pixels, labels = [], []
             for name in names:
@@ -263,43 +283,24 @@ class _Source:
             return Pictures(rows, np.concatenate(labels), raw=True, size=self._size)
 
         train = read([f"data_batch_{i}" for i in range(1, 6)])
-        return train, read(["test_batch"]), self._labels(), f"torchvision's {self._spec.data.batches}"
+        return _splits(train, read(["test_batch"]), self._labels(), f"torchvision's {self._spec.data.batches}")
 
-    def _read_class_folders(self, folder: Path) -> Read:
-        split = (folder / "train").is_dir() and (folder / "test").is_dir()
-        root = folder / "train" if split else folder
-        classes = sorted(path.name for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
-        if len(classes) < 2:
-            raise DataError(f"{folder} holds no {self._spec.data.title or 'class folders'}. {self.way_out}")
+    def _read_class_folders(self, source: Path) -> Splits:
+        if source.is_dir() and not any(path.is_dir() for path in source.iterdir()):
+            raise DataError(f"{source} holds no {self._spec.data.title or 'class folders'}. {self.way_out}")
+        found = class_folders.read(source, self._size, self._checked)
+        everything = Pictures(
+            pa.array(found.stored, type=pa.binary()), found.labels, raw=False, size=self._size, names=found.names
+        )
+        # Class after class would make a stream of one class at a time, and one class of the first pictures.
+        order = np.random.default_rng(0).permutation(len(everything))
+        parts = (
+            everything.take(order[found.split[order] == split])
+            for split in (class_folders.TRAIN, class_folders.VALIDATION, class_folders.TEST)
+        )
+        return Splits(found.classes, *parts, f"class folders in {source.name}", found.noted)
 
-        def read(base: Path) -> Pictures:
-            data, labels, names = [], [], []
-            for label, name in enumerate(classes):
-                files = sorted(p for p in (base / name).glob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
-                if not files:
-                    kinds = ", ".join(FORMATS)
-                    raise DataError(f"{base / name} has no images ({kinds}); remove the folder or fill it.")
-                data += [file.read_bytes() for file in files]
-                labels += [label] * len(files)
-                names += [str(file.relative_to(folder)) for file in files]
-            in_order = Pictures(
-                pa.array(data, type=pa.binary()),
-                np.array(labels, dtype=np.int64),
-                raw=False,
-                size=self._size,
-                names=np.array(names, dtype=object),
-            )
-            # Class after class would make a stream of one class at a time, and one class of the first pictures.
-            return in_order.take(np.random.default_rng(0).permutation(len(in_order)))
-
-        source = f"class folders in {folder.name}"
-        if split:
-            return read(root), read(folder / "test"), classes, source
-        everything = read(root)
-        is_test = np.array([int(digest[-8:], 16) % 6 == 0 for digest in everything.digests()])
-        return everything.take(np.flatnonzero(~is_test)), everything.take(np.flatnonzero(is_test)), classes, source
-
-    def _read_torchvision(self, download: bool) -> Read:
+    def _read_torchvision(self, download: bool) -> Splits:
         data = self._spec.data
         if data.torchvision is None or data.batches is None:
             raise DataError(f"The spec of {self._spec.name} names no folder and no data set of torchvision.")

@@ -1,4 +1,4 @@
-"""Rows of a model's spec: a CSV read with Ray Data, split by content, described.
+"""Rows of a model's spec: a table read with Ray Data, split by content, described.
 
 The split is made by content: 60 % training, 20 % validation, 20 % test of each class, ranked by the SHA-256 of a
 row's values. It does not depend on a seed or on the order of rows.
@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import IO
 
@@ -17,43 +18,68 @@ import numpy as np
 
 from models.artifact.storage import without_secrets
 from models.specs import ModelSpec
-from training.datasets import storage
-from training.datasets.csv.index_columns import label_of, text_identifiers, why_no_feature
-from training.datasets.csv.sheet import Sheet
-from training.datasets.csv.table import NumberTable
+from models.table.features import Feature, as_rows, is_missing
+from training.datasets import frame as frames
+from training.datasets import storage, targets
+from training.datasets.csv.index_columns import why_no_feature, why_text_is_none
+from training.datasets.frame import Frame
 from training.runs.errors import DataError, innermost
 
 SPLITS = ("train", "validation", "test")
+# More texts are no categories; each would be learned from a handful of rows.
+MOST_CATEGORIES = 10_000
+
+# A column of values for each feature.
+Columns = Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows with their split. ``matrix`` float64 (n, features), ``positive`` bool (n,), ``split`` str (n,).
+    """Rows with their split. ``columns`` (n,) of each feature, ``split`` str (n,).
 
-    ``left_out``: columns of the file that are not features, each with the reason.
+    ``target`` (n,): the place of the row's class in the spec's ``classes``, or the number of a regression.
+    ``left_out``: columns of the file that are not features, each with the reason. ``dropped``: rows without a target.
     """
 
-    features: list[str]
-    matrix: np.ndarray
-    positive: np.ndarray
+    features: list[Feature]
+    columns: Columns
+    target: np.ndarray
     split: np.ndarray
     source: str
+    binary: bool = True
     left_out: dict[str, str] = field(default_factory=dict)
+    dropped: int = 0
 
-    def part(self, split: str) -> tuple[np.ndarray, np.ndarray]:
-        """Matrix and flags, true for the positive class, of one split."""
+    @property
+    def names(self) -> list[str]:
+        """The names of the features."""
+        return [feature.name for feature in self.features]
+
+    def part(self, split: str) -> tuple[Columns, np.ndarray]:
+        """Columns and target of one split."""
         inside = self.split == split
-        return self.matrix[inside], self.positive[inside]
+        return {name: column[inside] for name, column in self.columns.items()}, self.target[inside]
+
+    def rows(self, split: str | None = None, most: int | None = None) -> np.ndarray:
+        """Rows (n, features) of one split, or of all, in the form of a model's ``predict``; at most ``most``."""
+        chosen = np.flatnonzero((self.split == split) if split else np.ones(len(self.split)))[:most]
+        return as_rows([self.columns[name][chosen] for name in self.names], self.features)
+
+    @cached_property
+    def digests(self) -> np.ndarray:
+        """SHA-256 of each row's values, as hex digits."""
+        return row_digests([self.columns[name] for name in self.names])
 
     def fingerprint(self) -> str:
-        """SHA-256 over rows, labels and splits, independent of the order of rows."""
-        rows = zip(row_digests(self.matrix), self.positive, self.split, strict=True)
-        text = "\n".join(sorted(f"{digest} {flag} {split}" for digest, flag, split in rows))
+        """SHA-256 over rows, targets and splits, independent of the order of rows."""
+        targets_ = self.target == 0 if self.binary else self.target
+        rows = zip(self.digests.tolist(), targets_.tolist(), self.split, strict=True)
+        text = "\n".join(sorted(f"{digest.decode()} {target} {split}" for digest, target, split in rows))
         return hashlib.sha256(text.encode()).hexdigest()
 
 
 def read_with_ray(spec: ModelSpec, path: str | None = None) -> Table:
-    """Read the spec's CSV or another one, local or ``s3://…``, with Ray Data.
+    """Read the spec's file or another one, local or ``s3://…``, with Ray Data.
 
     ``s3://anonymous@…`` is read without credentials. AWS_ENDPOINT_URL names an S3 server other than Amazon's.
     Raises DataError.
@@ -62,14 +88,14 @@ def read_with_ray(spec: ModelSpec, path: str | None = None) -> Table:
 
     source = path or str(spec.path(spec.data.file))
     if "://" not in source and not Path(source).is_file():
-        raise DataError(f"There is no file {source}; give a CSV file or an s3:// address with --data.")
+        raise DataError(f"There is no file {source}; give a CSV or Parquet file or an s3:// address with --data.")
     try:
         filesystem, path_there = storage.place_of(source)
         # Whole files: the number format of a file is decided over all its rows, for batch predictions as well.
         files = ray.data.read_binary_files(path_there, filesystem=filesystem).take_all()
     except Exception as error:
         # Arrow, fsspec and Ray each wrap a missing key or a refused login in their own error types.
-        raise DataError(without_secrets(f"{source} cannot be read as CSV: {innermost(error)}")) from error
+        raise DataError(without_secrets(f"{source} cannot be read: {innermost(error)}")) from error
     return _table(spec, [io.BytesIO(file["bytes"]) for file in files], _name_of(spec, path))
 
 
@@ -84,93 +110,111 @@ def _name_of(spec: ModelSpec, path: str | None) -> str:
 
 
 def _table(spec: ModelSpec, files: Sequence[IO[bytes]], source: str) -> Table:
-    target_name, values = spec.data.target, sorted(spec.data.labels.items())
     try:
-        header, columns, left_out = _columns(files, target_name, values)
-        reasons = [
-            None if name == target_name else why_no_feature(name, place, columns[:, i])
-            for i, (place, name) in enumerate(header)
-        ]
+        parts = [frames.read(file) for file in files]
+        if any(part.names != parts[0].names for part in parts):
+            raise DataError("its files have different headers.")
+        target = np.concatenate([targets.read(spec.data, part) for part in parts])
+        columns, left_out = _columns(spec, parts)
+        targets.check(spec.data, target)
     except DataError as error:
         raise DataError(f"{source}: {error}") from error
-    names = [name for _, name in header]
-    kept = [i for i, name in enumerate(names) if name != target_name and reasons[i] is None]
-    features = [names[i] for i in kept]
-    left_out |= {label_of(name, place): why for (place, name), why in zip(header, reasons, strict=True) if why}
-    matrix = np.ascontiguousarray(columns[:, kept])
-    target = columns[:, names.index(target_name)]
-    if set(np.unique(target)) != {float(value) for value, _ in values}:
-        raise DataError(f"{source}: column {target_name!r} must hold {_listed(values)}, both.")
-    if not features:
-        raise DataError(f"{source} has no feature besides {target_name!r}.")
-    positive = target == next(float(value) for value, label in values if label == spec.data.positive)
-    if min(positive.sum(), (~positive).sum()) < 5:
-        raise DataError(f"{source} has fewer than 5 rows of a class; too few to split.")
-    return Table(features, matrix, positive, _split(matrix, positive), source, left_out)
+    known = ~np.isnan(target)
+    if not known.all():
+        columns, target = {name: column[known] for name, column in columns.items()}, target[known]
+    digests = row_digests(list(columns.values()))
+    split = _split(digests, np.zeros(len(target)) if spec.data.kind == "regression" else target)
+    training = split == "train"
+    features = [_feature(spec, name, column[training]) for name, column in columns.items()]
+    binary, dropped = spec.data.kind == "binary", int((~known).sum())
+    return Table(features, columns, target, split, source, binary, left_out, dropped)
 
 
-def _listed(values: list[tuple[str, str]]) -> str:
-    return " and ".join(f"{value} ({label})" for value, label in values)
+def _columns(spec: ModelSpec, parts: list[Frame]) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """The features' columns of files with one header, and the columns that are no features with the reasons."""
+    columns, left_out = {}, {}
+    for place, name in enumerate(parts[0].names):
+        if name == spec.data.target:
+            continue
+        why = _why_text_is_none(spec, parts, name)
+        if why is None:
+            values = [frames.values(part, name, spec.column(name).kind) for part in parts]
+            columns[name] = np.concatenate(values)
+            if spec.data.complete_rows:
+                for part, read_ in zip(parts, values, strict=True):
+                    _refuse_gap(spec, part, name, read_)
+            if name not in spec.columns:
+                why = why_no_feature(_given(parts[0], name), place, columns[name])
+        if why is not None:
+            left_out[name] = why
+            columns.pop(name, None)
+    if not columns:
+        raise DataError(f"it has no feature besides {spec.data.target!r}.")
+    return columns, left_out
 
 
-def _columns(
-    files: Sequence[IO[bytes]], target: str, values: list[tuple[str, str]]
-) -> tuple[list[tuple[int, str]], np.ndarray, dict[str, str]]:
-    """Places and names of the columns of numbers, float64 (rows, columns) of them, and the identifiers that are text.
-
-    The files have one header.
-    """
-    sheets = [_sheet(file, target, values) for file in files]
-    texts = text_identifiers(sheets)
-    header: list[tuple[int, str]] = []
-    parts = []
-    for sheet in sheets:
-        numbers = {i for i, name in enumerate(sheet.names) if label_of(name, i) not in texts}
-        at = [i for i in sorted(numbers) if sheet.names[i]]
-        table = NumberTable(sheet, at)
-        if filled := table.filled & numbers:
-            at = sorted({*at, *filled})
-            table = NumberTable(sheet, at)
-        columns = [(i, sheet.names[i]) for i in at]
-        if header and [name for _, name in columns] != [name for _, name in header]:
-            raise DataError("its files have different headers.")
-        header = columns
-        for part in table.parts():
-            if wrong := next(filter(None, part.problems), None):
-                raise DataError(wrong[0].sentence())
-            parts.append(part.matrix)
-    return header, np.concatenate(parts) if parts else np.empty((0, len(header))), texts
+def _why_text_is_none(spec: ModelSpec, parts: list[Frame], name: str) -> str | None:
+    if not spec.column(name).use:
+        return "the spec leaves it out"
+    if name in spec.columns:
+        return None
+    texts = [part.texts(name) for part in parts]
+    distinct = [text for one in texts for text in one.distinct]
+    repeated = len(set(distinct)) < len(distinct) or any(one.counts.max() > 1 for one in texts)
+    return why_text_is_none(_given(parts[0], name), distinct, repeated)
 
 
-def _sheet(file: IO[bytes], target: str, values: list[tuple[str, str]]) -> Sheet:
-    sheet = Sheet(file)
-    sheet.refuse_twice()
-    if target not in sheet.names:
-        named = ", ".join(f"{value} {label}" for value, label in values)
-        raise DataError(f"it has no column {target!r} ({named}).")
-    return sheet
+def _given(frame: Frame, name: str) -> str:
+    """The name of a column in the file."""
+    return "" if name in frame.nameless else name
 
 
-def row_digests(matrix: np.ndarray) -> list[str]:
-    """SHA-256 of each row's values."""
-    return [hashlib.sha256(np.ascontiguousarray(row).tobytes()).hexdigest() for row in matrix]
+def _refuse_gap(spec: ModelSpec, frame: Frame, name: str, values: np.ndarray) -> None:
+    gaps = np.flatnonzero(is_missing(values, Feature(name=name, kind=spec.column(name).kind)))
+    if len(gaps):
+        raise frames.refuse(frame, name, int(gaps[0]), f"It is empty; a {spec.column(name).kind} is needed.")
 
 
-def _split(matrix: np.ndarray, positive: np.ndarray) -> np.ndarray:
-    digests = np.array(row_digests(matrix))
-    split = np.empty(len(matrix), dtype=object)
-    for flag in (True, False):
-        members = np.flatnonzero(positive == flag)
+def _feature(spec: ModelSpec, name: str, values: np.ndarray) -> Feature:
+    """What the training rows of a column held. Raises DataError for more categories than a model can learn."""
+    kind = spec.column(name).kind
+    feature = Feature(name=name, kind=kind)
+    missing = is_missing(values, feature)
+    known = values[~missing]
+    described = {"name": name, "kind": kind, "missing": float(missing.mean())}
+    if kind == "category":
+        found, counts = np.unique(known.astype(str), return_counts=True)
+        if len(found) > MOST_CATEGORIES:
+            raise DataError(f"column {name!r} has {len(found):,} categories; at most {MOST_CATEGORIES:,} are learned.")
+        return Feature(**described, categories=found[np.argsort(-counts, kind="stable")].tolist())
+    if not feature.is_numeric or not len(known):
+        return Feature(**described)
+    return Feature(**described, min=float(known.min()), max=float(known.max()), median=float(np.median(known)))
+
+
+def row_digests(columns: Sequence[np.ndarray]) -> np.ndarray:
+    """SHA-256 of each row's values as hex digits, bytes (n,), from a column of numbers or of texts for each feature."""
+    matrix = np.column_stack([column if column.dtype == np.float64 else _hashed(column) for column in columns])
+    return np.array([hashlib.sha256(row.tobytes()).hexdigest() for row in np.ascontiguousarray(matrix)], dtype="S64")
+
+
+def _hashed(texts: np.ndarray) -> np.ndarray:
+    """A number for each text, which depends on its content alone."""
+    numbers = {text: _number_of(text) for text in set(texts)}
+    return np.fromiter((numbers[text] for text in texts), dtype=np.float64, count=len(texts))
+
+
+def _number_of(text: str | None) -> float:
+    if text is None:
+        return -1.0
+    return float(int.from_bytes(hashlib.sha256(text.encode()).digest()[:6], "big"))
+
+
+def _split(digests: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    split = np.empty(len(digests), dtype=object)
+    for one in np.unique(classes):
+        members = np.flatnonzero(classes == one)
         ranked = members[np.argsort(digests[members], kind="stable")]
         first, second = round(0.6 * len(ranked)), round(0.8 * len(ranked))
         split[ranked[:first]], split[ranked[first:second]], split[ranked[second:]] = SPLITS
     return split
-
-
-def ranges(table: Table) -> dict[str, dict[str, float]]:
-    """Smallest and largest value and median of each feature over the training rows."""
-    matrix, _ = table.part("train")
-    return {
-        name: {"min": float(column.min()), "max": float(column.max()), "median": float(np.median(column))}
-        for name, column in zip(table.features, matrix.T, strict=True)
-    }

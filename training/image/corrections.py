@@ -148,12 +148,12 @@ def training_pictures(
 
 def held_out(spec: ModelSpec, settings: Settings) -> Known:
     """The validation and test images; those that ship where the data is not here (a training looks again)."""
-    return _held_out(spec.name, settings)
+    return _held_out(spec.name, settings, pictures.stamp(spec, settings))
 
 
 @lru_cache(maxsize=4)
-def _held_out(model: str, settings: Settings) -> Known:
-    """Read once: seconds for tens of thousands of pictures."""
+def _held_out(model: str, settings: Settings, stamp: tuple[int, ...]) -> Known:  # noqa: ARG001
+    """Read once, until the data changes: seconds for tens of thousands of pictures."""
     spec = specs.get(model)
     try:
         splits = pictures.load(spec, settings, download=False)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from models import specs
 from models.artifact.checkpoint import Metadata
+from models.pictures.decode import encode_base64_png
 from models.specs import ModelSpec
 from settings import Settings
 from training.datasets import pictures
@@ -34,6 +36,10 @@ class StoredPictures:
         """SHA-256 of each one's stored bytes."""
         return self.stored.digests()
 
+    def shown(self, pixels: np.ndarray) -> dict[str, Any]:
+        """One of them as base64 of a PNG file."""
+        return {"image": encode_base64_png(pixels)}
+
 
 def load(spec: ModelSpec, settings: Settings, metadata: Metadata | None = None) -> HeldOut:
     """The validation pictures; the few that ship with the spec where its data is not here.
@@ -48,7 +54,7 @@ def load(spec: ModelSpec, settings: Settings, metadata: Metadata | None = None) 
 
 def _load(spec: ModelSpec, settings: Settings) -> HeldOut:
     try:
-        return _of_the_data(spec.name, settings)
+        return _of_the_data(spec.name, settings, pictures.stamp(spec, settings))
     except DataError as error:
         if spec.data.examples is None:
             raise
@@ -69,9 +75,10 @@ def test_set(spec: ModelSpec, settings: Settings, metadata: Metadata) -> tuple[p
 
 
 @lru_cache(maxsize=4)
-def _of_the_data(model: str, settings: Settings) -> HeldOut:
+def _of_the_data(model: str, settings: Settings, stamp: tuple[int, ...]) -> HeldOut:  # noqa: ARG001
+    """Read once, until the data changes."""
     splits = pictures.load(specs.get(model), settings, download=False)
-    return HeldOut(splits.labels, splits.validation.labels, splits.source, [], StoredPictures(splits.validation))
+    return HeldOut(splits.labels, splits.validation.labels, splits.source, StoredPictures(splits.validation))
 
 
 @lru_cache(maxsize=4)
@@ -80,4 +87,4 @@ def _shipped(model: str, reason: str) -> HeldOut:
     spec = specs.get(model)
     log.warning("%s Until then the page shows %s.", reason, spec.data.examples_source)
     shipped = pictures.read_examples(spec)
-    return HeldOut(spec.data.labels, shipped.labels, spec.data.examples_source, [], StoredPictures(shipped))
+    return HeldOut(spec.data.labels, shipped.labels, spec.data.examples_source, StoredPictures(shipped))

@@ -15,8 +15,9 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
+from models.image import shipped
 from models.image.backends import has_fast_bf16
-from models.image.model import softmax
+from models.image.model import parts_of, softmax
 from models.image.networks import build
 from models.image.preprocessing import normalise
 from training.datasets.originals import Labelled
@@ -24,7 +25,6 @@ from training.image import recipe
 from training.image.loaders import Loader
 from training.results.evaluation import mean_log_loss
 
-EVALUATION_BATCH = 500
 OnStep = Callable[[int, float, list[float]], None]
 
 
@@ -53,21 +53,26 @@ class Learner:
         self._device, self._bf16 = device, has_bf16(device)
         self.steps = loader.steps
         torch.manual_seed(self._job["seed"])
-        self.network = build(setup["network"]).to(memory_format=torch.channels_last)
-        if hasattr(self.network, "init_whiten"):
+        self.network = build(setup["network"])
+        if setup["start"]:
+            shipped.load_body(self.network, setup["start"])
+        elif hasattr(self.network, "init_whiten"):
             self.network.init_whiten(normalise(torch.from_numpy(np.array(sample)), self._preprocessor))
-        self.network.to(device)
+        self.network.to(device, memory_format=torch.channels_last)
         # The module of a training step: the network, or a wrapper that shares gradients between workers.
         self.parallel: nn.Module = self.network
+        # Of fewer pictures than a batch, a step sees all.
+        batch_size = min(self._job["batch_size"], setup["count"])
         self.optimisers = recipe.optimisers(
-            self.network, self._job["batch_size"], self._job["learning_rate"], self._bf16
+            self.network, batch_size, self._job["learning_rate"], self._bf16, recipe.TUNED if setup["start"] else 1.0
         )
-        seen_in_all = self.epochs * self.steps * self._job["batch_size"]
+        self._flips = setup["flip"]
+        seen_in_all = self.epochs * self.steps * batch_size
         self._augment = recipe.Augmenter(
             self._preprocessor,
             classes=setup["network"]["num_classes"],
             seed=self._job["seed"] * 1000 + rank,
-            outliers=0 if self._job["net"] == "lenet" else recipe.outliers_for(seen_in_all),
+            outliers=0 if self._job["net"] == "lenet" else recipe.outliers_for(seen_in_all, self._preprocessor["size"]),
             translate=setup["translate"],
             cutout=setup["cutout"],
             device=device,
@@ -85,7 +90,8 @@ class Learner:
         for i, (images, labels, ids) in enumerate(self._loader.epoch(epoch)):
             step = epoch * self.steps + i
             recipe.set_learning_rate(self.optimisers, step / (self.epochs * self.steps))
-            pixels, targets = self._augment(images, labels, recipe.flips(ids, epoch, self._job["seed"]))
+            flip = recipe.flips(ids, epoch, self._job["seed"]) if self._flips else torch.zeros(len(ids), dtype=bool)
+            pixels, targets = self._augment(images, labels, flip)
             pixels = pixels.to(memory_format=torch.channels_last)
             recipe.train_step(self.parallel, self.optimisers, pixels, targets, self._bf16, losses)
             seen += len(images)
@@ -145,8 +151,8 @@ def logits_of(
     """Scores, float32 (n, classes), of uint8 (n, size, size, 3) images, in batches."""
     network.eval()
     parts = []
-    for start in range(0, len(images), EVALUATION_BATCH):
-        batch = torch.from_numpy(np.array(images[start : start + EVALUATION_BATCH])).to(device)
+    for start, end in parts_of(images):
+        batch = torch.from_numpy(np.array(images[start:end])).to(device)
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=bf16):
             logits = network(normalise(batch, preprocessor))
         parts.append(logits.float().cpu().numpy())

@@ -4,6 +4,8 @@ Pictures are compared by their luminance at 16 × 16, without its mean and contr
 With the threshold SAME, 99.2 % or more of 400 held-out pictures of CIFAR-10 are found in each of twelve variants
 (JPEG of quality 20 to 90, WebP, enlarged 4 to 9 times by five filters, brighter, grey), and 0.40 % of the 45,000
 training pictures match one of the 15,000 held-out ones; CIFAR-10 itself contains such duplicates.
+
+The same comparison tells whether pictures may be mirrored in a training.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import hashlib
 import numpy as np
 
 SIDE, SAME = 16, 0.96
+COMPARED, TOLERATED = 1_000, 0.02
 LUMINANCE = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
 
 
@@ -27,6 +30,27 @@ class Known:
         """Whether an image, uint8 (size, size, 3), is the same as one of the set, or nearly."""
         # One colour all over has no shape: such a picture is known by its pixels alone.
         return pixel_digest(image) in self._digests or bool((self._shapes @ _shapes(image[None])[0] >= SAME).any())
+
+
+def look_alike_mirrored(images: np.ndarray, labels: np.ndarray) -> bool:
+    """Whether mirrored images, uint8 (n, size, size, 3), still look like their class: digits and text do not.
+
+    The most similar other picture must be of the same class as often for mirrored images, within the error of so few.
+    """
+    images, labels = images[:COMPARED], labels[:COMPARED]
+    shapes = _shapes(images)
+    as_they_are, mirrored = (
+        labels[_most_similar(one, shapes)] == labels for one in (shapes, _shapes(images[:, :, ::-1]))
+    )
+    lost = as_they_are.astype(np.float64) - mirrored
+    return bool(lost.mean() <= TOLERATED + 2 * lost.std() / np.sqrt(len(lost)))
+
+
+def _most_similar(shapes: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """For each picture, the most similar of the others, which does not have the same place."""
+    similar = shapes @ others.T
+    np.fill_diagonal(similar, -np.inf)
+    return similar.argmax(1)
 
 
 def pixel_digest(image: np.ndarray) -> str:

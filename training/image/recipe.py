@@ -23,9 +23,11 @@ from training.image.outliers import draw
 from training.runs.errors import DivergedError
 
 MUON_LR = 0.24
+# The rates of a body that has learned already, as a factor: it keeps more of what it knows.
+TUNED = 0.3
 LABEL_SMOOTHING = 0.2
 NOISY_SHARE, NOISE_MAX = 0.15, 20.0
-OUTLIER_SHARE, OUTLIER_BANK = 0.02, 8_000
+OUTLIER_SHARE, OUTLIER_BANK, OUTLIER_BYTES = 0.02, 8_000, 128 * 1024**2
 MAX_EPOCHS = 1_000
 FETCHED_AT_ONCE = 50
 
@@ -67,8 +69,13 @@ def _orthogonalise(matrix: Tensor, steps: int = 3, eps: float = 1e-7) -> Tensor:
     return x.T if tall else x
 
 
-def optimisers(network: nn.Module, batch_size: int, factor: float, bf16: bool = False) -> list[torch.optim.Optimizer]:
-    """Muon for filters and SGD for the rest; every group stores its peak rate as ``peak``."""
+def optimisers(
+    network: nn.Module, batch_size: int, factor: float, bf16: bool = False, body: float = 1.0
+) -> list[torch.optim.Optimizer]:
+    """Muon for filters and SGD for the rest; every group stores its peak rate as ``peak``.
+
+    ``body`` is a further factor on the rates of everything but the head.
+    """
     filters = [p for p in network.parameters() if p.ndim == 4 and p.requires_grad]
     rest = [p for p in network.parameters() if p.ndim != 4 and p.requires_grad]
     if not any(isinstance(m, AirNet) for m in network.modules()):
@@ -81,13 +88,13 @@ def optimisers(network: nn.Module, batch_size: int, factor: float, bf16: bool = 
         # airbench's rates are for sums over a batch; for means they are multiplied by the batch size.
         groups = [
             {"params": heads, "lr": 0.67 * batch_size * factor},
-            {"params": biases, "lr": 0.053 * batch_size * factor},
+            {"params": biases, "lr": 0.053 * batch_size * factor * body},
         ]
         decay = 2e-6 * 2000
         for group in groups:
             group["weight_decay"] = decay / group["lr"]
         chosen = [
-            Muon(filters, lr=MUON_LR * factor * (batch_size / 2000) ** 0.5, bf16=bf16),
+            Muon(filters, lr=MUON_LR * factor * body * (batch_size / 2000) ** 0.5, bf16=bf16),
             torch.optim.SGD(groups, momentum=0.85, nesterov=True),
         ]
     for optimiser in chosen:
@@ -179,10 +186,10 @@ class Augmenter:
         return pixels
 
 
-def outliers_for(images: int) -> int:
+def outliers_for(images: int, size: int) -> int:
     """The number of outliers to draw from in a training on this many images; a thousand take most of a second."""
     thousands = math.ceil(OUTLIER_SHARE * images / 1000)
-    return min(OUTLIER_BANK, 1000 * thousands)
+    return min(OUTLIER_BANK, 1000 * thousands, OUTLIER_BYTES // (3 * size**2))
 
 
 @lru_cache(maxsize=1)

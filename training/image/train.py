@@ -47,8 +47,8 @@ def train(
     listener.stage("reading the images")
     registry = publishing.open_registry(settings)
     ray_session.connect(settings)
-    config = config.placed(spec, gpu=ray_session.gpus() > 0)
     loaded = load(spec, settings, config)
+    config = config.placed(spec, ray_session.gpus() > 0, loaded.train_count)
     network_config = loaded.network(config)
     with tracking.run(registry.client, spec.name, f"train {config.preset} {config.net}") as run:
         run.params(config.model_dump() | {"network": network_config})
@@ -95,7 +95,8 @@ def fit(
             run.metrics(figures, step=number)
 
     gpus = ray_session.gpus()
-    config, workers = config.placed(loaded.spec, gpu=gpus > 0), config.num_workers or gpus or 1
+    config = config.placed(loaded.spec, gpus > 0, loaded.train_count)
+    workers = config.num_workers or gpus or 1
     if workers > loaded.train_count:
         raise ConfigError(f"num_workers: {workers} workers cannot share {loaded.train_count} images; use fewer.")
     scaling = fitting.scaling_config(settings, workers, gpu=gpus > 0)
@@ -161,6 +162,8 @@ def _metadata(
             "rows": {"train": loaded.train_count, "validation": len(splits.validation), "test": len(splits.test)},
             "originals": 0 if copies is None else len(copies.train[1]),
             "corrections": loaded.corrections,
+            "mirrored": loaded.flip,
+            **splits.noted.recorded(),
         },
         job=config,
         seed=config.seed,

@@ -12,7 +12,10 @@ from typing import Any
 import numpy as np
 
 UNSURE_SHARE = 0.08
+# Whoever is so sure is not unsure, even if most answers are surer.
+MOST_UNSURE = 0.9
 CALIBRATION_BINS = 10
+RESIDUAL_BINS = 20
 
 
 def multiclass_figures(probabilities: np.ndarray, labels: np.ndarray, names: list[str]) -> dict[str, Any]:
@@ -72,23 +75,27 @@ def calibration(confidence: np.ndarray, correct: np.ndarray) -> dict[str, Any]:
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     """The temperature that minimises the validation log loss.
 
-    Guo et al., "On Calibration of Modern Neural Networks", arXiv:1706.04599.
+    Guo et al., "On Calibration of Modern Neural Networks", arXiv:1706.04599. After n right answers, one expects one
+    wrong in n + 2 (Laplace): without such an answer, few validation rows that are all right would make it sure of all.
     """
     from scipy.optimize import minimize_scalar
 
-    rows = np.arange(len(labels))
+    rows, doubt = np.arange(len(labels)), 1 / (len(labels) + 2)
+    # The true class but for the doubt, which the others share.
+    wanted = np.full(logits.shape, doubt / max(1, logits.shape[1] - 1))
+    wanted[rows, labels] = 1 - doubt
 
     def negative_log_likelihood(log_temperature: float) -> float:
         scaled = logits.astype(np.float64) / np.exp(log_temperature)
         top = scaled.max(1)
-        return float((top + np.log(np.exp(scaled - top[:, None]).sum(1)) - scaled[rows, labels]).mean())
+        return float((top + np.log(np.exp(scaled - top[:, None]).sum(1)) - (wanted * scaled).sum(1)).mean())
 
     return float(np.exp(minimize_scalar(negative_log_likelihood, bounds=(-4, 4), method="bounded").x))
 
 
 def unsure_below(probabilities: np.ndarray) -> float:
-    """The best-class probability below which UNSURE_SHARE of these validation answers are."""
-    return float(np.quantile(probabilities.max(1), UNSURE_SHARE))
+    """The best-class probability below which UNSURE_SHARE of these validation answers are; at most MOST_UNSURE."""
+    return min(MOST_UNSURE, float(np.quantile(probabilities.max(1), UNSURE_SHARE)))
 
 
 def binary_figures(probability: np.ndarray, positive: np.ndarray, labels: tuple[str, str]) -> dict[str, Any]:
@@ -107,6 +114,40 @@ def binary_figures(probability: np.ndarray, positive: np.ndarray, labels: tuple[
         "accuracy": float((called == positive).mean()),
         "auc": float(roc_auc_score(positive, probability)),
         "confusion": {"labels": list(labels), "matrix": matrix.tolist()},
+    }
+
+
+def class_figures(probabilities: np.ndarray, labels: np.ndarray, names: list[str]) -> dict[str, Any]:
+    """Log loss, error, accuracy, AUC (one class against the rest, mean of all), confusion, accuracy by class.
+
+    ``probabilities`` float (n, classes), ``labels`` int (n,).
+    """
+    from sklearn.metrics import roc_auc_score
+
+    figures = multiclass_figures(probabilities, labels, names)
+    # A class without a row, or with every row, has no AUC.
+    ranked = [i for i in range(len(names)) if 0 < (labels == i).sum() < len(labels)]
+    areas = [roc_auc_score(labels == i, probabilities[:, i]) for i in ranked]
+    return {
+        "rows": len(labels),
+        "logloss": figures.pop("log_loss"),
+        "error": 1 - figures["accuracy"],
+        "auc": float(np.mean(areas)) if areas else 0.5,
+        **figures,
+    }
+
+
+def number_figures(answers: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
+    """RMSE, mean absolute error and R² of numbers (n,), and how many residuals (answer - truth) fall into each bin."""
+    residuals = answers - truth
+    spread = float(((truth - truth.mean()) ** 2).sum())
+    counts, edges = np.histogram(residuals, bins=RESIDUAL_BINS)
+    return {
+        "rows": len(truth),
+        "rmse": float(np.sqrt((residuals**2).mean())),
+        "mae": float(np.abs(residuals).mean()),
+        "r2": 1 - float((residuals**2).sum()) / spread if spread else 0.0,
+        "residuals": {"edges": edges.tolist(), "counts": counts.tolist()},
     }
 
 

@@ -19,7 +19,6 @@ import numpy as np
 from models import catalog, specs
 from models.artifact import checkpoint, storage
 from models.artifact.checkpoint import Metadata
-from models.pictures.decode import encode_base64_png
 from models.specs import ModelSpec
 from settings import Settings
 from training import families
@@ -38,22 +37,22 @@ class Inputs(Protocol):
     def digests(self) -> list[str]:
         """SHA-256 of each input."""
 
+    def shown(self, given: np.ndarray) -> dict[str, Any]:
+        """One input in the form of the API: ``row``, or ``image`` as base64 of a PNG file."""
+
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Held-out pictures or rows with their true labels, ``labels[truth[i]]``; ``features`` of rows only."""
+    """Held-out pictures or rows with their truth: the place in ``labels``, or the number of a regression."""
 
     labels: list[str]
     truth: np.ndarray
     source: str
-    features: list[str]
     inputs: Inputs
 
-    def shown(self, given: np.ndarray) -> dict[str, Any]:
-        """One input in the form of the API: ``row``, or ``image`` as base64 of a PNG file."""
-        if self.features:
-            return {"row": dict(zip(self.features, map(float, given), strict=True))}
-        return {"image": encode_base64_png(given)}
+    def label(self, i: int) -> str:
+        """The true label of an input; of a regression the number as text."""
+        return self.labels[self.truth[i]] if self.labels else f"{self.truth[i]:.6g}"
 
     @cached_property
     def fingerprint(self) -> str:

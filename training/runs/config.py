@@ -6,6 +6,7 @@ A field is an option ``--kebab-case`` on the command line and a key of ``config`
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -13,13 +14,24 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import CliApp
 
-from models.specs import ModelSpec
+from models.specs import ModelSpec, Question
 from training.runs import sentences
 from training.runs.errors import ConfigError, OptionError
 from training.table.booster_params import refuse_without_effect
 
 BATCH = 250
-XGBOOST = {"objective": "binary:logistic", "eval_metric": ["logloss", "error"], "tree_method": "hist"}
+# Pictures up to this size can make a whole batch; of larger ones it takes fewer, as memory does.
+WHOLE_BATCH_SIDE = 64
+STEPS_AN_EPOCH, SMALLEST_BATCH = 20, 25
+MOST_EPOCHS = 200
+# Up to so many pictures, what the shipped network learned of others is worth more than a network of the preset's size.
+FEW = 20_000
+OBJECTIVES: dict[Question, dict[str, Any]] = {
+    "binary": {"objective": "binary:logistic", "eval_metric": ["logloss", "error"]},
+    "multiclass": {"objective": "multi:softprob", "eval_metric": ["mlogloss", "merror"]},
+    "regression": {"objective": "reg:squarederror", "eval_metric": ["rmse", "mae"]},
+}
+XGBOOST = {**OBJECTIVES["binary"], "tree_method": "hist"}
 
 
 class JobConfig(BaseModel):
@@ -35,13 +47,15 @@ class JobConfig(BaseModel):
 class ImagePreset(BaseModel):
     """The options behind a name such as ``standard``, with its measured time and result.
 
-    ``translate`` and ``cutout`` in pixels; ``batch_on_gpu`` is the batch size on a GPU. ``gives`` is the result in
-    words, ``minutes`` the time on 2 idle cores; both are empty if not measured yet.
+    ``steps`` are made at least, however few pictures there are. ``translate`` and ``cutout`` in pixels of 32;
+    ``batch_on_gpu`` is the batch size on a GPU. ``gives`` is the result in words, ``minutes`` the time on 2 idle
+    cores; both are empty if not measured yet.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     epochs: int
+    steps: int = 0
     widths: tuple[int, int, int]
     translate: int = 2
     cutout: int = 0
@@ -66,17 +80,26 @@ class TrainImages(JobConfig):
         "standard", max_length=40, description="trade-off of time and accuracy: quick, standard or best"
     )
     epochs: int | None = Field(
-        None, ge=1, le=500, title="Epochs", description="Passes over all images; more take longer. Default by preset."
+        None,
+        ge=1,
+        le=500,
+        title="Epochs",
+        description="Passes over all images; more take longer. Default by preset, and more for few images.",
     )
     batch_size: int | None = Field(
         None,
         ge=10,
         le=5000,
         title="Batch size",
-        description="Images per step, over all workers. Default 250, of standard on GPUs 2000.",
+        description="Images per step, over all workers. Default 250, fewer of few images, of standard on GPUs 2000.",
     )
     learning_rate: float = Field(
         1.0, gt=0, le=10, title="Learning rate", description="Factor on the recipe's learning rates; 1 leaves them."
+    )
+    init: Literal["shipped", "new"] | None = Field(
+        None,
+        title="Start from",
+        description="The weights of the shipped model, or new ones. Default: shipped, where images are few.",
     )
     net: Literal["airnet", "lenet"] = Field("airnet", description="network; lenet is the chapter's")
     seed: int = Field(
@@ -114,14 +137,27 @@ class TrainImages(JobConfig):
     def completed(self, spec: ModelSpec) -> Self:
         """These options; raises ConfigError unless the preset is one of the spec's."""
         chosen_of(self.preset, spec.presets)
+        if self.init == "shipped" and spec.pretrained is None:
+            raise OptionError(["init"], f"must be 'new': the spec of {spec.name} names no shipped model to start from")
         return self
 
-    def placed(self, spec: ModelSpec, gpu: bool) -> Self:
-        """These options with the batch size for the device that trains."""
-        if self.batch_size is not None:
-            return self
-        on_gpu = gpu and self.net == "airnet"
-        return self.model_copy(update={"batch_size": self.chosen(spec).batch_on_gpu if on_gpu else BATCH})
+    @model_validator(mode="after")
+    def _starts_from_its_own_kind(self) -> TrainImages:
+        if self.init == "shipped" and self.net != "airnet":
+            raise ValueError("init shipped needs the net airnet")
+        return self
+
+    def placed(self, spec: ModelSpec, gpu: bool, images: int | None = None) -> Self:
+        """These options with those that depend on the device, and on the number of ``images`` if it is given."""
+        preset, on_gpu = self.chosen(spec), gpu and self.net == "airnet"
+        batch = self.batch_size or _batch(preset.batch_on_gpu if on_gpu else BATCH, spec.data.size, images)
+        update: dict[str, Any] = {"batch_size": batch}
+        if images is not None:
+            few = images <= FEW and self.net == "airnet" and spec.pretrained not in (None, spec.name)
+            steps = max(1, images // min(batch, images))
+            epochs = max(preset.epochs, min(MOST_EPOCHS, math.ceil(preset.steps / steps)))
+            update |= {"init": self.init or ("shipped" if few else "new"), "epochs": self.epochs or epochs}
+        return self.model_copy(update=update)
 
     def chosen(self, spec: ModelSpec) -> ImagePreset:
         """The spec's preset with ``epochs`` applied. Raises ConfigError."""
@@ -129,10 +165,20 @@ class TrainImages(JobConfig):
         return preset if self.epochs is None else preset.model_copy(update={"epochs": self.epochs})
 
 
+def _batch(most: int, size: int, images: int | None) -> int:
+    """The default of images a step: many small steps where there are few images, and fewer large images."""
+    fits = most if size <= WHOLE_BATCH_SIDE else max(10, most * WHOLE_BATCH_SIDE**2 // size**2)
+    if images is None:
+        return fits
+    return min(fits, max(SMALLEST_BATCH, images // STEPS_AN_EPOCH))
+
+
 class TrainTable(JobConfig):
     """Train a model of the table family."""
 
-    data: str | None = Field(None, description="CSV file, local or s3://…; default: the one of the model's spec")
+    data: str | None = Field(
+        None, description="CSV or Parquet file, local or s3://…; default: the one of the model's spec"
+    )
     num_boost_round: int = Field(
         100, ge=1, le=5000, title="Trees", description="Boosting rounds; each tree corrects the ones before."
     )
@@ -144,6 +190,13 @@ class TrainTable(JobConfig):
         None, description="columns to standardise, or 'all' or 'none'; default: those of the model's spec"
     )
     params: dict[str, float | int | str] = Field({}, description="further XGBoost parameters, key=value")
+    early_stopping: int = Field(
+        0,
+        ge=0,
+        le=1000,
+        title="Early stopping",
+        description="End after this many rounds without a better answer to the validation rows; 0: never.",
+    )
     seed: int = Field(
         0,
         ge=0,
@@ -161,16 +214,19 @@ class TrainTable(JobConfig):
         return params
 
     def completed(self, spec: ModelSpec) -> Self:
-        """These options; without ``scaled_columns``, the columns that the spec standardises."""
-        if self.scaled_columns is not None:
-            return self
-        of_spec = [name for name, column in spec.columns.items() if column.preprocess == ("standard",)]
-        return self.model_copy(update={"scaled_columns": of_spec or ["none"]})
+        """These options with those of the spec's preset where none is given, and its standardised columns."""
+        preset = {name: value for name, value in spec.presets["default"].items() if name in type(self).model_fields}
+        updated = {name: value for name, value in preset.items() if name not in self.model_fields_set}
+        if self.scaled_columns is None:
+            of_spec = [name for name, column in spec.columns.items() if column.preprocess == ("standard",)]
+            updated["scaled_columns"] = of_spec or ["none"]
+        return self.model_copy(update=updated)
 
-    def booster_params(self) -> dict[str, Any]:
+    def booster_params(self, question: Question = "binary", classes: int = 2) -> dict[str, Any]:
         """XGBoost's parameters, except those of the device."""
         own = {"max_depth": self.max_depth, "learning_rate": self.learning_rate, "seed": self.seed}
-        return XGBOOST | own | self.params
+        several = {"num_class": classes} if question == "multiclass" else {}
+        return XGBOOST | OBJECTIVES[question] | several | own | self.params
 
 
 class BatchPredict(JobConfig):

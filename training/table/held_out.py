@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +13,7 @@ import pyarrow as pa
 from models import specs
 from models.artifact.checkpoint import Metadata
 from models.specs import ModelSpec
+from models.table.features import Feature, as_rows
 from settings import Settings
 from training.datasets import tables
 from training.results.held_out import HeldOut
@@ -19,21 +22,27 @@ from training.runs.errors import DataError
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows, float64 (n, features)."""
+    """Rows as a column for each feature."""
 
-    matrix: np.ndarray
+    columns: tables.Columns
+    features: list[Feature]
 
     def at(self, index: np.ndarray) -> np.ndarray:
-        """The rows at ``index``."""
-        return self.matrix[index]
+        """The rows at ``index``, (n, features)."""
+        return as_rows([self.columns[feature.name][index] for feature in self.features], self.features)
 
     def digests(self) -> list[str]:
         """SHA-256 of each row's values."""
-        return tables.row_digests(self.matrix)
+        return [digest.decode() for digest in tables.row_digests(list(self.columns.values())).tolist()]
+
+    def shown(self, row: np.ndarray) -> dict[str, Any]:
+        """One row in the form of the API."""
+        pairs = zip(self.features, row, strict=True)
+        return {"row": {feature.name: feature.shown(value) for feature, value in pairs}}
 
 
 def load(spec: ModelSpec, settings: Settings, metadata: Metadata | None = None) -> HeldOut:  # noqa: ARG001
-    """The validation rows of the CSV that a version was trained on. Raises DataError."""
+    """The validation rows of the file that a version was trained on. Raises DataError."""
     return _read(spec, metadata).validation
 
 
@@ -45,14 +54,14 @@ def lacking(spec: ModelSpec, settings: Settings) -> str:  # noqa: ARG001 - the i
 def test_set(spec: ModelSpec, settings: Settings, metadata: Metadata) -> tuple[pa.Table, bool]:  # noqa: ARG001
     """Features and true labels of the test rows, for a batch prediction; not raw. Raises DataError."""
     table = _read(spec, metadata).table
-    matrix, positive = table.part("test")
-    truth = np.where(positive, *spec.data.classes)
-    return pa.table({**dict(zip(table.features, matrix.T, strict=True)), "truth": truth}), False
+    columns, target = table.part("test")
+    truth = target if spec.data.kind == "regression" else np.array(spec.data.classes)[target.astype(np.int64)]
+    return pa.table({**{name: pa.array(column) for name, column in columns.items()}, "truth": truth}), False
 
 
 @dataclass(frozen=True)
 class _File:
-    """A CSV as it was read, with what follows from its rows."""
+    """A file as it was read, with what follows from its rows."""
 
     table: tables.Table
     fingerprint: str
@@ -60,7 +69,11 @@ class _File:
 
 
 def _read(spec: ModelSpec, metadata: Metadata | None) -> _File:
-    found = _read_file(spec.name, metadata.training.get("data") if metadata else None)
+    path = metadata.training.get("data") if metadata else None
+    local = Path(path or spec.path(spec.data.file))
+    # A file that has changed is read again; one of an s3:// address is taken to be the same.
+    changed = local.stat().st_mtime_ns if local.is_file() else 0
+    found = _read_file(spec.name, path, changed)
     if metadata and found.fingerprint != metadata.data.get("fingerprint"):
         source = found.table.source
         raise DataError(f"{source} has changed since this version was trained on it; its rows cannot be shown.")
@@ -68,10 +81,10 @@ def _read(spec: ModelSpec, metadata: Metadata | None) -> _File:
 
 
 @lru_cache(maxsize=4)
-def _read_file(model: str, path: str | None) -> _File:
+def _read_file(model: str, path: str | None, changed: int) -> _File:  # noqa: ARG001
     spec = specs.get(model)
     table = tables.read(spec, path)
-    matrix, positive = table.part("validation")
-    truth = (~positive).astype(np.int64)
-    validation = HeldOut(spec.data.classes, truth, table.source, table.features, Rows(matrix))
+    columns, target = table.part("validation")
+    truth = target if spec.data.kind == "regression" else target.astype(np.int64)
+    validation = HeldOut(spec.data.classes, truth, table.source, Rows(columns, table.features))
     return _File(table, table.fingerprint(), validation)

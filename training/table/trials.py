@@ -6,16 +6,16 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import xgboost as xgb
 from ray import tune
 
-from models.table.model import scale
+from models.table.model import matrix_of
+from models.table.preprocessing import Preprocessor
 from settings import Settings
 from training.datasets import tables
 from training.runs.ray_session import give_way
 from training.table import worker
-from training.table.train import fit_preprocessor, scaled_columns
+from training.table.train import Encoded, encoded, fit_preprocessor, scaled_columns
 from training.tuning.config import Task
 from training.tuning.reports import Prepared, report
 
@@ -24,28 +24,27 @@ MODEL_FILE = "booster.ubj"
 
 
 def prepare(task: Task, settings: Settings) -> Prepared:  # noqa: ARG001 - the image family needs them
-    """Read and scale the rows once, for all trials. Raises TrainingError."""
+    """Read and encode the rows once, for all trials. Raises TrainingError."""
     table = tables.read_with_ray(task.spec, task.base.data)
-    preprocessor = fit_preprocessor(table, scaled_columns(task.base, table.features))
-    rows = {}
-    for split in ("train", "validation"):
-        matrix, positive = table.part(split)
-        rows[split] = (scale(matrix, table.features, preprocessor), positive.astype(np.int8))
+    fitted = fit_preprocessor(task.spec, table, scaled_columns(task.base, table.names))
+    preprocessor = Preprocessor(table.features, fitted)
+    rows = {split: encoded(table, preprocessor, split) for split in ("train", "validation")}
     rounds = task.search.space.get("num_boost_round")
     return Prepared(
-        trainable=tune.with_parameters(trial, task=task, rows=rows),
+        trainable=tune.with_parameters(trial, task=task, rows=rows, types=preprocessor.types),
         longest=max(value for _, value in rounds.ends()) if rounds else task.base.num_boost_round,
         about={"source": table.source, "fingerprint": table.fingerprint()},
     )
 
 
-def trial(drawn: dict[str, Any], task: Task, rows: dict[str, tuple[np.ndarray, Any]]) -> None:
-    """Boost with the drawn values. ``rows``: for "train" and "validation" the scaled rows and their labels."""
+def trial(drawn: dict[str, Any], task: Task, rows: Encoded, types: list[str]) -> None:
+    """Boost with the drawn values. ``rows``: the encoded rows of "train" and "validation"."""
     give_way()
     config = task.config.TUNABLE.training_config(task.base, drawn)
-    train, validation = (xgb.DMatrix(*rows[split], nthread=1) for split in ("train", "validation"))
+    params = worker.booster_params(config, threads=1, data=task.spec.data)
+    train, validation = (matrix_of(*rows[split], types) for split in ("train", "validation"))
     reports = _Reports(task, config.num_boost_round)
-    worker.boost(worker.booster_params(config, threads=1), config.num_boost_round, train, validation, [reports])
+    worker.boost(params, config.num_boost_round, train, validation, [reports])
 
 
 class _Reports(xgb.callback.TrainingCallback):

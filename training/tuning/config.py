@@ -5,6 +5,7 @@ The command line, the HTTP API and the page read them, like ``training.runs.conf
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self
 
@@ -14,6 +15,10 @@ from models.specs import ModelSpec
 from training.runs.config import JobConfig, TrainImages, TrainTable, chosen_of
 from training.tuning import space as spaces
 from training.tuning.space import BoosterParams, Space, Tunable
+
+TRIAL_EPOCHS, MOST_TRIAL_EPOCHS = 4, 30
+# A trial sees so many images at least, few of them several times.
+TRIAL_IMAGES = 10_000
 
 
 class Search(BaseModel):
@@ -126,13 +131,19 @@ class TuneImages(TuneJob):
     TUNABLE: ClassVar[Tunable] = Tunable(TrainImages, ("learning_rate", "batch_size"))
 
     train_preset: str = Field("quick", max_length=40, description="whose network is trained: quick, standard or best")
-    epochs: int = Field(4, ge=1, le=100, description="passes over the images of a trial")
+    epochs: int | None = Field(
+        None, ge=1, le=100, description="passes over the images of a trial; default 4, more for few images"
+    )
     max_images: int = Field(10_000, ge=20, description="images that a trial trains on")
 
     def completed(self, spec: ModelSpec) -> Self:
         """These options; raises ConfigError unless both presets are the spec's."""
         chosen_of(self.train_preset, spec.presets)
         return super().completed(spec)
+
+    def epochs_for(self, images: int) -> int:
+        """Passes over so many images of a trial."""
+        return self.epochs or max(TRIAL_EPOCHS, min(MOST_TRIAL_EPOCHS, math.ceil(TRIAL_IMAGES / images)))
 
     def base(self, spec: ModelSpec) -> TrainImages:
         """The defaults of a training of ``train_preset`` on CPUs."""

@@ -5,7 +5,7 @@ A file goes to the API at once, whose check is shown before anything runs.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from typing import Any
 
 import gradio as gr
@@ -17,7 +17,7 @@ from ui.kit import uploads
 from ui.kit.cards import LIVE, code_box, html, notice, quiet
 from ui.kit.client import ApiError, Client, Headers
 from ui.kit.clock import Clock
-from ui.kit.models import IMAGE, Shown, choice
+from ui.kit.models import IMAGE, Shown, choice, choices
 from ui.kit.sign_in import SignIn
 from ui.kit.templates import render
 from ui.kit.updates import EVENTS, ONCE, Sent, Updates, changed, offered
@@ -35,15 +35,12 @@ SEEN_BY = (
 class Form:
     """The form; creating it puts it on the page."""
 
-    def __init__(
-        self, api: Client, models: Sequence[Shown], public_url: str | None, token: gr.State, chosen: gr.State
-    ) -> None:
+    def __init__(self, api: Client, public_url: str | None, token: gr.State, chosen: gr.State) -> None:
         """``chosen`` gets the id of the job that was queued."""
         self.api, self.public_url, self.token, self.chosen = api, public_url, token, chosen
-        self.models = {model.name: model for model in models}
         self._examples: dict[str, dict[str, Any]] = {}
         self.sign_in = SignIn("air-batch")
-        self.model = choice(models, "air-batch-model")
+        self.model = choice("air-batch-model")
         self.what = gr.Radio(
             [("The test set", TEST), ("My own files", OWN)],
             value=TEST,
@@ -88,14 +85,24 @@ class Form:
         html(quiet(SEEN_BY))
 
     async def _fill(
-        self, before: Sent, name: str, what: str, version: str, upload: Upload | None, token: str, request: gr.Request
+        self,
+        before: Sent,
+        name: str | None,
+        what: str,
+        version: str,
+        upload: Upload | None,
+        token: str,
+        request: gr.Request,
     ) -> Updates:
         """What this visitor may do, the versions, and what the check of the given file found."""
-        model = self.models[name]
         try:
+            models = await self.api.catalogue()
+            if name not in models:
+                return {self.model: choices(models, name)}
+            model = models[name]
             allowed = await permission(self.api, request, token)
             versions = version_choices((await self.api.model(name))["versions"])
-            how = await self._how(model)
+            how = await self._how(model, versions[0][0])
         except ApiError as error:
             return changed(self.filled, before, {self.sign_in.why: notice(str(error), "warning")})
         upload = _for_model(upload, name)
@@ -109,6 +116,7 @@ class Form:
             token=allowed.by_token,
         )
         now = self.sign_in.shown(allowed) | {
+            self.model: choices(models, name),
             self.own: gr.update(visible=what == OWN),
             self.how: how,
             self.pictures: gr.update(visible=allowed_now and pictures),
@@ -121,22 +129,25 @@ class Form:
         }
         return changed(self.filled, before, now)
 
-    async def _how(self, model: Shown) -> Markup:
+    async def _how(self, model: Shown, champion: str) -> Markup:
         """Which files can be given. Raises ApiError."""
         limits = (await self.api.about())["limits"]
-        example = {"count": 0, "example": ""} if model.family == IMAGE else await self._example(model.name)
+        example = {"count": 0, "example": ""} if model.family == IMAGE else await self._example(model.name, champion)
         return render("batch/how.html", model=model, limits=limits, rows=EXAMPLE_ROWS, **example)
 
-    async def _example(self, name: str) -> dict[str, Any]:
-        """How many columns a table has and a small file of it, made once; the page takes files without it, too."""
-        if name not in self._examples:
+    async def _example(self, name: str, champion: str) -> dict[str, Any]:
+        """How many columns a table has and a small file of it, made once for a champion, in words.
+
+        The page takes files without it, too.
+        """
+        if self._examples.get(name, {}).get("of") != champion:
             try:
                 names = [feature["name"] for feature in await self.api.features(name)]
                 rows = [item["row"] for item in await self.api.examples(name, EXAMPLE_ROWS, EXAMPLE_SEED)]
             except ApiError:
                 return {"count": 0, "example": ""}
-            self._examples[name] = {"count": len(names), "example": example_file(names, rows)}
-        return self._examples[name]
+            self._examples[name] = {"of": champion, "count": len(names), "example": example_file(names, rows)}
+        return {key: self._examples[name][key] for key in ("count", "example")}
 
     async def _given(
         self, files: Given | list[Given] | None, name: str, token: str, request: gr.Request
@@ -199,7 +210,7 @@ class Form:
         """Which event calls what."""
         choice, token = [self.model, self.what, self.version, self.upload], self.token
         changes = [self.model.change, self.what.change, self.version.input, self.upload.change, token.change]
-        filled = [self.own, self.how, self.pictures, self.table, self.check, self.another]
+        filled = [self.model, self.own, self.how, self.pictures, self.table, self.check, self.another]
         filled += [self.version, self.start, self.code, *self.sign_in.components]
         gr.on([*clock.glances, *changes], self._fill, [self.filled, *choice, token], [self.filled, *filled], **EVENTS)
         self.sign_in.wire(self.api, token)

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from ui.jobs.view import Job, source
-from ui.kit.models import Shown
+from ui.kit.models import Shown, probability_key
 from ui.kit.templates import render
 from ui.kit.words import duration
 
@@ -57,5 +57,12 @@ def rows_table(model: Shown, page: dict[str, Any], first: int) -> Markup:
     named = next((name for name in TITLES if name in page["columns"]), None)
     rows = [{"out_of_range": "", "unsure": False} | row for row in page["rows"]]
     return render(
-        "batch/rows.html", model=model, columns=page["columns"], rows=rows, named=named, titles=TITLES, first=first
+        "batch/rows.html",
+        model=model,
+        probability=probability_key(dict.fromkeys(page["columns"])),
+        columns=page["columns"],
+        rows=rows,
+        named=named,
+        titles=TITLES,
+        first=first,
     )

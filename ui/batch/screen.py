@@ -5,10 +5,7 @@ A batch prediction is a job outside the page: two browsers see the same, and a r
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import gradio as gr
-from markupsafe import Markup
 
 from ui.batch.form import Form
 from ui.batch.result import filters, summary
@@ -18,7 +15,7 @@ from ui.jobs.view import BATCH, Job, ahead, bar, headline, job_list, log_text, r
 from ui.kit import clock
 from ui.kit.cards import LIVE, html, notice, quiet
 from ui.kit.client import ApiError, Client, Headers
-from ui.kit.models import Shown
+from ui.kit.models import known
 from ui.kit.templates import render
 from ui.kit.updates import EVENTS, Sent, Updates, changed
 from ui.kit.visitor import headers_of, with_token
@@ -32,15 +29,14 @@ FILE_GONE = "Its file is deleted. Give it again to predict it."
 class Screen:
     """The screen; creating it puts it on the page."""
 
-    def __init__(self, api: Client, models: Sequence[Shown], public_url: str | None, token: gr.State) -> None:
+    def __init__(self, api: Client, public_url: str | None, token: gr.State) -> None:
         self.api, self.public_url, self.token = api, public_url, token
-        self.models = {model.name: model for model in models}
         self._sources: dict[str, str] = {}
         chosen = gr.State(None)
         with gr.Row(elem_classes="air-screen"):
             with gr.Column(scale=5, min_width=300):
                 html(render("batch/intro.html"))
-                self.form = Form(api, models, public_url, token, chosen)
+                self.form = Form(api, public_url, token, chosen)
                 html("<h3>Latest batch predictions</h3>")
                 self.jobs = html(quiet(WAITING), js_on_load=BUTTONS, elem_id="air-batch-jobs")
             with gr.Column(scale=6, min_width=300):
@@ -52,7 +48,7 @@ class Screen:
                 with gr.Accordion("Log", open=False):
                     self.log = html(log_text(""))
         with gr.Column(elem_classes="air-below"):
-            self.search = Search(api, models)
+            self.search = Search(api)
         self.clock, self.watched = clock.build(), gr.State({})
 
     async def _watch(
@@ -71,21 +67,20 @@ class Screen:
             jobs = [job for job in everything if job["kind"] == BATCH]
             job = watched(jobs, chosen)
             log = await self._log(job, before, headers, token)
+            models = await self.api.catalogue()
         except ApiError as error:
             return changed(self.watched, before, {self.head: notice(str(error), "warning")})
+        public = public_api(request, self.public_url)
         done, gone = job if job and job["state"] == "succeeded" else None, _file_is_gone(job)
         now = log | self.buttons.shown(job, asked, may=why_not == "", resumable=not gone)
         now |= {
             self.jobs: job_list(BATCH, jobs, job["id"] if job else None),
             self.head: headline(BATCH, job, ahead(job, everything)) + (quiet(FILE_GONE) if gone else ""),
             self.progress: bar(job),
-            self.summary: self._summary(done, request) if done else "",
+            self.summary: summary(done, known(models, done["model"]), public) if done else "",
             self.search.result: filters(done) if done else None,
         }
         return changed(self.watched, before, now, job=job, signed=bool(token))
-
-    def _summary(self, job: Job, request: gr.Request) -> Markup:
-        return summary(job, self.models[job["model"]], public_api(request, self.public_url))
 
     async def _with_source(self, job: Job, headers: Headers) -> Job:
         """A job that has not ended does not say what its files are called; its upload does."""
@@ -129,8 +124,8 @@ def _file_is_gone(job: Job | None) -> bool:
     return job is not None and job["state"] == "stopped" and job["config"].get("upload") is not None
 
 
-def build(api: Client, models: Sequence[Shown], public_url: str | None, token: gr.State) -> clock.Clock:
+def build(api: Client, public_url: str | None, token: gr.State) -> clock.Clock:
     """Put the screen on the page; returns the clock that runs only while it is visible."""
-    screen = Screen(api, models, public_url, token)
+    screen = Screen(api, public_url, token)
     screen.wire()
     return screen.clock

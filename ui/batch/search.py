@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
@@ -11,7 +10,7 @@ from ui.batch.result import ALL, ANY, ERRORS, rows_table
 from ui.kit import clock
 from ui.kit.cards import html, notice
 from ui.kit.client import ApiError, Client
-from ui.kit.models import Shown
+from ui.kit.models import Shown, known
 from ui.kit.updates import EVENTS, Sent, Updates, changed
 
 PAGE = 50
@@ -23,9 +22,8 @@ class Search:
     ``result`` holds what it searches: what ``filters`` says of a job, or None.
     """
 
-    def __init__(self, api: Client, models: Sequence[Shown]) -> None:
+    def __init__(self, api: Client) -> None:
         self.api = api
-        self.models = {model.name: model for model in models}
         self.result, self.before, self.wanted = gr.State(None), gr.State({}), gr.State(None)
         with gr.Column(visible=False, elem_id="air-batch-rows") as self.box:
             html("<h2>One by one</h2>")
@@ -68,20 +66,21 @@ class Search:
         }
         asked = {"offset": offset, "limit": PAGE, "show": show} | ({"label": label} if label else {})
         try:
-            now |= self._page(result["model"], offset, await self.api.rows(result["id"], asked))
+            model = known(await self.api.catalogue(), result["model"])
+            now |= self._page(model, offset, await self.api.rows(result["id"], asked))
         except ApiError as error:
             again = " This page tries again by itself." if error.passing else ""
             now[self.table] = notice(f"{error}{again}", "warning")
             now[self.retry] = gr.update(active=error.passing)
         return changed(self.before, before, now, place=place, offset=offset)
 
-    def _page(self, model: str, offset: int, page: dict[str, Any]) -> Updates:
+    def _page(self, model: Shown, offset: int, page: dict[str, Any]) -> Updates:
         first, last, total = offset + 1, offset + len(page["rows"]), page["total"]
         return {
             self.count: f"{first} to {last} of {total}" if page["rows"] else "0 of 0",
             self.earlier: gr.update(interactive=offset > 0),
             self.later: gr.update(interactive=last < total),
-            self.table: rows_table(self.models[model], page, first),
+            self.table: rows_table(model, page, first),
             self.retry: gr.update(active=False),
         }
 

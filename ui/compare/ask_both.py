@@ -21,10 +21,11 @@ from ui.compare.questions import Question
 from ui.kit import uploads
 from ui.kit.cards import LIVE, html, notice, quiet
 from ui.kit.client import ApiError, Client, Headers
-from ui.kit.models import IMAGE, TABLE
+from ui.kit.models import IMAGE, TABLE, probability_key
 from ui.kit.templates import render
 from ui.kit.updates import CLICKS, EVENTS, Updates
 from ui.kit.visitor import address_of
+from ui.kit.words import quantity
 
 SEEDS, ROW_LENGTH = 2**32, 20_000
 EMPTY = {
@@ -42,7 +43,8 @@ def side_by_side(pair: Pair, question: Question, both: dict[str, Any]) -> Markup
     return render(
         "compare/both.html",
         positive=pair["positive"],
-        probability=pair["probability"],
+        unit=pair["unit"],
+        probability=probability_key,
         agreement=agreement,
         look=look,
         picture=_picture(question),
@@ -52,6 +54,8 @@ def side_by_side(pair: Pair, question: Question, both: dict[str, Any]) -> Markup
 
 
 def _agreement(pair: Pair, champion: dict[str, Any], version: dict[str, Any], truth: str | None) -> tuple[str, str]:
+    if "value" in champion:
+        return _distance(pair, champion["value"], version["value"], truth)
     old, new, name = champion["label"], version["label"], f"version {pair['version']}"
     text = f"Both say {old}." if old == new else f"V{name[1:]} says {new}, the champion says {old}."
     if truth is None:
@@ -61,6 +65,22 @@ def _agreement(pair: Pair, champion: dict[str, Any], version: dict[str, Any], tr
     if len(right) == 1:
         whose, look = f"{right[0]} is right", "info"
     return f"{text} The truth is {truth}: {whose}.", look
+
+
+def _distance(pair: Pair, old: float, new: float, truth: str | None) -> tuple[str, str]:
+    """How far two numbers are apart, and which is nearer to the truth."""
+    text = f"They differ by {quantity(abs(new - old), pair['unit'])}."
+    try:
+        known = float(truth) if truth is not None else None
+    except ValueError:
+        known = None
+    if known is None:
+        return text, "info"
+    farther, nearer = abs(old - known), abs(new - known)
+    who = "Both are equally near." if nearer == farther else "The champion is nearer."
+    if nearer < farther:
+        who = f"Version {pair['version']} is nearer."
+    return f"{text} The truth is {quantity(known, pair['unit'])}. {who}", "info"
 
 
 def _picture(question: Question) -> str:

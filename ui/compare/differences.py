@@ -30,7 +30,7 @@ Feature = dict[str, Any]
 
 def pair_of(model: Shown, version: str, champion: str | None) -> Pair:
     """A version beside the champion."""
-    words = {"family": model.family, "thing": model.thing, "positive": model.positive, "probability": model.probability}
+    words = {"family": model.family, "thing": model.thing, "positive": model.positive, "unit": model.unit}
     return {"model": model.name, "version": version, "champion": champion} | words
 
 
@@ -77,13 +77,16 @@ def _example(example: dict[str, Any], features: list[Feature]) -> dict[str, Any]
     return example | {"outcome": kind, "mark": MARKS[kind], "farthest": _farthest(example.get("row") or {}, features)}
 
 
-def _farthest(row: dict[str, float], features: list[Feature]) -> list[dict[str, str]]:
-    """The features whose values are farthest from the median, measured by their range."""
+def _farthest(row: dict[str, Any], features: list[Feature]) -> list[dict[str, str]]:
+    """The features whose numbers are farthest from the median, measured by their range."""
 
     def distance(feature: Feature) -> float:
         return abs(row[feature["name"]] - feature["median"]) / ((feature["max"] - feature["min"]) or 1)
 
-    farthest = sorted((feature for feature in features if feature["name"] in row), key=distance, reverse=True)
+    numbers = (
+        feature for feature in features if row.get(feature["name"]) is not None and feature["median"] is not None
+    )
+    farthest = sorted(numbers, key=distance, reverse=True)
     return [
         {"name": feature["name"], "value": f"{row[feature['name']]:g}", "median": f"{feature['median']:g}"}
         for feature in farthest[:FEATURES_SHOWN]

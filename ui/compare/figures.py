@@ -100,7 +100,7 @@ def side_by_side(about: About, thing: str, champion: Evaluation, candidate: Eval
             if figure.is_in(champion["validation"]) and figure.is_in(candidate["validation"])
         ],
         measured=_measured(thing, champion["validation"]["rows"]),
-        matrices=[_matrix(evaluation, title) for evaluation, title in shown],
+        matrices=[_matrix(each, title) for each, title in shown if "confusion" in each["validation"]],
         test=_test(about, candidate),
     )
 

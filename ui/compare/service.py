@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,6 @@ from ui.compare.versions import CHAMPION, PREVIOUS, Version, choices, kept, move
 from ui.kit.cards import LIVE, html, notice, quiet
 from ui.kit.client import ApiError, Client
 from ui.kit.clock import Clock
-from ui.kit.models import Shown
 from ui.kit.templates import render
 from ui.kit.updates import EVENTS, ONCE, Sent, Updates, changed
 from ui.kit.visitor import headers_for_change
@@ -50,9 +49,8 @@ class Service:
     to confirm.
     """
 
-    def __init__(self, api: Client, models: Sequence[Shown], shared: Session) -> None:
+    def __init__(self, api: Client, shared: Session) -> None:
         self.api, self.shared = api, shared
-        self.models = {model.name: model for model in models}
         self.sent, self.pair = gr.State({}), gr.State(None)
         self.refused, self.doubted = gr.State(None), gr.State(None)
         html("<h2>Is it better?</h2>")
@@ -110,7 +108,7 @@ class Service:
     async def _look(
         self,
         before: Sent,
-        model: str,
+        model: str | None,
         version: str | None,
         finished: dict[str, str] | None,
         refused: list[str] | None,
@@ -119,11 +117,14 @@ class Service:
     ) -> Updates:
         """Versions, comparison, champion and history, as they are now."""
         try:
+            models = await self.api.catalogue()
+            if model not in models:
+                return gr.skip()
             state, moves = await asyncio.gather(self.api.model(model), self.api.history(model))
         except ApiError as error:
             return changed(self.sent, before, {self.now: notice(str(error), "warning")})
         if not state["versions"]:
-            return changed(self.sent, before, {self.now: quiet(NONE_YET)}, model=model)
+            return changed(self.sent, before, self._nothing(), model=model)
         versions = {item["version"]: item for item in state["versions"]}
         shown = pick(state["versions"], _wanted(before, model, version, finished))
         champion, previous = named(state["versions"], CHAMPION), named(state["versions"], PREVIOUS)
@@ -144,22 +145,29 @@ class Service:
             self.force: gr.update(visible=may and refused == [model, shown]),
             self.back: gr.update(interactive=may and previous is not None),
             self.moves: moves_table(moves),
-            self.pair: None if served else pair_of(self.models[model], shown, champion),
+            self.pair: None if served else pair_of(models[model], shown, champion),
             self.discard: gr.update(value=f"Discard version {shown}", interactive=may and not why_kept),
             self.asking: gr.update(visible=may and doubted == [model, shown]),
             self.question: notice(DISCARD.format(shown), "warning"),
         }
         return changed(self.sent, before, now, model=model, finished=finished)
 
+    def _nothing(self) -> Updates:
+        """Of a model without a version."""
+        idle = gr.update(interactive=False)
+        none = {self.now: quiet(NONE_YET), self.comparison: "", self.moves: "", self.pair: None}
+        return none | {self.version: gr.update(choices=[], value=None), self.promote: idle, self.discard: idle}
+
     async def _comparison(self, state: dict[str, Any], champion: Version, shown: Version) -> Markup:
         try:
+            thing = (await self.api.shown(state["name"])).thing
             both = await asyncio.gather(
                 *(self.api.evaluation(state["name"], one["version"]) for one in (champion, shown))
             )
         except ApiError as error:
             return notice(str(error), "warning")
         same = len({one["source"]["data"].get("fingerprint") for one in (champion, shown)}) == 1
-        return side_by_side(state["about"], self.models[state["name"]].thing, *both, same_data=same)
+        return side_by_side(state["about"], thing, *both, same_data=same)
 
     async def _promote(
         self, model: str, version: str, reason: str, token: str, request: gr.Request

@@ -29,7 +29,7 @@ UNDONE = "Undone: nothing is kept of this picture."
 TOO_LATE = "That click was about another picture. Choose again if this answer is wrong too."
 WAITING = "The corrections appear as soon as the service is up."
 
-# The answer to a picture of the person's own: when it was asked, path, label and version.
+# The answer to a picture of the person's own: when it was asked, path, label, version and model.
 Answered = dict[str, Any]
 # What came of a click under that answer: to which answer it belongs, a sentence, its kind, and what is kept.
 Outcome = dict[str, Any]
@@ -104,7 +104,8 @@ class Panel:
         before = outcome["kept"] if outcome and outcome["asked"] == answered["asked"] else None
         if event.asked != str(answered["asked"]):
             return {self.outcome: _outcome(answered, TOO_LATE, "warning", before)}
-        correction = {"label": event.label, "answered": answered["label"], "version": answered["version"]}
+        correction = {"label": event.label, "answered": answered["label"]}
+        correction |= {"version": answered["version"], "model": answered["model"]}
         try:
             headers = await headers_for_change(self.api, request, token)
             image = b64encode(uploads.read(answered["path"])).decode()

@@ -6,12 +6,14 @@ All failures are raised as ApiError, whose text is a sentence for the person in 
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any, BinaryIO
 from urllib.parse import quote
 
 import httpx
 
 from ui.kit.http import ApiError, Connection, Headers, body_of, error_of
+from ui.kit.models import Models, Shown, shown
 
 __all__ = ["ApiError", "Client", "Headers"]
 
@@ -44,8 +46,21 @@ class Client(Connection):
         return await self._once("/about")
 
     async def described(self) -> dict[str, dict[str, Any]]:
-        """What each model is, by name: family, title, gate, figures; requested once."""
-        return {model["name"]: model["about"] for model in (await self._once("/models"))["models"]}
+        """What each model is, by name: family, title, gate, figures. As of the last ``models``: the header calls it."""
+        if not self._about:
+            await self.models()
+        return self._about
+
+    async def catalogue(self) -> Models:
+        """The same as the page shows it."""
+        return {name: shown(name, about) for name, about in (await self.described()).items()}
+
+    async def shown(self, name: str | None) -> Shown:
+        """One of them. Raises ApiError for a model that is gone."""
+        found = (await self.catalogue()).get(name or "")
+        if found is None:
+            raise ApiError("This model is no longer there. Choose another one.", status=404)
+        return found
 
     async def options(self, name: str) -> dict[str, Any]:
         """For each kind of job the JSON Schema of its options; requested once."""
@@ -64,7 +79,13 @@ class Client(Connection):
 
     async def models(self) -> list[dict[str, Any]]:
         """All models with their versions and the replicas that serve them."""
-        return (await self._json("GET", "/models"))["models"]
+        found = (await self._json("GET", "/models"))["models"]
+        about = {model["name"]: model["about"] for model in found}
+        for name, before in self._about.items():
+            if about.get(name) != before:  # another one may get its name
+                self._forget(f"/models/{name}/")
+        self._about = about
+        return found
 
     async def model(self, name: str) -> dict[str, Any]:
         """One model with its labels, versions and replicas."""
@@ -191,6 +212,35 @@ class Client(Connection):
         return await self._json(
             "POST", "/uploads", params={"model": model}, files=parts, headers=headers, timeout=UPLOAD_TIMEOUT
         )
+
+    async def add_dataset(self, family: str, file: tuple[str, BinaryIO], headers: Headers) -> dict[str, Any]:
+        """Send a table or an archive of pictures; what its profile found."""
+        options = {"family": family}
+        return await self._json(
+            "POST", "/datasets", params=options, files={"file": file}, headers=headers, timeout=UPLOAD_TIMEOUT
+        )
+
+    async def forget_dataset(self, dataset: str, headers: Headers) -> None:
+        """Delete a data set that no model is made of."""
+        await self._send("DELETE", f"/datasets/{quote(dataset, safe='')}", headers=headers)
+
+    async def create(self, wanted: dict[str, Any], headers: Headers) -> dict[str, Any]:
+        """A new model from a data set; it answers when it has been trained."""
+        model = await self._json("POST", "/models", json=wanted, headers=headers, timeout=MOVE_TIMEOUT)
+        await self._look_again()
+        return model
+
+    async def delete(self, name: str, headers: Headers) -> None:
+        """Delete a model that a person added, with its versions and its data."""
+        reply = await self._send("DELETE", f"/models/{quote(name, safe='')}", headers=headers, timeout=MOVE_TIMEOUT)
+        if not reply.is_success:
+            raise error_of(reply, body_of(reply))
+        await self._look_again()
+
+    async def _look_again(self) -> None:
+        """Learn of a model that came or went; where that fails, the header learns of it later."""
+        with suppress(ApiError):
+            await self.models()
 
     async def uploaded(self, upload_id: str, headers: Headers) -> dict[str, Any]:
         """What the check of an upload found, as long as it is kept."""

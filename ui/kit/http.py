@@ -38,6 +38,7 @@ class Connection:
         direct = urlsplit(self.url).hostname in LOOPBACK
         self._http = httpx.AsyncClient(timeout=TIMEOUT, trust_env=not direct, transport=transport)
         self._known: dict[str, dict[str, Any]] = {}
+        self._about: dict[str, dict[str, Any]] = {}
 
     async def _once(self, path: str, **options: Any) -> dict[str, Any]:
         """The reply to a request whose answer never changes; requested once."""
@@ -45,6 +46,10 @@ class Connection:
         if key not in self._known:
             self._known[key] = await self._json("GET", path, **options)
         return self._known[key]
+
+    def _forget(self, path: str) -> None:
+        """Request again what was requested once below this path."""
+        self._known = {key: known for key, known in self._known.items() if not key.startswith(path)}
 
     async def _json(self, method: str, path: str, **options: Any) -> dict[str, Any]:
         reply = await self._send(method, path, **options)

@@ -24,14 +24,26 @@ FILTERS = (
     words.listed,
     words.moment,
     words.percent,
+    words.quantity,
     words.signed,
     words.utc,
 )
 
 
-def _literal(value: Any, indent: int | None = None) -> str:
-    """Text, numbers and objects of them as Python has them, texts in double quotes."""
-    return json.dumps(value, ensure_ascii=False, indent=indent)
+def _literal(value: Any, indent: int = 0) -> str:
+    """Text, numbers and objects of them as Python has them, texts in double quotes; `indent` breaks lines."""
+    match value:
+        case None | bool():
+            return repr(value)
+        case list():
+            return f"[{', '.join(map(_literal, value))}]"
+        case dict():
+            items = [f"{_literal(key)}: {_literal(item)}" for key, item in value.items()]
+            if not indent or not items:
+                return f"{{{', '.join(items)}}}"
+            line = "\n" + " " * indent
+            return f"{{{line}{f',{line}'.join(items)}\n}}"
+    return json.dumps(value, ensure_ascii=False)
 
 
 ENVIRONMENT = Environment(

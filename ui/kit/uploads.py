@@ -1,15 +1,19 @@
 """Files on their way from a person's browser through the page's temporary folder to the API.
 
-The page keeps nothing of the files of a batch prediction: its own copy is deleted as soon as the API has the files or
-has refused them.
+The page keeps nothing of the files of a batch prediction or a data set: its own copy is deleted as soon as the API has
+the files or has refused them.
 """
 
 from __future__ import annotations
 
+import asyncio
 import io
+import tempfile
+import zipfile
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import IO, Any, BinaryIO, cast
 
 from gradio.utils import get_upload_folder
 
@@ -75,6 +79,46 @@ class LateFile(io.RawIOBase):
 
 async def pass_on(api: Client, model: str, given: list[Given], headers: Headers) -> dict[str, Any]:
     """What the API's check of these files found. Raises ApiError; deletes the page's own copy in any case."""
+    return await _sent(api, given, lambda files: api.upload(model, files, headers))
+
+
+async def pass_on_dataset(api: Client, family: str, given: Given, headers: Headers) -> dict[str, Any]:
+    """The API's profile of a data set. Raises ApiError; deletes the page's own copy in any case."""
+    return await _sent(api, [given], lambda files: api.add_dataset(family, files[0], headers))
+
+
+async def pass_on_pictures(api: Client, name: str, classes: dict[str, list[str]], headers: Headers) -> dict[str, Any]:
+    """The API's profile of pictures, which go as an archive of class folders. Raises ApiError.
+
+    The page's own copies are deleted when the API has them; after a refusal a person may go on with them.
+    """
+    paths = {label: [_inside(path) for path in given] for label, given in classes.items()}
+    every = [path for given in paths.values() for path in given]
+    try:
+        most = (await api.about())["limits"]["upload_bytes"]
+        if sum(path.stat().st_size for path in every) > most:
+            raise ApiError(TOO_LARGE.format(most // 1024**2))
+        with tempfile.TemporaryFile() as archive:
+            await asyncio.to_thread(_pack, archive, paths)
+            found = await api.add_dataset("image", (name, cast(BinaryIO, archive)), headers)
+    except OSError as error:
+        raise ApiError(GONE) from error
+    delete(every)
+    return found
+
+
+def _pack(archive: IO[bytes], paths: dict[str, list[Path]]) -> None:
+    """A folder for each class; pictures are packed already, so they are only stored."""
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as packed:
+        for label, given in paths.items():
+            for number, path in enumerate(given, 1):
+                packed.write(path, f"{label}/{number}{path.suffix}")
+    archive.seek(0)
+
+
+async def _sent(
+    api: Client, given: list[Given], send: Callable[[list[tuple[str, BinaryIO]]], Awaitable[dict[str, Any]]]
+) -> dict[str, Any]:
     paths = [_inside(item["path"]) for item in given]
     try:
         limits = (await api.about())["limits"]
@@ -84,7 +128,7 @@ async def pass_on(api: Client, model: str, given: list[Given], headers: Headers)
             raise ApiError(TOO_LARGE.format(limits["upload_bytes"] // 1024**2))
         names = [item.get("orig_name") or path.name for item, path in zip(given, paths, strict=True)]
         files = [(name, cast(BinaryIO, LateFile(path))) for name, path in zip(names, paths, strict=True)]
-        return await api.upload(model, files, headers)
+        return await send(files)
     except OSError as error:
         raise ApiError(GONE) from error
     finally:

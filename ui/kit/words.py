@@ -31,6 +31,12 @@ def amount(size: float) -> str:
     return f"{size / 1024**3:.1f} GB" if size >= 1024**3 else f"{size / 1024**2:.0f} MB"
 
 
+def quantity(value: float, unit: str = "") -> str:
+    """`12,340 €`, `0.1235`; nothing after the point where there is enough before it."""
+    text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    return f"{text} {unit}".strip()
+
+
 def signed(value: float) -> str:
     """`+1.23` or `−1.23`."""
     return f"{value:+.2f}".replace("-", "−")

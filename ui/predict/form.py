@@ -1,4 +1,4 @@
-"""The form of a table model: a number field for each feature, in the groups that the API gives."""
+"""The form of a table model: a field for each feature, by its kind, in the groups that the API gives."""
 
 from __future__ import annotations
 
@@ -6,25 +6,22 @@ from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
+from gradio.components import Component
 
 from ui.kit.words import listed
+from ui.predict import cells
+from ui.predict.cells import Feature
 
 # Up to so many fields are all open; more are folded into their groups, but for the first.
 OPEN = 10
 
-Feature = dict[str, Any]
 Example = dict[str, Any]
-Values = Sequence[float | None]
+Values = Sequence[Any]
 
 
 def title_of(feature: Feature) -> str:
     """`mean radius (µm)`; a ratio has no unit."""
     return f"{feature['name']} ({feature['unit']})" if feature["unit"] else feature["name"]
-
-
-def range_of(feature: Feature) -> str:
-    """`6.981 – 28.11`."""
-    return f"{feature['min']:g} – {feature['max']:g}"
 
 
 def grouped(features: list[Feature]) -> dict[str, list[Feature]]:
@@ -39,68 +36,65 @@ def grouped(features: list[Feature]) -> dict[str, list[Feature]]:
     return groups
 
 
-def medians(features: list[Feature]) -> list[float]:
-    """Typical values."""
-    return [feature["median"] for feature in features]
+def typical(features: list[Feature]) -> list[Any]:
+    """What the fields begin with where no real row is there: medians, the most frequent categories."""
+    return [cells.of(feature).typical(feature) for feature in features]
 
 
-def note_of(feature: Feature, value: float | None) -> dict[str, Any]:
-    """The line under a field's name: its range, or what is wrong with its value."""
-    if value is None:
-        text, look = f"Empty: type a number, say {feature['median']:g}", ["air-empty"]
-    elif value < feature["min"]:
-        text, look = f"Below the training range {range_of(feature)}", ["air-outside"]
-    elif value > feature["max"]:
-        text, look = f"Above the training range {range_of(feature)}", ["air-outside"]
-    else:
-        text, look = range_of(feature), []
-    return {"info": text, "elem_classes": ["air-field", *look]}
+def has_typical(features: list[Feature]) -> bool:
+    """Whether there is such a value for each of them."""
+    return all(cells.kind_of(feature) == cells.NUMBER for feature in features)
 
 
 def empty_text(features: list[Feature]) -> str:
-    """One sentence that names the empty fields."""
+    """One sentence that names the empty fields that need a number."""
     names = listed([f"“{title_of(feature)}”" for feature in features])
     return f"{names} {'is' if len(features) == 1 else 'are'} empty. Type a number to get an answer."
 
 
-class Form:
-    """The fields; creating them puts them on the page, with typical values."""
+def row_of(features: list[Feature], values: Values) -> tuple[dict[str, Any], list[Feature]]:
+    """The row that the fields say, and the features that lack a value without which there is no answer."""
+    row = {feature["name"]: cells.of(feature).read(value) for feature, value in zip(features, values, strict=True)}
+    return row, [feature for feature in features if row[feature["name"]] is None and not cells.may_miss(feature)]
 
-    def __init__(self, features: list[Feature]) -> None:
+
+def values_of(features: list[Feature], row: dict[str, Any]) -> list[Any]:
+    """The same the other way round."""
+    return [cells.of(feature).shown(row.get(feature["name"])) for feature in features]
+
+
+class Form:
+    """The fields; creating them puts them on the page, with these values."""
+
+    def __init__(self, features: list[Feature], values: Values) -> None:
         self.features = features
         with gr.Row(elem_classes="air-actions"):
             self.load = gr.Button("Load a real row", variant="primary")
-            self.reset = gr.Button("Typical values")
+            self.reset = gr.Button("Typical values", visible=has_typical(features))
         groups = grouped(features)
-        self._field: dict[str, gr.Number] = {}
+        start = dict(zip((feature["name"] for feature in features), values, strict=True))
+        fields: dict[str, Component] = {}
         for place, (title, members) in enumerate(groups.items()):
             opened = place == 0 or len(features) <= OPEN
             with gr.Accordion(title, open=opened), gr.Row(elem_classes="air-fields"):
                 for feature in members:
-                    self._field[feature["name"]] = _field(feature)
+                    fields[feature["name"]] = _field(feature, start[feature["name"]])
         # In the order of the features, whichever groups they are in.
-        self.fields = [self._field[feature["name"]] for feature in features]
+        self.fields = [fields[feature["name"]] for feature in features]
 
-    def notes(self, values: Values) -> dict[gr.Number, Any]:
+    def notes(self, values: Values) -> dict[Component, Any]:
         """A word at each field that needs one."""
         return {
-            field: gr.update(**note_of(feature, value))
+            field: gr.update(**cells.note_of(feature, value))
             for field, feature, value in zip(self.fields, self.features, values, strict=True)
         }
 
-    def filled(self, values: Values) -> dict[gr.Number, Any]:
+    def filled(self, values: Values) -> dict[Component, Any]:
         """Put values into the fields."""
         notes = self.notes(values).items()
         return {field: note | {"value": value} for (field, note), value in zip(notes, values, strict=True)}
 
 
-def _field(feature: Feature) -> gr.Number:
-    value = feature["median"]
-    return gr.Number(
-        value,
-        label=title_of(feature),
-        step=feature["step"],
-        min_width=120,
-        interactive=True,
-        **note_of(feature, value),
-    )
+def _field(feature: Feature, value: Any) -> Component:
+    words = {"label": title_of(feature), "interactive": True, "min_width": 120}
+    return cells.of(feature).field(feature, value, words | cells.note_of(feature, value))

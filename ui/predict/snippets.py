@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import gradio as gr
 
 from ui.kit.client import TOP_K
@@ -30,9 +32,9 @@ def example_code(api: str, model: str, example: str, count: int, seed: int) -> s
     )
 
 
-def row_code(api: str, model: str, row: dict[str, float], probability: str) -> str:
-    """Code that posts the row of the form; `probability` is the field that it prints beside the label."""
-    return text("predict/code/row.jinja", api=api, model=model, row=row, probability=probability)
+def row_code(api: str, model: str, row: dict[str, Any], fields: list[str]) -> str:
+    """Code that posts the row of the form; it prints these fields of the answer."""
+    return text("predict/code/row.jinja", api=api, model=model, row=row, fields=fields)
 
 
 def batch_code(api: str, model: str, names: list[str], version: str, *, token: bool) -> str:

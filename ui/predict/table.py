@@ -1,4 +1,4 @@
-"""The screen of a table model: a row of numbers in, its class out, and why.
+"""The screen of the table models: a row in, its answer out, and why.
 
 The API says which features there are; the form is drawn for them when it first answers.
 """
@@ -6,6 +6,7 @@ The API says which features there are; the form is drawn for them when it first 
 from __future__ import annotations
 
 import random
+from dataclasses import asdict
 from typing import Any
 
 import gradio as gr
@@ -14,12 +15,12 @@ from gradio.blocks import Block
 from ui.kit import clock
 from ui.kit.cards import card, code_box, html, notice, quiet
 from ui.kit.client import ApiError, Client
-from ui.kit.models import Shown
+from ui.kit.models import TABLE, News, Shown, of_family, opens, picker, picks, probability_key
 from ui.kit.templates import render
 from ui.kit.updates import EVENTS, Sent, Updates, changed
 from ui.kit.visitor import address_of
 from ui.predict.answer import Answer, answer_to
-from ui.predict.form import Example, Form, Values, empty_text, medians
+from ui.predict.form import Example, Form, Values, empty_text, has_typical, row_of, typical, values_of
 from ui.predict.pushes import pushes_card
 from ui.predict.snippets import public_api, row_code
 
@@ -28,21 +29,22 @@ SEEDS = 2**32
 THRESHOLD = "Call a row {} from this probability on. Lower: fewer misses, more false alarms."
 WAITING = quiet("The form appears as soon as the model is up.")
 
-# What the form is drawn for: the features and the labels of the model.
+# What the form is drawn for: a model, its features and labels, and what the fields begin with.
 Columns = dict[str, Any]
 
 
 class Screen:
     """The screen; creating it puts it on the page."""
 
-    def __init__(self, api: Client, model: Shown, public_url: str | None) -> None:
-        self.api, self.model, self.public_url = api, model, public_url
-        prefix = f"air-{model.name}"
-        self.columns, self.real = gr.State(None), gr.State(None)
+    def __init__(self, api: Client, public_url: str | None) -> None:
+        self.api, self.public_url = api, public_url
+        prefix = "air-table"
+        self.columns, self.real, self.filled = gr.State(None), gr.State(None), gr.State(None)
         self.filling, self.retry = clock.timer(clock.RETRY), clock.timer(clock.RETRY, active=False)
         with gr.Row(elem_classes="air-screen"):
             with gr.Column(scale=6, min_width=300):
-                html(render("predict/table_intro.html", model=model))
+                self.model = picker(f"{prefix}-model")
+                self.heading = html()
                 self.waiting = html(WAITING)
                 gr.render(self.columns, [self.columns.change], show_progress="hidden")(self._draw_form)
                 self.glance = html(elem_id=f"{prefix}-glance", elem_classes="air-glance-line")
@@ -53,8 +55,8 @@ class Screen:
                     value=0.5,
                     step=0.01,
                     label="Threshold",
-                    info=THRESHOLD.format(model.positive),
-                    visible=model.positive is not None,
+                    info=THRESHOLD.format("positive"),
+                    visible=False,
                     elem_id=f"{prefix}-threshold",
                 )
                 self.figures = html(elem_id=f"{prefix}-figures")
@@ -66,12 +68,12 @@ class Screen:
         """The form of one visitor, with its events."""
         if columns is None:
             return
-        form, seen = Form(columns["features"]), gr.State({})
+        form, seen = Form(columns["features"], columns["values"]), gr.State({})
         inputs = [self.threshold, self.real, *form.fields]
         outputs = [seen, self.real, *self.answers, *form.fields]
 
         async def edited(
-            before: Sent, request: gr.Request, threshold: float, real: Example | None, *values: float | None
+            before: Sent, request: gr.Request, threshold: float, real: Example | None, *values: Any
         ) -> Updates:
             """The answer to the form as it is now, and a word at each field that needs one."""
             answer = await self._answer(columns, values, threshold, real, request)
@@ -80,17 +82,18 @@ class Screen:
         async def load(request: gr.Request, threshold: float, last: Example | None) -> Updates:
             """A validation row into the form, another one than the last."""
             try:
-                rows = await self.api.examples(self.model.name, REAL_ROWS, random.randrange(SEEDS))
+                rows = await self.api.examples(columns["model"]["name"], REAL_ROWS, random.randrange(SEEDS))
             except ApiError as error:
                 return self._no_answer(error)
             example = next((row for row in rows if row != last), rows[0])
-            values = [example["row"][feature["name"]] for feature in form.features]
+            values = values_of(form.features, example["row"])
             answer = await self._answer(columns, values, threshold, example, request)
             return answer | {seen: {}, self.real: example} | form.filled(values)
 
         async def reset(request: gr.Request, threshold: float) -> Updates:
             """Typical values; the form is drawn anew where the model has other features now."""
-            return await self._fill(threshold, request) | {seen: {}} | form.filled(medians(form.features))
+            now = await self._load(Shown(**columns["model"]), threshold, request)
+            return now | {seen: {}} | form.filled(typical(form.features))
 
         form.load.click(load, [self.threshold, self.real], outputs, **EVENTS)
         form.reset.click(reset, self.threshold, [*self._filled, seen, *form.fields], **EVENTS)
@@ -100,51 +103,78 @@ class Screen:
 
     @property
     def _filled(self) -> list[Block]:
-        return [self.waiting, self.columns, self.filling, *self.answers]
+        about = [self.model, self.heading, self.waiting, self.columns, self.real, self.filled, self.filling]
+        return [*about, self.threshold, *self.answers]
 
-    async def _fill(self, threshold: float, request: gr.Request) -> Updates:
-        """The features for the form once the API has them, and the answer to typical values."""
+    async def _fill(self, name: str | None, filled: str | None, threshold: float, request: gr.Request) -> Updates:
+        """The form of the chosen model, once the API has it; until then the timer asks again."""
         try:
-            features = await self.api.features(self.model.name)
-            columns = {"features": features, "labels": (await self.api.model(self.model.name))["labels"]}
+            models = await self.api.catalogue()
         except ApiError as error:
             text = WAITING if error.passing else notice(str(error), "problem")
             return {self.waiting: text, self.filling: gr.update(active=error.passing)}
-        answer = await self._answer(columns, medians(features), threshold, None, request)
-        return {self.waiting: "", self.columns: columns, self.filling: gr.update(active=False)} | answer
+        model = of_family(models, TABLE, name)
+        offered: Updates = {self.model: picks(models, TABLE, name)}
+        if model is None or model.name == filled:
+            return offered
+        words = {
+            self.heading: render("predict/table_intro.html", model=model),
+            self.threshold: gr.update(
+                info=THRESHOLD.format(model.positive), visible=model.positive is not None, value=threshold
+            ),
+        }
+        return offered | words | await self._load(model, threshold, request)
+
+    async def _load(self, model: Shown, threshold: float, request: gr.Request) -> Updates:
+        """The features for the form, and the answer to typical values or, where it has no such, to a real row."""
+        real = None
+        try:
+            features = await self.api.features(model.name)
+            if not has_typical(features):
+                real = next(iter(await self.api.examples(model.name, 1, 0)), None)
+            labels = (await self.api.model(model.name))["labels"]
+        except ApiError as error:
+            text = WAITING if error.passing else notice(str(error), "problem")
+            nothing = {self.waiting: text, self.filling: gr.update(active=error.passing)}
+            return nothing | {self.columns: None, self.filled: None} | self._no_answer(error)
+        values = values_of(features, real["row"]) if real else typical(features)
+        columns = {"model": asdict(model), "features": features, "labels": labels, "values": values}
+        answer = await self._answer(columns, values, threshold, real, request)
+        now = {self.waiting: "", self.columns: columns, self.real: real, self.filled: model.name}
+        return now | {self.filling: gr.update(active=False)} | answer
 
     async def _answer(
         self, columns: Columns, values: Values, threshold: float, real: Example | None, request: gr.Request
     ) -> Updates:
         """Everything beside the form, for the values in the form; `real` is the last real row loaded."""
-        features, model = columns["features"], self.model
-        empty = [feature for feature, value in zip(features, values, strict=True) if value is None]
+        features, model = columns["features"], Shown(**columns["model"])
+        row, empty = row_of(features, values)
         if empty:
             return self._no_answer(ApiError(empty_text(empty)))
-        row = {feature["name"]: value for feature, value in zip(features, values, strict=True)}
         try:
             reply = await self.api.predict_row(model.name, row, address_of(request))
             prediction = reply["predictions"][0]
             answer = answer_to(prediction, model, columns["labels"], threshold)
-            figures = await self._figures(reply["model"]["version"], answer)
+            figures = await self._figures(model, reply["model"]["version"], answer)
         except ApiError as error:
             return self._no_answer(error)
-        truth = real["label"] if real and real["row"] == row else None
+        truth = real["label"] if real and {name: real["row"].get(name) for name in row} == row else None
+        fields = ["label", probability_key(prediction)] if "label" in prediction else ["value"]
         return {
-            self.shown: answer.card(reply, truth),
+            self.shown: answer.card(reply, row, truth),
             self.glance: answer.glance(),
             self.figures: figures,
-            self.pushes: pushes_card(prediction["contributions"], row, answer) if model.positive else "",
-            self.code: row_code(public_api(request, self.public_url), model.name, row, model.probability),
+            self.pushes: pushes_card(prediction["contributions"], row, answer),
+            self.code: row_code(public_api(request, self.public_url), model.name, row, fields),
             self.retry: gr.update(active=False),
         }
 
-    async def _figures(self, version: str, answer: Answer) -> str:
+    async def _figures(self, model: Shown, version: str, answer: Answer) -> str:
         """False alarms and misses of the version that answered."""
         if not answer.positive:
             return ""
         try:
-            return answer.tradeoff(await self.api.evaluation(self.model.name, version))
+            return answer.tradeoff(await self.api.evaluation(model.name, version))
         except ApiError as error:
             return quiet(str(error))
 
@@ -155,17 +185,22 @@ class Screen:
         nothing = dict.fromkeys((self.glance, self.figures, self.pushes, self.code), "")
         return nothing | {self.shown: shown, self.retry: gr.update(active=error.passing)}
 
-    def wire(self, page: gr.Blocks) -> None:
+    async def _open(self, opened: dict[str, Any] | None) -> Any:
+        """The model that another screen leads to."""
+        return opens(await self.api.catalogue(), TABLE, opened)
+
+    async def _models_changed(self, name: str | None) -> Updates:
+        """What can be chosen now; another model becomes the chosen one where that is gone."""
+        return {self.model: picks(await self.api.catalogue(), TABLE, name)}
+
+    def wire(self, page: gr.Blocks, news: News) -> None:
         """Which event calls what; the form has its own events."""
-        gr.on([page.load, self.filling.tick], self._fill, self.threshold, self._filled, **EVENTS)
+        about = [self.model, self.filled, self.threshold]
+        gr.on([page.load, self.filling.tick, self.model.change], self._fill, about, self._filled, **EVENTS)
+        news.come.change(self._models_changed, self.model, self.model, **EVENTS)
+        news.opened.change(self._open, news.opened, self.model, **EVENTS)
 
 
-def build(
-    api: Client,
-    page: gr.Blocks,
-    model: Shown,
-    public_url: str | None,
-    token: gr.State,  # noqa: ARG001 - as the screen of any family
-) -> None:
+def build(api: Client, page: gr.Blocks, news: News, public_url: str | None) -> None:
     """Put the screen on the page."""
-    Screen(api, model, public_url).wire(page)
+    Screen(api, public_url).wire(page, news)

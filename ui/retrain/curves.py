@@ -38,6 +38,21 @@ LOSS = "how little it expects the right answers of held-back data; lower is bett
 CURVES = [
     Curve("validation_loss", "Log loss (validation)", LOSS, "log_loss", share=False),
     Curve("validation_logloss", "Log loss (validation)", LOSS, "logloss", share=False),
+    Curve("validation_mlogloss", "Log loss (validation)", LOSS, "logloss", share=False),
+    Curve(
+        "validation_rmse",
+        "RMSE (validation)",
+        "how far its answers are from the true numbers of held-back data; lower is better",
+        "rmse",
+        share=False,
+    ),
+    Curve(
+        "validation_mae",
+        "Mean absolute error (validation)",
+        "by how much its answers are off on held-back data; lower is better",
+        "mae",
+        share=False,
+    ),
     Curve(
         "validation_accuracy",
         "Accuracy (validation)",
@@ -47,6 +62,13 @@ CURVES = [
     ),
     Curve(
         "validation_error",
+        "Error rate (validation)",
+        "the share of held-back data that it answers wrongly; lower is better",
+        "error",
+        share=True,
+    ),
+    Curve(
+        "validation_merror",
         "Error rate (validation)",
         "the share of held-back data that it answers wrongly; lower is better",
         "error",

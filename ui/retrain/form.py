@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Literal
 
@@ -13,7 +12,7 @@ from ui.jobs.view import QUEUED, TRAIN
 from ui.kit.cards import LIVE, html, notice
 from ui.kit.client import ApiError, Client
 from ui.kit.clock import Clock
-from ui.kit.models import IMAGE, TABLE, Shown, choice
+from ui.kit.models import IMAGE, TABLE, choice, choices
 from ui.kit.sign_in import SignIn
 from ui.kit.updates import EVENTS, ONCE, Sent, Updates, changed, offered
 from ui.kit.visitor import headers_for_change, permission
@@ -49,21 +48,20 @@ class Form:
     and used, for its own model only.
     """
 
-    def __init__(
-        self, api: Client, models: Sequence[Shown], token: gr.State, taken: gr.State, chosen: gr.State
-    ) -> None:
+    def __init__(self, api: Client, token: gr.State, taken: gr.State, chosen: gr.State) -> None:
         self.api, self.token, self.taken, self.chosen = api, token, taken, chosen
-        self.models = {model.name: model for model in models}
         self.sign_in = SignIn("air")
-        self.model = choice(models, "air-train-model")
+        self.model = choice("air-train-model")
         self.preset = gr.Radio([], label="How thoroughly?", interactive=True, elem_id="air-preset")
         self.learn = gr.Checkbox(label=LEARN, info=NOTHING_TO_LEARN, interactive=False, elem_id="air-learn")
         self.groups: dict[str, gr.Column] = {}
         self.fields: dict[str, dict[str, gr.Textbox]] = {}
         with gr.Accordion("More options", open=False) as self.more:
             for family, names in ASKED.items():
-                shown = _in_sight(family == self.models[str(self.model.value)].family)
-                with gr.Column(visible=shown) as self.groups[family], gr.Row(elem_classes="air-fields"):
+                with (
+                    gr.Column(visible=_in_sight(family == IMAGE)) as self.groups[family],
+                    gr.Row(elem_classes="air-fields"),
+                ):
                     self.fields[family] = options.fields(names)
         with gr.Column(visible=False, elem_id="air-taken", elem_classes="air-own") as self.brought:
             self.brought_note = html()
@@ -81,7 +79,7 @@ class Form:
 
     def wire(self, ticking: Clock) -> None:
         """Make it work."""
-        filled = [self.sent, *self.sign_in.components, self.train, self.preset, self.learn]
+        filled = [self.sent, self.model, *self.sign_in.components, self.train, self.preset, self.learn]
         gr.on(
             [*ticking.glances, self.model.change, self.token.change],
             self._fill,
@@ -97,16 +95,27 @@ class Form:
         self.model.change(_is_for, [self.taken, self.model], self.brought, **EVENTS)
         self.remove.click(lambda: None, None, self.taken, **EVENTS)
 
-    async def _fill(self, before: Sent, model: str, preset: str | None, token: str, request: gr.Request) -> Updates:
-        """The presets and options of the chosen model, and what this visitor may do."""
+    async def _fill(
+        self, before: Sent, model: str | None, preset: str | None, token: str, request: gr.Request
+    ) -> Updates:
+        """The presets and options of the chosen model, and what this visitor may do.
+
+        The screen chooses the first model: that of the training that it finds.
+        """
         try:
             allowed = await permission(self.api, request, token)
+            models = await self.api.catalogue()
+            if model is None:
+                return changed(self.sent, before, self.sign_in.shown(allowed))
+            if model not in models:
+                return changed(self.sent, before, {self.model: choices(models, model)})
             presets = await self.api.presets(model)
             properties = (await self.api.options(model))["train"]["properties"]
         except ApiError as error:
             return changed(self.sent, before, {self.sign_in.why: notice(str(error), "warning")})
-        family = self.models[model].family
-        now = self.sign_in.shown(allowed) | options.described(self.fields[family], properties)
+        family = models[model].family
+        now = {self.model: choices(models, model)} | self.sign_in.shown(allowed)
+        now |= options.described(self.fields[family], properties)
         now |= {group: gr.update(visible=_in_sight(name == family)) for name, group in self.groups.items()}
         now |= {
             self.train: gr.update(interactive=allowed.may),
@@ -133,14 +142,17 @@ class Form:
         """Fill in what a study found; without it, empty the fields."""
         if taken is None:
             return {self.brought: gr.update(visible=False), self.brought_note: "", **dict.fromkeys(self.typed, "")}
-        model = taken["model"]
-        own = self.fields[self.models[model].family]
+        model, models = taken["model"], await self.api.catalogue()
+        if model not in models:
+            return {self.brought: gr.update(visible=False)}
+        own = self.fields[models[model].family]
         texts = dict.fromkeys(self.typed, "") | {field: handover.text(taken, name) for name, field in own.items()}
         preset: Updates = {}
         with suppress(ApiError):
             preset = {self.preset: _preset_of(taken, await self.api.presets(model))}
         shown = {self.brought: gr.update(visible=True), self.brought_note: handover.note(taken, own)}
-        return {self.model: model, self.more: gr.update(open=True), **shown, **preset, **texts}
+        chosen = choices(models, model) | {"value": model}
+        return {self.model: chosen, self.more: gr.update(open=True), **shown, **preset, **texts}
 
     async def _train(
         self,
@@ -154,8 +166,8 @@ class Form:
     ) -> Updates:
         """Queue a training."""
         typed = dict(zip(self.typed, texts, strict=True))
-        own = self.fields[self.models[model].family]
         try:
+            own = self.fields[(await self.api.shown(model)).family]
             headers = await headers_for_change(self.api, request, token)
             properties = (await self.api.options(model))["train"]["properties"]
             values = {name: options.number(properties[name]["title"], typed[field]) for name, field in own.items()}

@@ -7,7 +7,6 @@ browsers see the same, and a reload loses nothing.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
@@ -18,7 +17,7 @@ from ui.jobs.view import TRAIN, Job, ahead, bar, headline, job_list, log_text, r
 from ui.kit import clock
 from ui.kit.cards import LIVE, html, notice, quiet
 from ui.kit.client import ApiError, Client, Headers
-from ui.kit.models import Shown
+from ui.kit.models import choices
 from ui.kit.templates import render
 from ui.kit.updates import EVENTS, Sent, Updates, changed
 from ui.kit.visitor import headers_of, with_token
@@ -33,13 +32,13 @@ WAITING = "The trainings appear as soon as the service is up."
 class Screen:
     """The components of the screen; creating it puts them on the page."""
 
-    def __init__(self, api: Client, models: Sequence[Shown], token: gr.State, taken: gr.State) -> None:
+    def __init__(self, api: Client, token: gr.State, taken: gr.State) -> None:
         self.api, self.token, self.taken = api, token, taken
         chosen = gr.State(None)
         with gr.Row(elem_classes="air-screen"):
             with gr.Column(scale=5, min_width=300):
                 html(render("retrain/intro.html"))
-                self.form = Form(api, models, token, taken, chosen)
+                self.form = Form(api, token, taken, chosen)
                 html("<h3>Latest trainings</h3>")
                 self.jobs = html(quiet(WAITING), js_on_load=BUTTONS, elem_id="air-jobs")
             with gr.Column(scale=6, min_width=300):
@@ -55,7 +54,7 @@ class Screen:
         with gr.Column(elem_classes="air-below"):
             why_not, acted = self.form.sign_in.why_not, self.buttons.acted
             shared = Session(self.form.model, token, why_not, self.finished, acted, self.clock)
-            self.service = Service(api, models, shared)
+            self.service = Service(api, shared)
 
     def wire(self) -> None:
         """Make it work."""
@@ -64,7 +63,7 @@ class Screen:
         gr.on(
             [*self.clock.looks, *(state.change for state in (buttons.chosen, buttons.asked, buttons.acted, why_not))],
             self._watch,
-            [self.sent, buttons.chosen, buttons.asked, why_not, self.taken, self.token],
+            [self.sent, buttons.chosen, buttons.asked, why_not, self.taken, self.token, self.form.model],
             [*changing, self.finished, self.form.model],
             **EVENTS,
         )
@@ -80,6 +79,7 @@ class Screen:
         why_not: str | None,
         taken: handover.Found | None,
         token: str,
+        model: str | None,
         request: gr.Request,
     ) -> Updates:
         """The list of trainings, and the watched one, as they are now."""
@@ -88,6 +88,7 @@ class Screen:
             jobs = [job for job in everything if job["kind"] == TRAIN]
             job = watched(jobs, chosen)
             details = await self._details(job, before, headers_of(request), token)
+            followed = await self._followed(model, job, before, chosen, taken)
         except ApiError as error:
             return changed(self.sent, before, {self.head: notice(str(error), "warning")})
         now = details | self.buttons.shown(job, asked, may=why_not == "")
@@ -98,16 +99,22 @@ class Screen:
             self.finished: _finished(job),
         }
         sent = changed(self.sent, before, now, job=job, chosen=chosen, signed=bool(token))
-        return sent | self._followed(job, before, chosen, taken)
+        return sent | followed
 
-    def _followed(self, job: Job | None, before: Sent, chosen: str | None, taken: handover.Found | None) -> Updates:
+    async def _followed(
+        self, model: str | None, job: Job | None, before: Sent, chosen: str | None, taken: handover.Found | None
+    ) -> Updates:
         """The form follows the training that a person selected, or that the screen found when it was first in sight.
 
         It does not change while they use it, nor when they brought parameters to train with.
         """
-        found = "job" not in before and taken is None
+        found = model is None or ("job" not in before and taken is None)
         selected = chosen and chosen != before.get("chosen")
-        return {self.form.model: job["model"]} if job and (found or selected) else {}
+        models = await self.api.catalogue()
+        wanted = taken["model"] if taken and not selected else job["model"] if job else None
+        if (found or selected) and wanted in models:
+            return {self.form.model: choices(models, None) | {"value": wanted}}
+        return {self.form.model: choices(models, None)} if found else {}
 
     async def _details(self, job: Job | None, before: Sent, headers: Headers, token: str) -> Updates:
         """Curves and log; those of a job that has ended are not read again for the same visitor."""
@@ -136,11 +143,11 @@ def _finished(job: Job | None) -> dict[str, str] | None:
     return {"id": job["id"], "model": job["model"], "version": job["result"]["version"]}
 
 
-def build(api: Client, models: Sequence[Shown], token: gr.State, taken: gr.State) -> clock.Clock:
+def build(api: Client, token: gr.State, taken: gr.State) -> clock.Clock:
     """Put the screen on the page and wire it; returns the clock that runs only while it is in sight.
 
     `taken` is what the Tuning screen found, to train with.
     """
-    screen = Screen(api, models, token, taken)
+    screen = Screen(api, token, taken)
     screen.wire()
     return screen.clock

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
@@ -12,7 +11,7 @@ from ui.jobs.view import QUEUED, TUNE
 from ui.kit.cards import LIVE, html, notice, quiet
 from ui.kit.client import ApiError, Client
 from ui.kit.clock import Clock
-from ui.kit.models import IMAGE, TABLE, Shown, choice
+from ui.kit.models import IMAGE, TABLE, choice, choices
 from ui.kit.sign_in import SignIn
 from ui.kit.updates import EVENTS, ONCE, Sent, Updates, changed, offered
 from ui.kit.visitor import headers_for_change, permission
@@ -49,11 +48,10 @@ class Form:
     ``chosen`` becomes the id of the study that was queued.
     """
 
-    def __init__(self, api: Client, models: Sequence[Shown], token: gr.State, chosen: gr.State) -> None:
+    def __init__(self, api: Client, token: gr.State, chosen: gr.State) -> None:
         self.api, self.token, self.chosen = api, token, chosen
-        self.models = {model.name: model for model in models}
         self.sign_in = SignIn("air-tune")
-        self.model = choice(models, "air-tune-model", first=TABLE)
+        self.model = choice("air-tune-model")
         self.preset = gr.Radio([], label="Which search?", interactive=True, elem_id="air-tune-preset")
         with gr.Row(elem_classes="air-fields"):
             self.fields = options.fields(FIRST)
@@ -73,7 +71,7 @@ class Form:
     def wire(self, ticking: Clock) -> None:
         """Make it work."""
         typed = list(self.fields.values())
-        filled = [self.sent, *self.sign_in.components, self.start, self.preset, self.space, self.faults]
+        filled = [self.sent, self.model, *self.sign_in.components, self.start, self.preset, self.space, self.faults]
         gr.on(
             [*ticking.glances, self.model.change, self.preset.input, self.token.change],
             self._fill,
@@ -90,21 +88,27 @@ class Form:
             **ONCE,
         )
 
-    async def _fill(self, before: Sent, model: str, preset: str | None, token: str, request: gr.Request) -> Updates:
+    async def _fill(
+        self, before: Sent, model: str | None, preset: str | None, token: str, request: gr.Request
+    ) -> Updates:
         """The searches of the chosen model, their options and parameters, and what this visitor may do."""
         try:
+            models = await self.api.catalogue()
+            if model not in models:
+                return {self.model: choices(models, model, first=TABLE)}
             allowed = await permission(self.api, request, token)
             searches, properties = await self.api.searches(model), await self._properties(model)
         except ApiError as error:
             return changed(self.sent, before, {self.sign_in.why: notice(str(error), "warning")})
-        choices = [preset_choice(self.models[model].family, search) for search in searches["searches"]]
-        names = [name for _, name in choices]
+        presets = [preset_choice(models[model].family, search) for search in searches["searches"]]
+        names = [name for _, name in presets]
         picked = preset if preset in names else names[0]
         space = {"key": f"{model} {picked}", "rows": study_space.rows(searches, picked)}
         now = self.sign_in.shown(allowed) | options.described(self.fields, properties)
         now |= {
             self.start: gr.update(interactive=allowed.may),
-            self.preset: offered(choices, preset),
+            self.model: choices(models, model),
+            self.preset: offered(presets, preset),
             self.space: space,
         }
         sent = changed(self.sent, before, now)

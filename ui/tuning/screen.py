@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
@@ -19,7 +18,6 @@ from ui.jobs.view import log_text, read_log
 from ui.kit import clock
 from ui.kit.cards import LIVE, html, notice, quiet
 from ui.kit.client import ApiError, Client
-from ui.kit.models import Shown
 from ui.kit.templates import macro, render
 from ui.kit.updates import EVENTS, ONCE, Sent, Updates, changed
 from ui.kit.visitor import headers_of, with_token
@@ -57,15 +55,13 @@ class Screen:
     ``again`` changes when the browser has missed a part of the drawing.
     """
 
-    def __init__(
-        self, api: Client, models: Sequence[Shown], public_url: str | None, token: gr.State, taken: gr.State
-    ) -> None:
+    def __init__(self, api: Client, public_url: str | None, token: gr.State, taken: gr.State) -> None:
         self.api, self.public_url, self.token, self.taken = api, public_url, token, taken
         chosen = gr.State(None)
         with gr.Row(elem_classes="air-screen"):
             with gr.Column(scale=5, min_width=300):
                 html(render("tuning/intro.html"))
-                self.form = Form(api, models, token, chosen)
+                self.form = Form(api, token, chosen)
                 html("<h3>Studies</h3>")
                 self.studies = html(quiet(WAITING), js_on_load=BUTTONS, elem_id="air-studies")
             with gr.Column(scale=6, min_width=300):
@@ -194,10 +190,8 @@ def _build_trials() -> gr.HTML:
     return importance
 
 
-def build(
-    api: Client, models: Sequence[Shown], public_url: str | None, token: gr.State, taken: gr.State
-) -> clock.Clock:
+def build(api: Client, public_url: str | None, token: gr.State, taken: gr.State) -> clock.Clock:
     """Put the screen on the page and wire it; returns the clock that runs only while it is in sight."""
-    screen = Screen(api, models, public_url, token, taken)
+    screen = Screen(api, public_url, token, taken)
     screen.wire()
     return screen.clock

@@ -30,7 +30,7 @@ REFRESH_S = 5
 TICKS_MS = 3 * 1000 * REFRESH_S  # the slowest of ui/kit/clock.py
 # What the choice of a model says of each.
 IMAGES, TABLE = "Images: What does a picture show?", "Table: Is this sample malignant or benign?"
-IMAGE_ANSWER, TABLE_ANSWER = "#air-cifar10-answer", "#air-breast-cancer-answer"
+IMAGE_ANSWER, TABLE_ANSWER = "#air-images-answer", "#air-table-answer"
 
 
 def later(*pages: Page) -> None:

@@ -15,16 +15,14 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from training.datasets.csv.given_columns import PROBABILITY
-
 NUMBER = r"[+-][0-9 .,()/'’\x{a0}\x{2009}\x{202f}-]*(?:[eE][+-]?[0-9]+)?%?"
 HANDLE = r"@[0-9A-Za-z_.-]*"
 HARMLESS = rf"^(?:{NUMBER}|{HANDLE})$"
 FORMULA = r"^'*[=+@＝＋＠－\t\r\n-]"
 MARKED = re.compile(r"'+[=+@＝＋＠－\t\r\n-]")
 TEXT = pa.large_string()
-# Columns that only a result of ours has, all of them and a probability.
-OF_A_RESULT = {"label", "out_of_range", "error"}
+# Columns that only a result of ours has, all of them and an answer.
+OF_A_RESULT = {"out_of_range", "error"}
 
 
 def mark(texts: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
@@ -42,4 +40,5 @@ def unmark(texts: Sequence[str]) -> list[str]:
 
 def is_result(names: Sequence[str]) -> bool:
     """Whether a header is that of a predictions.csv of a table."""
-    return set(names) >= OF_A_RESULT and any(name.startswith(PROBABILITY) for name in names)
+    answered = "value" in names or ("label" in names and any(name.startswith("probability") for name in names))
+    return set(names) >= OF_A_RESULT and answered

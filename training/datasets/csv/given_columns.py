@@ -32,3 +32,14 @@ def given_names(names: Sequence[str], features: Sequence[str]) -> dict[int, str]
             taken.add(name)
         found[i] = name
     return found
+
+
+def beside(columns: dict[str, object], more: dict[str, object]) -> dict[str, object]:
+    """``columns``, and ``more`` behind them; one whose name is taken becomes ``given label``."""
+    together = dict(columns)
+    for name, column in more.items():
+        free = name
+        while free in together:
+            free = f"given {free}"
+        together[free] = column
+    return together

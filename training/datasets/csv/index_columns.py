@@ -6,19 +6,18 @@ They are not features: a model would learn the order of the file, and require a 
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
 
 from training.datasets.csv.numbers import COMMA, POINT, reading
-from training.datasets.csv.sheet import Sheet
 from training.runs.errors import DataError
 
 NAMELESS = re.compile(r"(unnamed: ?\d+(_level_\d+)?)?", re.IGNORECASE)
 IDENTIFIER = re.compile(r"(?i:index|idx|level_\d+|row|(.*[^a-z])?(id|uid|uuid|guid))|.*[a-z]I[dD]")
 PERHAPS = re.compile(r"(.*[^a-z])?(no|nr|num|number|key|row|sample|patient|case|record|subject)\.?", re.IGNORECASE)
 NAME = re.compile(r"(?i:(.*[^a-z])?(name|filename|code|barcode))|.*[a-z](Name|Code)")
+SIGNS = (POINT, COMMA)
 
 
 def label_of(name: str, place: int) -> str:
@@ -26,25 +25,16 @@ def label_of(name: str, place: int) -> str:
     return name or f"column {place + 1}"
 
 
-def text_identifiers(sheets: Sequence[Sheet]) -> dict[str, str]:
-    """The columns of identifiers that are text (``patient_17``), each with why it is no feature."""
-    columns: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for sheet in sheets:
-        named = {i: (label_of(name, i), name) for i, name in enumerate(sheet.names) if _may_identify(name)}
-        for _, cells in sheet.rows() if named else ():
-            if len(cells) == len(sheet.names):
-                for i, column in named.items():
-                    columns[column].append(cells[i].strip())
-    return {label: why for (label, name), cells in columns.items() if (why := _why_text_is_none(name, cells))}
+def why_text_is_none(name: str, distinct: Sequence[str], repeated: bool) -> str | None:
+    """Why a column of texts that is an identifier (``patient_17``) is not a feature, or None.
 
-
-def _may_identify(name: str) -> bool:
-    return any(pattern.fullmatch(name) for pattern in (NAMELESS, IDENTIFIER, PERHAPS, NAME))
-
-
-def _why_text_is_none(name: str, cells: list[str]) -> str | None:
-    texts = [cell for cell in cells if cell and all(reading(cell, sign) is None for sign in (POINT, COMMA))]
-    return why_no_text_feature(name, len(set(texts)) == len(cells)) if texts else None
+    ``name`` is empty where the file has none. ``distinct``: its different texts; ``repeated``: one of them is in
+    several rows.
+    """
+    if not _may_identify(name):
+        return None
+    texts = [cell for cell in map(str.strip, distinct) if cell and all(reading(cell, sign) is None for sign in SIGNS)]
+    return why_no_text_feature(name, not repeated and len(texts) == len(distinct)) if texts else None
 
 
 def why_no_text_feature(name: str, differ: bool) -> str | None:
@@ -55,6 +45,10 @@ def why_no_text_feature(name: str, differ: bool) -> str | None:
         return None
     named = "no" if NAMELESS.fullmatch(name) else "an identifier's"
     return f"it has another text in each row, and {named} name"
+
+
+def _may_identify(name: str) -> bool:
+    return any(pattern.fullmatch(name) for pattern in (NAMELESS, IDENTIFIER, PERHAPS, NAME))
 
 
 def is_identifier(name: str) -> bool:

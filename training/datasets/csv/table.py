@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.batch_predict.checking import Problem
+from training.datasets.cells.texts import MISSING
 from training.datasets.csv.numbers import Notation
 from training.datasets.csv.sheet import MAX_ROW, Row, Sheet
 
@@ -27,11 +28,12 @@ class Part:
 class NumberTable:
     """The columns ``at`` of a sheet as numbers; the whole sheet is inspected before the first number is read.
 
-    ``filled`` are the places of unnamed columns that have text in a cell. Raises DataError like the sheet.
+    ``gaps``: an empty cell is NaN, and no problem. ``filled`` are the places of unnamed columns that have text in a
+    cell. Raises DataError like the sheet.
     """
 
-    def __init__(self, sheet: Sheet, at: list[int]) -> None:
-        self._sheet, self._at = sheet, at
+    def __init__(self, sheet: Sheet, at: list[int], gaps: bool = False) -> None:
+        self._sheet, self._at, self._gaps = sheet, at, gaps
         self._width = len(sheet.names)
         self._notation = Notation(sheet.delimiter)
         nameless = [i for i, name in enumerate(sheet.names) if not name]
@@ -63,13 +65,16 @@ class NumberTable:
         if len(fields) != self._width:
             problem = f"It has {len(fields)} values and the header has {self._width}."
             return nothing, [Problem(where=where, problem=problem)]
-        read = [self._notation.number(fields[i]) for i in self._at]
+        read = [self._number(fields[i]) for i in self._at]
         problems = [
             Problem(where=where, column=self._sheet.names[i] or f"column {i + 1}", problem=problem)
             for i, (_, problem) in zip(self._at, read, strict=True)
             if problem
         ]
         return (nothing, problems) if problems else ([value for value, _ in read], [])
+
+    def _number(self, cell: str) -> tuple[float, str]:
+        return (np.nan, "") if self._gaps and cell.strip() in MISSING else self._notation.number(cell)
 
 
 def _in_parts(rows: Iterator[Row]) -> Iterator[list[Row]]:

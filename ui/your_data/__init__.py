@@ -1,0 +1,1 @@
+"""The Your data screen: from a file to a model that answers."""
