@@ -131,7 +131,7 @@ class ImageData(SpecPart):
 
 
 class ModelSpec(SpecPart):
-    """One model. ``folder`` is where its spec is, ``written`` the time of that file."""
+    """One model. ``folder`` is where its spec is."""
 
     name: Annotated[str, Field(max_length=40)]
     family: Family
@@ -145,7 +145,6 @@ class ModelSpec(SpecPart):
     columns: dict[str, Column] = {}
     pretrained: str | None = Field(None, description="the shipped model whose weights a training can start from")
     folder: Path
-    written: int = Field(0, description="time of the file: what is cached of a model is for this one")
 
     @field_validator("name")
     @classmethod
@@ -270,9 +269,8 @@ def _read_all(own: tuple[Stamp, ...]) -> Known:
 def read(file: Path) -> ModelSpec:
     """The spec of a file, with its family's presets and searches. Raises SettingsError with one sentence."""
     try:
-        written = file.stat().st_mtime_ns
         given = tomllib.loads(file.read_text(encoding="utf-8"))
-        return ModelSpec.model_validate(_completed(given) | {"folder": file.parent, "written": written})
+        return ModelSpec.model_validate(_completed(given) | {"folder": file.parent})
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"{file} cannot be read as TOML: {error}.") from error
     except (AttributeError, TypeError) as error:

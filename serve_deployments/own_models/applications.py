@@ -7,7 +7,6 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from contextlib import suppress
 
 from ray import serve
 
@@ -72,8 +71,9 @@ def _status(model: str) -> str:
 
 def _status_of(url: str) -> int:
     try:
-        with suppress(OSError), urllib.request.urlopen(url, timeout=5) as reply:
+        with urllib.request.urlopen(url, timeout=5) as reply:
             return reply.status
     except urllib.error.HTTPError as error:
         return error.code
-    return 0
+    except OSError:
+        return 0

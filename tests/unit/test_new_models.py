@@ -13,12 +13,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from PIL import Image
 from pydantic import ValidationError
 
 from models import specs
 from models.specs import folders
 from settings import Settings, get_settings
 from tests.helpers.samples.profiles import pictures, table
+from training import add
 from training.datasets import new_model
 from training.datasets.new_model import NewModel
 from training.runs.errors import OptionError
@@ -200,12 +202,12 @@ def test_any_text_of_a_table_is_the_same_text_in_the_spec(tmp_path: Path) -> Non
 
 def test_model_of_pictures_has_their_classes_and_nothing_of_tables(tmp_path: Path) -> None:
     given = pictures(cat=20, dog=30)
-    assert _spec(given, tmp_path) == {
+    assert _spec(given, tmp_path / "my.zip") == {
         "name": "wine",
         "family": "image",
         "title": "Wine",
         "question": "What does a picture show?",
-        "data": {"title": "my.zip", "folder": "pictures", "labels": ["cat", "dog"]},
+        "data": {"title": "my.zip", "folder": "pictures.zip", "labels": ["cat", "dog"]},
     }
     with pytest.raises(OptionError, match="target: a model of pictures has none"):
         _spec(given, tmp_path, target="cat")
@@ -257,3 +259,48 @@ def test_model_that_is_taken_away_can_come_back_and_its_name_is_taken_until_it_i
     folders.delete("wine")
     folders.refuse("wine")
     assert sorted(path.name for path in specs.own_root().iterdir()) == [".lock"]
+
+
+def test_command_says_what_it_chose_and_why_and_how_to_train(
+    sent: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = shutil.copy(sent, tmp_path / "My Wines 2.csv")
+    assert add.main([str(data), "--target", "colour"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("my-wines-2: My wines 2. What is the colour?\ntarget: colour, multiclass, red, rosé, white")
+    assert "\n  id: not used (It is left out: " in said
+    assert "\n  alcohol: number (a number, as it is.)" in said
+    assert "\n  notes: text hash-words (hash-words: 120 different texts.)" in said
+    assert said.endswith("train it with: python -m training my-wines-2\n")
+    assert specs.get("my-wines-2").data.kind == "multiclass"
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--target", "age"], "target: there is no column 'age'; there are: id, alcohol, "),
+        (
+            ["--name", "Wine"],
+            "name: must be a letter and at most 39 more letters (a to z), digits and hyphens.",
+        ),
+        (["--name", "jobs"], "jobs is a path of the API; choose another name."),
+        (["--family", "image"], "It is not a ZIP archive"),
+    ],
+)
+def test_wrong_option_of_the_command_is_named(
+    sent: Path, options: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert add.main([str(sent), *options]) == 2
+    assert capsys.readouterr().err.startswith(f"error: {sentence}")
+    assert specs.names() == ["cifar10", "breast-cancer"]
+
+
+def test_folder_of_pictures_becomes_a_model_with_a_copy_of_it(tmp_path: Path) -> None:
+    for label in ("cat", "dog"):
+        (tmp_path / "pets" / label).mkdir(parents=True)
+        for i in range(10):
+            Image.new("RGB", (32, 32), (i * 20, 0, 0)).save(tmp_path / "pets" / label / f"p{i}.PNG")
+    assert add.main([str(tmp_path / "pets")]) == 0
+    spec = specs.get("pets")
+    assert (spec.family, spec.data.labels) == ("image", ["cat", "dog"])
+    assert len(list(spec.path(spec.data.folder).glob("*/p?.PNG"))) == 20

@@ -121,7 +121,7 @@ def test_wrong_data_of_pictures_is_named_as_such(
     file = _write(tmp_path, spec)
     set_environment(AIR_HOME=str(tmp_path))
     with pytest.raises(SettingsError, match=rf"{re.escape(str(file))}: {sentence}"):
-        specs.names()
+        specs.check()
 
 
 def _write(home: Path, spec: str) -> Path:

@@ -12,28 +12,18 @@ from pathlib import Path
 from typing import Any, Protocol, get_args
 
 import tomlkit
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from models import specs
 from models.specs import ColumnKind, ModelSpec, Question, folders
+from models.table.steps import FITTING
 from settings import Settings
 from training.datasets import frame as frames
-from training.datasets.pictures import IMAGE_SUFFIXES
-from training.datasets.profile import pictures, tables
+from training.datasets.profile import tables
 from training.datasets.profile.reports import ClassCount, ColumnProfile, Target
 from training.runs.errors import DataError, OptionError, full_disk_as_data_error
 
 MOST_STEPS = 10
-NUMBERS = ("standard", "min-max", "max-abs", "normalize", "power", "power-box-cox")
-IMPUTED = ("impute-mean", "impute-median", "impute-most-frequent", "impute-constant")
-# The steps that a column of a kind can have.
-STEPS: dict[ColumnKind, tuple[str, ...]] = {
-    "number": (*NUMBERS, *IMPUTED),
-    "boolean": (*NUMBERS, *IMPUTED),
-    "date": (*NUMBERS, *IMPUTED),
-    "category": ("impute-most-frequent", "impute-constant", "one-hot", "ordinal", "categories"),
-    "text": ("hash-words", "hash-tokens", "count-words"),
-}
 OWN_STEP = re.compile(r"own:([A-Za-z_][A-Za-z0-9_]{0,63})")
 TITLE = r"[^\x00-\x1f\x7f]*"
 
@@ -55,10 +45,9 @@ class NewModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(
-        max_length=40,
-        pattern=f"^{specs.NAME.pattern}$",
-        description="its name in routes and commands: lower-case letters, digits and hyphens",
+        description="its name in routes and commands: at most 40 lower-case letters, digits and hyphens",
         examples=["quality"],
+        json_schema_extra={"pattern": f"^{specs.NAME.pattern}$"},
     )
     dataset: str = Field(max_length=80, description="id of a dataset, from POST /datasets")
     target: str | None = Field(None, max_length=500, description="the column to predict; of tables only")
@@ -67,6 +56,13 @@ class NewModel(BaseModel):
     title: str | None = Field(None, min_length=1, max_length=60, pattern=f"^{TITLE}$", description="on the page")
     question: str | None = Field(None, min_length=1, max_length=200, pattern=f"^{TITLE}$")
     columns: dict[str, ColumnChoice] = Field({}, description="choices for columns, by name; of tables only")
+
+    @field_validator("name")
+    @classmethod
+    def _usable(cls, name: str) -> str:
+        if not specs.NAME.fullmatch(name):
+            raise ValueError("must be a letter and at most 39 more letters (a to z), digits and hyphens")
+        return name
 
 
 class Dataset(Protocol):
@@ -89,28 +85,15 @@ def add(wanted: NewModel, dataset: Dataset, data: Path, settings: Settings) -> M
     folders.refuse(wanted.name)
     text = spec_text(wanted, dataset, data, settings)
     with full_disk_as_data_error(), folders.adding(wanted.name) as folder:
-        _put(dataset.family, data, folder / _file_name(dataset.family, data))
+        copy = shutil.copytree if data.is_dir() else shutil.copyfile
+        copy(data, folder / _file_name(dataset.family, data))
         (folder / specs.FILE).write_text(text, encoding="utf-8")
     return specs.get(wanted.name)
 
 
-def _put(family: specs.Family, data: Path, there: Path) -> None:
-    """A copy of the data; of pictures, a folder of class folders, with names of our own. Raises DataError."""
-    if family == "table":
-        shutil.copyfile(data, there)
-        return
-    for number, (label, name, content) in enumerate(pictures.usable(data)):
-        folder = there / label
-        if label.startswith(".") or folder.parent != there:
-            raise DataError(f"The class {label[:80]!r} has a name that no folder can have; rename it.")
-        folder.mkdir(parents=True, exist_ok=True)
-        suffix = Path(name).suffix.lower()
-        (folder / f"{number:06}{suffix if suffix in IMAGE_SUFFIXES else '.png'}").write_bytes(content)
-
-
 def _file_name(family: specs.Family, data: Path) -> str:
     if family == "image":
-        return "pictures"
+        return "pictures" if data.is_dir() else "pictures.zip"
     with data.open("rb") as file:
         return "data.parquet" if file.read(len(frames.PARQUET)) == frames.PARQUET else "data.csv"
 
@@ -242,15 +225,15 @@ def _check_step(step: str, kind: ColumnKind, settings: Settings, column: str) ->
     own = OWN_STEP.fullmatch(step)
     if own and (settings.air_home / "preprocessors" / f"{own[1]}.py").is_file():
         return
-    if step in STEPS[kind]:
+    if step in FITTING[kind]:
         return
-    known = {name for names in STEPS.values() for name in names}
+    known = {name for names in FITTING.values() for name in names}
     if own:
         problem = f"there is no {own[1]}.py in AIR_HOME/preprocessors"
     elif step in known:
-        problem = f"{step} does not fit a column of the kind {kind}; these do: {_listed(STEPS[kind])}"
+        problem = f"{step} does not fit a column of the kind {kind}; these do: {_listed(FITTING[kind])}"
     else:
-        problem = f"there is no step {step[:60]!r}; for the kind {kind} there are: {_listed(STEPS[kind])}"
+        problem = f"there is no step {step[:60]!r}; for the kind {kind} there are: {_listed(FITTING[kind])}"
     raise _wrong(problem, "columns", column, "preprocess")
 
 

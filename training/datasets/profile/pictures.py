@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
 
 from models.pictures.decode import READ, ImageError, open_header, pixels
@@ -54,15 +54,6 @@ def profile(path: Path) -> Profile:
         classes=[ClassCount(label=label, pictures=count) for label, count in counts.items()],
         problems=_shortened(problems),
     )
-
-
-def usable(path: Path) -> Iterator[tuple[str, str, bytes]]:
-    """Class, name and bytes of every picture that counts in the profile. Raises DataError."""
-    labels = _labels([name for name, _ in _named(path)])
-    for name, read in _named(path):
-        label = labels[name]
-        if label is not None and _look(name, read, {})[0]:
-            yield label, name, read()
 
 
 def _named(path: Path) -> Iterable[Named]:
