@@ -11,7 +11,7 @@ from training.datasets.profile.columns import Looked
 from training.datasets.profile.reports import Target
 from training.runs.errors import DataError
 
-MAX_CLASSES, ROWS_OF_A_CLASS = 100, 5
+MAX_CLASSES, ROWS_OF_A_CLASS, FEW_ROWS = 100, 5, 20
 # Numbers with at most this many different values, all whole, may be classes.
 NUMBERED_CLASSES = 10
 EXPLICIT = re.compile(r"(?i)(.*[_ ])?(target|label|class|y|outcome|response|ziel|klasse)")
@@ -137,7 +137,7 @@ def problems_of(column: Looked, target: Target) -> list[str]:
     problems = []
     empty = int(column.missing.sum())
     if empty:
-        problems.append(f"{empty:,} rows have no value of {target.column!r}; they are not used.")
+        problems.append(f"{_rows(empty)} no value of {target.column!r} and cannot be used.")
     codes, counts = column.counted
     if target.kind != "regression":
         few = [column.shown(int(code)) for code, count in zip(codes, counts, strict=True) if count < FEW_ROWS]
@@ -147,4 +147,5 @@ def problems_of(column: Looked, target: Target) -> list[str]:
     return problems
 
 
-FEW_ROWS = 20
+def _rows(count: int) -> str:
+    return f"{count:,} rows have" if count > 1 else "1 row has"
