@@ -65,14 +65,8 @@ def main(arguments: list[str]) -> int:
         pq.write_table(made, parquet)
         del made
         for file in (csv, parquet):
-            ended = subprocess.run(
-                [sys.executable, "-c", LOOK, file],
-                cwd=ROOT,
-                env=dict(os.environ),
-                check=True,
-                capture_output=True,
-                text=True,
-            )
+            command = [sys.executable, "-c", LOOK, str(file)]
+            ended = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
             seconds, cpu, peak, columns, target = ended.stdout.split()
             size = file.stat().st_size / 1e6
             print(f"| {file.suffix} | {size:.0f} | {seconds} | {cpu} | {peak} | {columns} | {target} |")

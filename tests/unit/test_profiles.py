@@ -65,6 +65,7 @@ def column(profiled: Callable[..., Profile]) -> Callable[[Cells], ColumnProfile]
         (["0", "1", "1"], "number", []),
         (["true", "False", ""], "boolean", []),
         (["ja", "nein"], "boolean", []),
+        ([str(100 + i) for i in range(N - 1)] + ["007"], "number", []),
         (["red", "green", "blue", "?"], "category", ["one-hot"]),
         ([f"k{i}" for i in range(11)], "category", ["categories"]),
         (["01067", "80331", "10115"], "category", ["one-hot"]),
@@ -153,6 +154,11 @@ def test_leak_is_said(profiled: Callable[..., Profile], leaking: Cells, target: 
     found = profiled({"fair": other, "leaking": leaking, "target": target})
     assert [len(one.warnings) for one in found.columns] == [0, 1, 0], found.columns
     assert found.columns[1].warnings[0].startswith(f"It alone predicts 'target' {how}")
+
+
+@pytest.mark.parametrize("names", [["city", "2020"], ["0", "1"], ["no", "y"], ["2019", "2020"]])
+def test_header_may_have_numbers(profiled: Callable[..., Profile], names: list[str]) -> None:
+    assert [one.name for one in profiled(dict(zip(names, [NOISE.tolist(), LABELS], strict=True))).columns] == names
 
 
 def test_repeated_rows_are_counted_without_their_index(profiled: Callable[..., Profile]) -> None:
