@@ -121,6 +121,7 @@ def test_what_is_no_feature_is_left_out_with_the_reason(
     ("cells", "warning"),
     [
         (["12", "13", "14", "15", "16", "about 7"], "some cells are no numbers, such as 'about 7'"),
+        ([*map(str, NOISE[:199]), "inf"], "some cells are no numbers, such as 'inf'"),
         (["12 kg", "13.5 kg", "7 kg"], "numbers as texts, such as '12 kg'"),
         (["3 Mar 2024", "14 April 2023"], "dates as texts, such as '3 Mar 2024'"),
         (["03/04/2024", "05/06/2023"], "Line 2: '03/04/2024' may be 2024-04-03 or 2024-03-04"),
@@ -226,6 +227,8 @@ GOOD = {"x": NOISE.round(3).tolist(), "target": LABELS}
         (b"PAR1" + b"x" * 100, "cannot be read as Parquet"),
         (b"PK\x03\x04" + b"x" * 100, "It is a ZIP archive; unpack it and use the CSV file in it."),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"x" * 100, "It is an Excel workbook (.xls)"),
+        ('[{"a": 1, "b": 2},\n' * 50, "It looks like JSON, not like a table"),
+        ("<html><p>a,b</p>\n" * 50, "It looks like HTML or XML, not like a table"),
         (b"%PDF-1.7" + b"x" * 100, "It is a PDF"),
         (",".join(f"c{i}" for i in range(5_001)) + "\n", "The header has 5,001 columns; at most 5,000 are allowed."),
     ],

@@ -224,7 +224,7 @@ def _named(frame: Frame, looked: Looked) -> Looked:
             looked.why = why_no_feature(name, frame.names.index(looked.name), known) or ""
         except DataError:
             looked.warnings.append("It has no name in the file.")
-    elif looked.kind in ("category", "text") and not repeats:
+    elif looked.kind in ("category", "text") and not repeats and not looked.warnings:
         differ = looked.distinct == frame.rows
         looked.why = why_no_text_feature(name, differ) or ""
         one_word = looked.kind == "category" and differ and not _has_spaces(looked.texts)
