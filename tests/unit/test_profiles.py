@@ -11,7 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from training.datasets.profile import tables
+from training.datasets import frame
+from training.datasets.profile import tables, targets
+from training.datasets.profile.columns import look
 from training.datasets.profile.reports import ColumnProfile, Profile
 from training.runs.errors import DataError
 
@@ -283,6 +285,21 @@ def test_chosen_target_takes_the_kind_and_the_positive_class(tmp_path: Path) -> 
     assert tables.chosen_target(file, "t", positive="no").positive == "no"
     with pytest.raises(DataError, match="There is no column 'x'; there are 'n', 't'"):
         tables.chosen_target(file, "x")
+
+
+@pytest.mark.parametrize(
+    ("cells", "labels"),
+    [
+        (["1.0", "0", "NA", "1"], ["1", "0", None, "1"]),
+        ([" yes", "no", "?", "no "], ["yes", "no", None, "no"]),
+        (["01", "02", "", "02"], ["01", "02", None, "02"]),
+    ],
+)
+def test_labels_of_rows_are_those_of_the_target(tmp_path: Path, cells: Cells, labels: list[str | None]) -> None:
+    (tmp_path / "a.csv").write_text(_csv({"x": NOISE.tolist(), "target": cells * 50}))
+    found = targets.labels_of(look(frame.read(tmp_path / "a.csv"), "target"))
+    assert found[:4].tolist() == labels
+    assert tables.chosen_target(tmp_path / "a.csv", "target").labels == sorted({one for one in labels if one})
 
 
 def test_parquet_is_profiled_by_its_types(tmp_path: Path) -> None:

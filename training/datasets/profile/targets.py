@@ -59,6 +59,25 @@ def target_of(column: Looked, kind: Question | None = None, positive: str | None
     return _classes(column, kind, positive)
 
 
+def labels_of(column: Looked) -> np.ndarray:
+    """object (n,): the label of each row as ``Target.labels`` has it, whatever the file writes (``1.0``), or None.
+
+    Raises DataError for a column with more classes than a target may have.
+    """
+    _refuse_many(column)
+    codes, _ = column.counted
+    known = np.array([*(column.shown(int(code)) for code in codes), None], object)
+    return known[np.where(column.missing, len(codes), np.searchsorted(codes, column.codes))]
+
+
+def _refuse_many(column: Looked) -> None:
+    if column.distinct > MAX_CLASSES:
+        what = "different texts" if column.kind == "text" else "classes"
+        raise DataError(
+            f"Column {column.name[:80]!r} has {column.distinct:,} {what}; a target has at most {MAX_CLASSES} classes."
+        )
+
+
 def _regression(column: Looked, positive: str | None) -> Target:
     if positive is not None:
         raise DataError(f"positive: {column.name!r} is a number, which has no positive class.")
@@ -68,9 +87,7 @@ def _regression(column: Looked, positive: str | None) -> Target:
 
 def _classes(column: Looked, kind: Question | None, positive: str | None) -> Target:
     named = f"Column {column.name[:80]!r}"
-    if column.distinct > MAX_CLASSES:
-        what = "different texts" if column.kind == "text" else "classes"
-        raise DataError(f"{named} has {column.distinct:,} {what}; a target has at most {MAX_CLASSES} classes.")
+    _refuse_many(column)
     codes, counts = column.counted
     labels = dict(zip([column.shown(int(code)) for code in codes], counts.tolist(), strict=True))
     rare = min(labels, key=lambda label: labels[label])
