@@ -16,7 +16,7 @@
 PYTHON ?= python3
 VENV_PYTHON := .venv/bin/python
 
-.PHONY: run test proof test-all doctor lint lock bench bench-serving bench-batch bench-training bench-gpu bench-tuning mlflow proof-container proof-cluster clean
+.PHONY: run test proof test-all doctor lint lock bench bench-serving bench-batch bench-training bench-gpu bench-tuning bench-profile mlflow proof-container proof-cluster clean
 
 run:
 	@$(PYTHON) bootstrap.py
@@ -72,6 +72,10 @@ bench-gpu:
 bench-tuning:
 	@$(PYTHON) bootstrap.py --dev
 	$(VENV_PYTHON) -m benchmarks.tuning
+
+bench-profile:
+	@$(PYTHON) bootstrap.py --dev
+	$(VENV_PYTHON) -m benchmarks.profile
 
 mlflow:
 	@$(PYTHON) bootstrap.py

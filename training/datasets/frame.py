@@ -37,7 +37,7 @@ from training.datasets.csv.sheet import MAX_CELL, Sheet
 from training.runs.errors import DataError, innermost
 
 PARQUET = b"PAR1"
-MAX_COLUMNS, MAX_CELLS = 5_000, 500_000_000
+MAX_COLUMNS, MAX_CELLS, MAX_STORED = 5_000, 200_000_000, 4 * 1024**3
 # Of the cells with a point or a comma, the share that must be numbers (in a sample) where a column takes part in the
 # decision which of them is the file's decimal sign.
 NUMERIC, SAMPLE = 0.5, 1_000
@@ -178,6 +178,11 @@ def _read_parquet(file: IO[bytes], name: str) -> Frame:
             raise DataError(
                 f"{name} has {rows:,} rows of {len(names):,} columns; at most {MAX_CELLS:,} cells in {MAX_COLUMNS:,} "
                 "columns are allowed."
+            )
+        groups = [described.metadata.row_group(i).total_byte_size for i in range(described.metadata.num_row_groups)]
+        if sum(groups) > MAX_STORED:
+            raise DataError(
+                f"{name} unpacks to {sum(groups) / 1024**3:.0f} GB; at most {MAX_STORED // 1024**3} are allowed."
             )
         twice = next((one for i, one in enumerate(names) if one in names[:i]), None)
         if twice is not None:

@@ -86,5 +86,8 @@ def encoded(column: pa.ChunkedArray) -> Texts:
 
 def _is_shared(column: pa.ChunkedArray) -> bool:
     """Whether all parts have one dictionary: what Arrow encodes has, and unifying it again costs a pass for each."""
-    places = {tuple(buffer and buffer.address for buffer in chunk.dictionary.buffers()) for chunk in column.chunks}
+    places = {
+        tuple(None if buffer is None else buffer.address for buffer in chunk.dictionary.buffers())
+        for chunk in column.chunks
+    }
     return len(places) == 1

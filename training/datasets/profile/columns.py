@@ -28,7 +28,9 @@ FEW_TEXTS, MANY_TEXTS = 20, 1_000
 MANY_CATEGORIES, ROWS_A_CATEGORY = 50, 10
 # The share of a column's texts that must look like numbers or dates for a warning about the others.
 MOSTLY = 0.8
-LEADING_ZERO = "^[+-]?0[0-9]"
+# Numbers that begin with a zero, and the share of them that makes a column one of codes.
+LEADING_ZERO, CODES = "^[+-]?0[0-9]", 0.01
+UNIT = r"^[€$£¥]? ?[+-]?[0-9][0-9.,]* ?(?:%|[€$£¥]|[a-zA-Zµ°²³/]{1,5})?$"
 DEFAULT_STEPS: dict[str, list[str]] = {"text": ["hash-words"]}
 
 
@@ -154,7 +156,7 @@ def _kind_of_texts(distinct: pa.Array, counts: np.ndarray) -> tuple[Kind, list[s
     share, odd = _share_of_numbers(few)
     if share >= MOSTLY:
         share, odd = _share_of_numbers(distinct)
-        codes = pc.any(pc.match_substring_regex(distinct, LEADING_ZERO)).as_py()
+        codes = _share_of(distinct, LEADING_ZERO) >= CODES
         if share == 1:
             return ("category", ["Its numbers begin with zeros, as codes do."]) if codes else ("number", [])
         if share >= MOSTLY and not codes:
@@ -171,18 +173,19 @@ def _kind_of_texts(distinct: pa.Array, counts: np.ndarray) -> tuple[Kind, list[s
             return "date", []
         odd = distinct[int(np.argmax(wrong))].as_py()
         return _of_words(distinct, counts), [f"Its dates are texts, because some are none, such as {odd[:40]!r}."]
-    if pc.mean(pc.match_substring_regex(few, dates.OTHER_DATE).cast(pa.int8())).as_py() >= MOSTLY:
+    if _share_of(few, dates.OTHER_DATE) >= MOSTLY:
         return _of_words(distinct, counts), [
             f"It has dates as texts, such as {few[0].as_py()[:40]!r}; write them like 2024-03-31."
         ]
-    if pc.mean(pc.match_substring_regex(few, UNIT).cast(pa.int8())).as_py() >= MOSTLY:
+    if _share_of(few, UNIT) >= MOSTLY:
         return _of_words(distinct, counts), [
             f"It has numbers as texts, such as {few[0].as_py()[:40]!r}; write the number only."
         ]
     return _of_words(distinct, counts), []
 
 
-UNIT = r"^[€$£¥]? ?[+-]?[0-9][0-9.,]* ?(?:%|[€$£¥]|[a-zA-Zµ°²³/]{1,5})?$"
+def _share_of(texts: pa.Array, pattern: str) -> float:
+    return pc.mean(pc.match_substring_regex(texts, pattern).cast(pa.int8())).as_py()
 
 
 def _share_of_numbers(distinct: pa.Array) -> tuple[float, str]:
@@ -221,7 +224,7 @@ def _named(frame: Frame, looked: Looked) -> Looked:
             looked.why = why_no_feature(name, frame.names.index(looked.name), known) or ""
         except DataError:
             looked.warnings.append("It has no name in the file.")
-    elif looked.kind in ("category", "text") and not repeats:
+    elif looked.kind in ("category", "text") and not repeats and not looked.warnings:
         differ = looked.distinct == frame.rows
         looked.why = why_no_text_feature(name, differ) or ""
         one_word = looked.kind == "category" and differ and not _has_spaces(looked.texts)

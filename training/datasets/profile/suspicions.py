@@ -26,7 +26,7 @@ def refuse_data_as_header(frame: Frame) -> None:
     numbers = [found for name in names if (found := reading(name, POINT)) is not None]
     counted = len(numbers) > 1 and all(b - a == 1 for a, b in zip(numbers, numbers[1:], strict=False))
     values = sum(_is_value(frame, name) for name in names)
-    if (2 * len(numbers) >= len(names) and not counted) or 2 * values >= len(names) > 0:
+    if 2 * (values + (0 if counted else len(numbers))) > len(names):
         raise DataError(
             f"The first line looks like a row, not like a header ({', '.join(names[:4])[:80]}); put a line with the "
             "names of the columns above it."

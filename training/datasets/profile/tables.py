@@ -14,6 +14,7 @@ from training.datasets.profile.reports import Profile, Target
 from training.runs.errors import DataError
 
 FEWEST_ROWS, AT_ONCE = 20, 2
+OTHER_TEXTS = {("{", "["): "JSON", ("<",): "HTML or XML"}
 
 
 def profile(path: Path, name: str = "") -> Profile:
@@ -57,6 +58,9 @@ def _answered(frame: Frame, column: str) -> Looked:
 
 
 def _usable(frame: Frame) -> Frame:
+    other = next((kind for starts, kind in OTHER_TEXTS.items() if frame.names[0].startswith(starts)), None)
+    if other and not frame.is_parquet:
+        raise DataError(f"It looks like {other}, not like a table; save the table as CSV (UTF-8) and use that file.")
     if len(frame.names) < 2:
         raise DataError(
             f"The table has one column, {frame.names[0][:80]!r}; it needs a target and at least one more. Columns are "

@@ -11,7 +11,7 @@ from training.datasets.profile.columns import Looked
 from training.datasets.profile.reports import Target
 from training.runs.errors import DataError
 
-MAX_CLASSES, ROWS_OF_A_CLASS = 100, 5
+MAX_CLASSES, ROWS_OF_A_CLASS, FEW_ROWS = 100, 5, 20
 # Numbers with at most this many different values, all whole, may be classes.
 NUMBERED_CLASSES = 10
 EXPLICIT = re.compile(r"(?i)(.*[_ ])?(target|label|class|y|outcome|response|ziel|klasse)")
@@ -59,6 +59,25 @@ def target_of(column: Looked, kind: Question | None = None, positive: str | None
     return _classes(column, kind, positive)
 
 
+def labels_of(column: Looked) -> np.ndarray:
+    """object (n,): the label of each row as ``Target.labels`` has it, whatever the file writes (``1.0``), or None.
+
+    Raises DataError for a column with more classes than a target may have.
+    """
+    _refuse_many(column)
+    codes, _ = column.counted
+    known = np.array([*(column.shown(int(code)) for code in codes), None], object)
+    return known[np.where(column.missing, len(codes), np.searchsorted(codes, column.codes))]
+
+
+def _refuse_many(column: Looked) -> None:
+    if column.distinct > MAX_CLASSES:
+        what = "different texts" if column.kind == "text" else "classes"
+        raise DataError(
+            f"Column {column.name[:80]!r} has {column.distinct:,} {what}; a target has at most {MAX_CLASSES} classes."
+        )
+
+
 def _regression(column: Looked, positive: str | None) -> Target:
     if positive is not None:
         raise DataError(f"positive: {column.name!r} is a number, which has no positive class.")
@@ -68,9 +87,7 @@ def _regression(column: Looked, positive: str | None) -> Target:
 
 def _classes(column: Looked, kind: Question | None, positive: str | None) -> Target:
     named = f"Column {column.name[:80]!r}"
-    if column.distinct > MAX_CLASSES:
-        what = "different texts" if column.kind == "text" else "classes"
-        raise DataError(f"{named} has {column.distinct:,} {what}; a target has at most {MAX_CLASSES} classes.")
+    _refuse_many(column)
     codes, counts = column.counted
     labels = dict(zip([column.shown(int(code)) for code in codes], counts.tolist(), strict=True))
     rare = min(labels, key=lambda label: labels[label])
@@ -137,7 +154,7 @@ def problems_of(column: Looked, target: Target) -> list[str]:
     problems = []
     empty = int(column.missing.sum())
     if empty:
-        problems.append(f"{empty:,} rows have no value of {target.column!r}; they are not used.")
+        problems.append(f"{_rows(empty)} no value of {target.column!r} and cannot be used.")
     codes, counts = column.counted
     if target.kind != "regression":
         few = [column.shown(int(code)) for code, count in zip(codes, counts, strict=True) if count < FEW_ROWS]
@@ -147,4 +164,5 @@ def problems_of(column: Looked, target: Target) -> list[str]:
     return problems
 
 
-FEW_ROWS = 20
+def _rows(count: int) -> str:
+    return f"{count:,} rows have" if count > 1 else "1 row has"
