@@ -77,7 +77,10 @@ def test_broken_picture_and_copy_are_named_in_the_log_and_the_metadata(trained: 
     assert list(data["copies"]) == ["7/copy.png"]
     assert sum(data["rows"].values()) == COUNT + 1
     assert "Left out: 3/cut.png: The picture is damaged" in trained.said
-    assert "1 copies of other pictures" in trained.said
+    assert (
+        "Copies of other pictures, each in the same split as the first: 1 (7/copy.png equals 7/0007.png)"
+        in trained.said
+    )
 
 
 def test_version_has_the_figures_of_the_shipped_one(trained: Trained) -> None:

@@ -102,7 +102,7 @@ def test_picture_that_cannot_be_read_is_left_out_and_named(tmp_path: Path) -> No
     assert noted.recorded()["left_out_count"] == 4
     said = noted.sentences(SIZE)
     assert "Left out: cat/dot.png: it has only 2×50 pixels" in said
-    assert said[-1] == "1 pictures have fewer than 16 pixels on a side; they are enlarged"
+    assert said[-1] == "Pictures of fewer than 16 pixels on a side, which are enlarged: 1"
 
 
 def _zip(root: Path, top: str = "") -> Path:

@@ -47,11 +47,23 @@ def test_pictures_of_one_colour_are_known_by_their_pixels() -> None:
     assert not Known(grey).has(red[0])
 
 
+def test_digits_are_told_apart_though_they_look_alike() -> None:
+    images = _digits(1_000)
+    known = Known(images[:700])
+    assert all(known.has(image) for image in images[:50])
+    assert sum(known.has(image) for image in images[700:]) <= 15, "at the threshold of photos it is a third"
+
+
 def test_digits_do_not_look_alike_mirrored_and_photos_do() -> None:
-    digits = load_digits()
-    images = np.rint(digits.images * 255 / 16).astype(np.uint8)[:300].repeat(2, 1).repeat(2, 2)[..., None].repeat(3, 3)
-    assert not look_alike_mirrored(images, digits.target[:300])
+    images, labels = _digits(300), load_digits().target[:300]
+    assert not look_alike_mirrored(images, labels)
     symmetric = np.concatenate((images, images[:, :, ::-1]), axis=2).repeat(2, 1)
-    assert look_alike_mirrored(symmetric, digits.target[:300])
+    assert look_alike_mirrored(symmetric, labels)
     photos = cifar10.read_examples(IMAGES)
     assert look_alike_mirrored(photos.decoded(), photos.labels)
+
+
+def _digits(count: int) -> np.ndarray:
+    """uint8 (count, 16, 16, 3)."""
+    grey = np.rint(load_digits().images[:count] * 255 / 16).astype(np.uint8)
+    return grey.repeat(2, 1).repeat(2, 2)[..., None].repeat(3, 3)

@@ -59,9 +59,11 @@ class Noted:
         if self.copies:
             named = "; ".join(f"{name} equals {first}" for name, first in _first(self.copies, 3))
             more = ", …" if len(self.copies) > 3 else ""
-            lines.append(f"{len(self.copies):,} copies of other pictures, each in the same split: {named}{more}")
+            lines.append(
+                f"Copies of other pictures, each in the same split as the first: {len(self.copies):,} ({named}{more})"
+            )
         if self.small:
-            lines.append(f"{self.small:,} pictures have fewer than {size // 2} pixels on a side; they are enlarged")
+            lines.append(f"Pictures of fewer than {size // 2} pixels on a side, which are enlarged: {self.small:,}")
         return lines
 
     def recorded(self) -> dict[str, Any]:

@@ -5,6 +5,9 @@ With the threshold SAME, 99.2 % or more of 400 held-out pictures of CIFAR-10 are
 (JPEG of quality 20 to 90, WebP, enlarged 4 to 9 times by five filters, brighter, grey), and 0.40 % of the 45,000
 training pictures match one of the 15,000 held-out ones; CIFAR-10 itself contains such duplicates.
 
+Sets of pictures that all look alike, such as digits, need a higher threshold than SAME: the similarity that a picture
+rarely has with any other of its set.
+
 The same comparison tells whether pictures may be mirrored in a training.
 """
 
@@ -16,6 +19,8 @@ import numpy as np
 
 SIDE, SAME = 16, 0.96
 COMPARED, TOLERATED = 1_000, 0.02
+# Of different pictures of a set, this share may pass for the same.
+CONFUSED = 0.01
 LUMINANCE = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
 
 
@@ -25,11 +30,24 @@ class Known:
     def __init__(self, pixels: np.ndarray) -> None:
         self._digests = {pixel_digest(image) for image in pixels}
         self._shapes = _shapes(pixels)
+        self._same = max(SAME, _rare_similarity(self._shapes))
 
     def has(self, image: np.ndarray) -> bool:
         """Whether an image, uint8 (size, size, 3), is the same as one of the set, or nearly."""
         # One colour all over has no shape: such a picture is known by its pixels alone.
-        return pixel_digest(image) in self._digests or bool((self._shapes @ _shapes(image[None])[0] >= SAME).any())
+        return pixel_digest(image) in self._digests or bool(
+            (self._shapes @ _shapes(image[None])[0] >= self._same).any()
+        )
+
+
+def _rare_similarity(shapes: np.ndarray) -> float:
+    """What CONFUSED of the pictures, at most, have with the most similar other one."""
+    if len(shapes) < 2:
+        return 0.0
+    some = np.arange(0, len(shapes), -(-len(shapes) // COMPARED))
+    similar = shapes[some] @ shapes.T
+    similar[np.arange(len(some)), some] = -np.inf
+    return float(np.quantile(similar.max(1), 1 - CONFUSED))
 
 
 def look_alike_mirrored(images: np.ndarray, labels: np.ndarray) -> bool:
