@@ -52,6 +52,11 @@ def test_picker_is_there_where_a_family_has_several_models_and_follows_them(
     later(page)
     expect(page.locator("#air-table-model label")).to_have_text(["Table", "Penguins"])
     expect(page.get_by_label("mean radius")).to_be_visible()
+    _pick(page, "Penguins", "Adelie")
+    own.models.clear()
+    later(page)
+    expect(page.locator("#air-table-model")).to_be_hidden()
+    expect(page.get_by_label("mean radius")).to_be_visible()
     expect(page.locator(f"{TABLE_ANSWER} .air-verdict")).to_contain_text("benign")
 
 
@@ -97,7 +102,7 @@ def test_one_of_several_classes_is_shown_with_all_their_probabilities(
     expect(answer.locator(".air-bars .air-name")).to_have_text(["Adelie", "Chinstrap", "Gentoo"])
     expect(answer).to_contain_text("Right: the true label of this real row is Adelie.")
     expect(page.get_by_label("measure 8")).not_to_be_visible()
-    button(page, "Values 11 to 12").click()
+    page.get_by_role("button", name="Values 11 to 12").click()
     expect(page.get_by_label("measure 8")).to_be_visible()
     expect(page.locator(PUSHES)).to_contain_text("pushes away from Adelie")
     page.get_by_label("remarks").fill("")
