@@ -20,6 +20,7 @@ from tests.helpers.clients.screens import (
     copied_code,
     later,
     to_table,
+    unfold,
 )
 from tests.helpers.in_process.own_models import OwnModels
 from tests.helpers.samples import own_models as samples
@@ -51,6 +52,11 @@ def test_picker_is_there_where_a_family_has_several_models_and_follows_them(
     del own.models[samples.PRICES]
     later(page)
     expect(page.locator("#air-table-model label")).to_have_text(["Table", "Penguins"])
+    expect(page.get_by_label("mean radius")).to_be_visible()
+    _pick(page, "Penguins", "Adelie")
+    own.models.clear()
+    later(page)
+    expect(page.locator("#air-table-model")).to_be_hidden()
     expect(page.get_by_label("mean radius")).to_be_visible()
     expect(page.locator(f"{TABLE_ANSWER} .air-verdict")).to_contain_text("benign")
 
@@ -97,8 +103,7 @@ def test_one_of_several_classes_is_shown_with_all_their_probabilities(
     expect(answer.locator(".air-bars .air-name")).to_have_text(["Adelie", "Chinstrap", "Gentoo"])
     expect(answer).to_contain_text("Right: the true label of this real row is Adelie.")
     expect(page.get_by_label("measure 8")).not_to_be_visible()
-    button(page, "Values 11 to 12").click()
-    expect(page.get_by_label("measure 8")).to_be_visible()
+    unfold(page, "Values 11 to 12", page.get_by_label("measure 8"))
     expect(page.locator(PUSHES)).to_contain_text("pushes away from Adelie")
     page.get_by_label("remarks").fill("")
     expect(answer).to_contain_text("remarks is empty: answered without it.")

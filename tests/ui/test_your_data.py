@@ -134,7 +134,7 @@ def test_pictures_come_as_a_zip_file_and_a_refusal_is_one_sentence(
     expect(page.locator("#air-data-profile")).to_contain_text("shapes.zip: 60 pictures of 2 classes.")
     expect(page.locator("#air-data-profile")).to_contain_text("circle/7.png cannot be read as a picture.")
     expect(page.get_by_label("Target column")).to_be_hidden()
-    page.get_by_label("Name", exact=True).fill("flat-prices")
+    page.get_by_role("textbox", name="Name").fill("flat-prices")
     button(page, "Create and train").click()
     expect(page.get_by_text("There is a model flat-prices already; choose another name.")).to_be_visible()
     button(page, "Take another file").click()

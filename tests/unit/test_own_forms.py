@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.helpers.samples import own_models as samples
+from ui.compare.differences import outcome, results, sentence
 from ui.kit.models import TABLE, Shown
 from ui.kit.words import quantity
 from ui.predict import cells
@@ -150,3 +151,17 @@ def test_positive_class_is_asked_for_where_the_target_has_two() -> None:
     assert wanted.classes_of(samples.TABLE, "colour", "") == ([], None)
     assert wanted.kind_for(samples.TABLE, "returned") == "binary"
     assert wanted.kind_for(samples.TABLE, "amount") == ""
+
+
+def test_numbers_that_differ_are_compared_by_their_distance_from_the_truth() -> None:
+    answers = {
+        "version": {"label": "10", "probability": None, "value": 10.0},
+        "against": {"label": "14", "probability": None, "value": 14.0},
+    }
+    example = {"id": "0", "label": "11.5", "row": {"area": 3.0, "lift": None}, "answers": answers}
+    found = {"version": "2", "rows": 40, "differing": 3, "better": 2, "worse": 1, "examples": [example]}
+    assert outcome(example) == "better"
+    assert "Version 2 is nearer to the truth on 2 of them, the champion on 1." in sentence("row", found)
+    shown = results(TABLE, found, PRICES)
+    assert "Champion: 14<" in shown
+    assert "%" not in shown

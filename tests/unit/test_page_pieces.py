@@ -73,7 +73,7 @@ def test_picker_is_hidden_while_there_is_one_model_of_the_family() -> None:
     assert picks(models, TABLE, None) | {"__type__": ""} == {
         "choices": [("Churn", "churn")],
         "value": "churn",
-        "visible": "hidden",
+        "visible": False,
         "__type__": "",
     }
     assert picks(models | {"wine": ANY_OF_THREE}, TABLE, "wine")["visible"] is True

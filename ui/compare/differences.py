@@ -40,18 +40,31 @@ def sentence(thing: str, found: dict[str, Any]) -> Markup:
     if not differing:
         return notice(f"They give the same answer to all {rows:,} validation {what}.")
     better, worse = found["better"], found["worse"]
+    look = "good" if better > worse else "warning" if worse > better else "info"
+    if any(_is_number(example) for example in found["examples"]):
+        text = (
+            f"{differing:,} of {rows:,} validation {what} get different answers. Version {found['version']} is nearer "
+        )
+        return notice(f"{text}to the truth on {better:,} of them, the champion on {worse:,}.", look)
     rest = differing - better - worse
     text = (
         f"{differing:,} of {rows:,} validation {what} get different answers. Version {found['version']} is right on "
         f"{better:,} that the champion gets wrong, and wrong on {worse:,} that the champion gets right"
     )
     text += f"; on {rest:,} both are wrong." if rest else "."
-    return notice(text, "good" if better > worse else "warning" if worse > better else "info")
+    return notice(text, look)
+
+
+def _is_number(example: dict[str, Any]) -> bool:
+    return example["answers"]["version"].get("value") is not None
 
 
 def outcome(example: dict[str, Any]) -> str:
     """`better`, `worse` or `wrong`, for the version."""
     truth, answers = example["label"], example["answers"]
+    if _is_number(example):
+        new, old = (abs(answers[side]["value"] - float(truth)) for side in ("version", "against"))
+        return "better" if new < old else "worse"
     if answers["version"]["label"] == truth:
         return "better"
     return "worse" if answers["against"]["label"] == truth else "wrong"

@@ -95,26 +95,20 @@ def choices(models: Models, chosen: str | None, first: str = IMAGE) -> Any:
 
 def picker(elem_id: str) -> gr.Radio:
     """The choice of a model on the screen of its family; ``picks`` fills it."""
-    return gr.Radio([], label="Model", interactive=True, visible="hidden", elem_id=elem_id)
+    return gr.Radio([], label="Model", interactive=True, visible=False, elem_id=elem_id)
 
 
 def picks(models: Models, family: str, chosen: str | None) -> Any:
-    """The models of a family; hidden while there is only one.
-
-    Hidden by its style alone: what Gradio removes from the page does not say that its value changed.
-    """
+    """The models of a family; hidden while there is only one."""
     listed = [(model.title, model.name) for model in models.values() if model.family == family]
-    return (offered(listed, chosen) if listed else gr.update(choices=[], value=None)) | {
-        "visible": len(listed) > 1 or "hidden"
-    }
+    now = offered(listed, chosen) if listed else gr.update(choices=[], value=None)
+    return now | {"visible": len(listed) > 1}
 
 
-def opens(models: Models, family: str, opened: Mapping[str, Any] | None) -> Any:
+def opened(models: Models, family: str, lead: Mapping[str, Any] | None) -> str | None:
     """The model that another screen leads to, if it is one of the family."""
-    name = opened["model"] if opened else ""
-    if name not in models or models[name].family != family:
-        return gr.skip()
-    return picks(models, family, None) | {"value": name}
+    name = lead["model"] if lead else ""
+    return name if name in models and models[name].family == family else None
 
 
 def of_family(models: Models, family: str, chosen: str | None) -> Shown | None:

@@ -16,7 +16,7 @@ from ui.corrections.panel import Answered, Panel
 from ui.kit import clock, uploads
 from ui.kit.cards import card, code_box, html, notice, png, quiet
 from ui.kit.client import ApiError, Client
-from ui.kit.models import IMAGE, News, Shown, of_family, opens, picker, picks
+from ui.kit.models import IMAGE, News, Shown, of_family, opened, picker, picks
 from ui.kit.templates import render
 from ui.kit.updates import CLICKS, EVENTS, Updates
 from ui.kit.visitor import address_of
@@ -126,13 +126,13 @@ class Screen:
         except ApiError as error:
             return {self.examples: Markup("<h3>Examples</h3>") + quiet(str(error))}
 
-    async def _open(self, opened: dict[str, Any] | None) -> Any:
-        """The model that another screen leads to."""
-        return opens(await self.api.catalogue(), IMAGE, opened)
-
-    async def _models_changed(self, name: str | None) -> Updates:
-        """What can be chosen now; another model becomes the chosen one where that is gone."""
-        return {self.model: picks(await self.api.catalogue(), IMAGE, name)}
+    async def _open(self, lead: dict[str, Any] | None, filled: str | None) -> Updates:
+        """The model that another screen leads to. What is not shown yet does not say that its value changed."""
+        models = await self.api.catalogue()
+        name = opened(models, IMAGE, lead)
+        if name is None:
+            return {self.model: gr.skip()}
+        return await self._fill(name, filled) | {self.model: picks(models, IMAGE, None) | {"value": name}}
 
     def _ask_upload(self, upload: dict[str, Any] | None, filled: str | None) -> Updates:
         """A file was given or removed. The old answer goes at once, before the new one is there."""
@@ -205,8 +205,7 @@ class Screen:
         gr.on(
             [page.load, self.filling.tick, self.model.change], self._fill, [self.model, self.filled], filled, **EVENTS
         )
-        news.come.change(self._models_changed, self.model, self.model, **EVENTS)
-        news.opened.change(self._open, news.opened, self.model, **EVENTS)
+        news.opened.change(self._open, [news.opened, self.filled], filled, **EVENTS)
         self.others.click(self._others, self.filled, [self.examples, self.others], **EVENTS)
         # All answers come through one event, so that a slow one cannot replace the answer to a later question.
         answered = [self.shown, self.code, self.picture, self.retry, self.corrections.answered]

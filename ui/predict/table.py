@@ -15,7 +15,7 @@ from gradio.blocks import Block
 from ui.kit import clock
 from ui.kit.cards import card, code_box, html, notice, quiet
 from ui.kit.client import ApiError, Client
-from ui.kit.models import TABLE, News, Shown, of_family, opens, picker, picks, probability_key
+from ui.kit.models import TABLE, News, Shown, of_family, opened, picker, picks, probability_key
 from ui.kit.templates import render
 from ui.kit.updates import EVENTS, Sent, Updates, changed
 from ui.kit.visitor import address_of
@@ -185,20 +185,23 @@ class Screen:
         nothing = dict.fromkeys((self.glance, self.figures, self.pushes, self.code), "")
         return nothing | {self.shown: shown, self.retry: gr.update(active=error.passing)}
 
-    async def _open(self, opened: dict[str, Any] | None) -> Any:
-        """The model that another screen leads to."""
-        return opens(await self.api.catalogue(), TABLE, opened)
-
-    async def _models_changed(self, name: str | None) -> Updates:
-        """What can be chosen now; another model becomes the chosen one where that is gone."""
-        return {self.model: picks(await self.api.catalogue(), TABLE, name)}
+    async def _open(
+        self, lead: dict[str, Any] | None, filled: str | None, threshold: float, request: gr.Request
+    ) -> Updates:
+        """The model that another screen leads to. What is not shown yet does not say that its value changed."""
+        models = await self.api.catalogue()
+        name = opened(models, TABLE, lead)
+        if name is None:
+            return {self.model: gr.skip()}
+        now = await self._fill(name, filled, threshold, request)
+        return now | {self.model: picks(models, TABLE, None) | {"value": name}}
 
     def wire(self, page: gr.Blocks, news: News) -> None:
         """Which event calls what; the form has its own events."""
         about = [self.model, self.filled, self.threshold]
-        gr.on([page.load, self.filling.tick, self.model.change], self._fill, about, self._filled, **EVENTS)
-        news.come.change(self._models_changed, self.model, self.model, **EVENTS)
-        news.opened.change(self._open, news.opened, self.model, **EVENTS)
+        begins = [page.load, self.filling.tick, self.model.change, news.come.change]
+        gr.on(begins, self._fill, about, self._filled, **EVENTS)
+        news.opened.change(self._open, [news.opened, *about[1:]], self._filled, **EVENTS)
 
 
 def build(api: Client, page: gr.Blocks, news: News, public_url: str | None) -> None:
