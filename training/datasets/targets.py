@@ -7,6 +7,8 @@ import numpy as np
 from models.specs import TableData
 from training.datasets import frame as frames
 from training.datasets.frame import Frame
+from training.datasets.profile.columns import look
+from training.datasets.profile.targets import labels_of
 from training.runs.errors import DataError
 
 FEWEST_OF_A_CLASS = 5
@@ -25,7 +27,7 @@ def read(data: TableData, frame: Frame) -> np.ndarray:
         read_, places = frames.values(frame, data.target, "number"), {_number(value): i for value, i in places.items()}
         missing = np.isnan(read_)
     else:
-        read_ = frames.values(frame, data.target, "category")
+        read_ = labels_of(look(frame, data.target))
         missing = np.equal(read_, None)
     found = np.array([np.nan if gone else places.get(one, -1) for one, gone in zip(read_, missing, strict=True)])
     if data.kind != "binary" and (found == -1).any():

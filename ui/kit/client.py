@@ -46,7 +46,10 @@ class Client(Connection):
         return await self._once("/about")
 
     async def described(self) -> dict[str, dict[str, Any]]:
-        """What each model is, by name: family, title, gate, figures. As of the last ``models``: the header calls it."""
+        """What each model is, by name: family, title, gate, figures, and the champion's labels.
+
+        As of the last ``models``: the header calls it.
+        """
         if not self._about:
             await self.models()
         return self._about
@@ -80,7 +83,7 @@ class Client(Connection):
     async def models(self) -> list[dict[str, Any]]:
         """All models with their versions and the replicas that serve them."""
         found = (await self._json("GET", "/models"))["models"]
-        about = {model["name"]: model["about"] for model in found}
+        about = {model["name"]: model["about"] | {"labels": model["labels"]} for model in found}
         for name, before in self._about.items():
             if about.get(name) != before:  # another one may get its name
                 self._forget(f"/models/{name}/")
@@ -109,10 +112,15 @@ class Client(Connection):
         return await self._json(
             "POST",
             f"/{name}/predict",
-            params={"top_k": TOP_K, "view": "true"},
+            params={"top_k": await self._classes(name), "view": "true"},
             files={"file": (filename, data)},
             headers=headers,
         )
+
+    async def _classes(self, name: str) -> int:
+        """How many classes an answer names: TOP_K, or all of a model with fewer."""
+        known = (await self.described()).get(name, {}).get("labels") or []
+        return min(TOP_K, len(known) or TOP_K)
 
     async def predict_row(self, name: str, row: dict[str, float], headers: Headers) -> dict[str, Any]:
         """A table model's answer to one row, with what each feature contributed."""
@@ -120,7 +128,7 @@ class Client(Connection):
 
     async def compare_images(self, name: str, version: str, data: bytes, headers: Headers) -> dict[str, Any]:
         """What the champion and a version answer to the bytes of one picture."""
-        options = {"version": version, "top_k": TOP_K}
+        options = {"version": version, "top_k": await self._classes(name)}
         files = {"file": ("picture", data)}
         return await self._json("POST", f"/{name}/compare", params=options, files=files, headers=headers)
 

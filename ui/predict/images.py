@@ -169,7 +169,8 @@ class Screen:
         shown = answer_card(reply, f"gradio_api/file={quote(path)}", None)
         label, version = reply["predictions"][0]["label"], reply["model"]["version"]
         answered = {"asked": question["asked"], "path": path, "label": label, "version": version, "model": model}
-        return self._shown(shown, picture_code(public_api(request, self.public_url), model, name), answered)
+        code = picture_code(public_api(request, self.public_url), model, name, _named(reply))
+        return self._shown(shown, code, answered)
 
     async def _answer_example(self, question: Question, model: str, request: gr.Request) -> Updates:
         """The same seed gives the same examples, so none of them is kept here."""
@@ -181,7 +182,8 @@ class Screen:
         reply = await self.api.predict_image(model, picture, f"{example['id']}.png", address_of(request))
         public = public_api(request, self.public_url)
         shown = answer_card(reply, png(example["image"]), example["label"])
-        return self._shown(shown, example_code(public, model, example["id"], EXAMPLES, question["seed"]))
+        code = example_code(public, model, example["id"], EXAMPLES, question["seed"], _named(reply))
+        return self._shown(shown, code)
 
     def _shown(self, shown: Markup, code: str = "", answered: Answered | None = None) -> Updates:
         return {
@@ -222,3 +224,8 @@ class Screen:
 def build(api: Client, page: gr.Blocks, news: News, public_url: str | None, token: gr.State) -> None:
     """Put the screen on the page."""
     Screen(api, public_url, token).wire(page, news)
+
+
+def _named(reply: dict[str, Any]) -> int:
+    """How many classes an answer names."""
+    return len(reply["predictions"][0]["top_k"])

@@ -6,7 +6,6 @@ from typing import Any
 
 import gradio as gr
 
-from ui.kit.client import TOP_K
 from ui.kit.templates import text
 
 
@@ -20,15 +19,15 @@ def public_api(request: gr.Request, public_url: str | None) -> str:
     return f"{scheme}://{host}{request.request.scope.get('root_path', '').rstrip('/')}/api"
 
 
-def picture_code(api: str, model: str, filename: str) -> str:
-    """Code that posts a file of the person's own."""
-    return text("predict/code/picture.jinja", api=api, model=model, filename=filename, top_k=TOP_K)
+def picture_code(api: str, model: str, filename: str, top_k: int) -> str:
+    """Code that posts a file of the person's own, for the ``top_k`` most probable classes."""
+    return text("predict/code/picture.jinja", api=api, model=model, filename=filename, top_k=top_k)
 
 
-def example_code(api: str, model: str, example: str, count: int, seed: int) -> str:
-    """Code that fetches one of `count` example pictures and posts it."""
+def example_code(api: str, model: str, example: str, count: int, seed: int, top_k: int) -> str:
+    """Code that fetches one of `count` example pictures and posts it, for the ``top_k`` most probable classes."""
     return text(
-        "predict/code/example.jinja", api=api, model=model, example=example, count=count, seed=seed, top_k=TOP_K
+        "predict/code/example.jinja", api=api, model=model, example=example, count=count, seed=seed, top_k=top_k
     )
 
 
