@@ -195,6 +195,11 @@ def of(feature: Feature) -> Number:
     return CELLS.get(kind_of(feature), CELLS[TEXT])
 
 
+def edits(field: Component) -> Any:
+    """The event of an edited field. Gradio's text fields only report keys that write a letter as ``input``."""
+    return field.change if isinstance(field, gr.Textbox) else field.input
+
+
 def note_of(feature: Feature, value: Any) -> dict[str, Any]:
     """The line under a field's name, and how the field looks."""
     text, look = of(feature).note(feature, value)

@@ -20,6 +20,7 @@ from ui.kit.templates import render
 from ui.kit.updates import EVENTS, Sent, Updates, changed
 from ui.kit.visitor import address_of
 from ui.predict.answer import Answer, answer_to
+from ui.predict.cells import edits
 from ui.predict.form import Example, Form, Values, empty_text, has_typical, row_of, typical, values_of
 from ui.predict.pushes import pushes_card
 from ui.predict.snippets import public_api, row_code
@@ -98,7 +99,7 @@ class Screen:
         form.load.click(load, [self.threshold, self.real], outputs, **EVENTS)
         form.reset.click(reset, self.threshold, [*self._filled, seen, *form.fields], **EVENTS)
         # One event for all of them, so that an answer to older values cannot come after a newer one.
-        changes = [self.threshold.input, self.retry.tick, *(field.input for field in form.fields)]
+        changes = [self.threshold.input, self.retry.tick, *map(edits, form.fields)]
         gr.on(changes, edited, [seen, *inputs], outputs, **EVENTS)
 
     @property
