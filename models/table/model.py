@@ -14,6 +14,7 @@ import xgboost as xgb
 from models.artifact import checkpoint
 from models.table import features, questions
 from models.table.contract import takes_gaps
+from models.table.own_steps import OwnStepError
 from models.table.preprocessing import Preprocessor, Rows
 from models.table.steps import CATEGORY
 from settings import Settings
@@ -52,7 +53,10 @@ class TableModel:
             booster.load_model(str(folder / WEIGHTS))
         except xgb.core.XGBoostError as error:
             raise checkpoint.CheckpointError(f"{folder.name}: {WEIGHTS} is not an XGBoost model.") from error
-        model = cls(booster, metadata)
+        try:
+            model = cls(booster, metadata)
+        except OwnStepError as error:
+            raise checkpoint.CheckpointError(f"{folder.name}: {error}") from error
         width = len(model.preprocessor.owners)
         if booster.num_features() != width:
             raise checkpoint.CheckpointError(

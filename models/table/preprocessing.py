@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from models.artifact.checkpoint import Metadata
 from models.table import features as of
+from models.table import own_steps
 from models.table import steps as known
 from models.table.features import Feature
 from models.table.steps import CATEGORY, QUANTITY, Step
@@ -17,7 +18,7 @@ Rows = np.ndarray | Mapping[str, np.ndarray]
 
 
 class Preprocessor:
-    """The fitted steps of a version.
+    """The fitted steps of a version. Raises OwnStepError when it needs a step of one's own that is not there.
 
     The encoded columns are the numeric features in their order, then month and weekday of each date, then those of
     each category and text. ``owners`` has the place of the feature that each encoded column came from, ``types``
@@ -26,6 +27,9 @@ class Preprocessor:
 
     def __init__(self, features: Sequence[Feature], steps: Sequence[Step]) -> None:
         self.features = list(features)
+        for step in steps:
+            if own_steps.is_own(step["step"]):
+                own_steps.check(step)
         self._numeric = [i for i, feature in enumerate(features) if feature.is_numeric]
         self._texts = [i for i, feature in enumerate(features) if not feature.is_numeric]
         self._dates = [k for k, i in enumerate(self._numeric) if features[i].kind == "date"]
@@ -61,7 +65,7 @@ class Preprocessor:
         if self._steps:
             parts[0] = values = values.copy()
         for step, places in self._steps:
-            values[:, places] = known.NUMBERS[step["step"]](values[:, places], step)
+            values[:, places] = _function(step)(values[:, places], step)
         for i in self._texts:
             parts.append(self._encoded(self.column(rows, i), self.features[i].name))
         return parts[0].astype(np.float32) if len(parts) == 1 else np.hstack(parts).astype(np.float32)
@@ -81,14 +85,22 @@ class Preprocessor:
         *before, encoder = self._encoders[name]
         for step in before:
             texts = known.impute(texts, step["value"][0])
-        return known.ENCODERS[encoder["step"]](texts, encoder)
+        return _function(encoder)(texts, encoder)
 
 
 def _length(rows: Mapping[str, np.ndarray]) -> int:
     return len(next(iter(rows.values())))
 
 
+def _function(step: Step) -> Callable[[np.ndarray, Step], np.ndarray]:
+    if own_steps.is_own(step["step"]):
+        return own_steps.apply
+    return known.NUMBERS.get(step["step"]) or known.ENCODERS[step["step"]]
+
+
 def _width(encoder: Step) -> int:
+    if "width" in encoder:
+        return encoder["width"]
     if encoder["step"] in ("ordinal", "categories"):
         return 1
     return encoder["buckets"] if "buckets" in encoder else len(encoder["values"])

@@ -221,3 +221,39 @@ def test_row_without_a_target_is_left_out_and_counted(flat_settings: Settings, t
     table = tables.read(spec, str(tmp_path / "gaps.csv"))
     assert (table.dropped, len(table.target)) == (25, len(frame) - 25)
     assert "25 rows have no target and are left out" in stage.said_of(table)
+
+
+OWN_STEP = '''
+import numpy as np
+
+class Preprocessor:
+    """Cuts off what lies beyond the middle 90 % of the training rows."""
+
+    def fit(self, values):
+        return [float(np.nanquantile(values, share)) for share in (0.05, 0.95)]
+
+    def apply(self, values, fitted):
+        return np.clip(values, *fitted)
+'''
+
+
+def test_step_of_ones_own_is_kept_by_name_and_hash_and_needed_for_loading(flat_settings: Settings) -> None:
+    folder = flat_settings.air_home / "preprocessors"
+    folder.mkdir()
+    (folder / "cut.py").write_text(OWN_STEP)
+    spec = specs.get("flat-price")
+    own = spec.columns | {"area": spec.columns["area"].model_copy(update={"preprocess": ("own:cut", "standard")})}
+    _, checkpoint_folder, metrics = stage.train(spec.model_copy(update={"columns": own}), TrainTable(), flat_settings)
+    assert metrics["validation_r2"] > 0.7
+    model: TableModel = catalog.load(checkpoint_folder)
+    step = next(one for one in model.metadata.preprocessor["steps"] if one["step"] == "own:cut")
+    columns, _ = tables.read(spec).part("train")
+    assert step["fitted"] == [[np.nanquantile(columns["area"], 0.05), np.nanquantile(columns["area"], 0.95)]]
+    encoded = model.preprocessor(columns)[:, 0]
+    assert len(np.unique(encoded[np.isfinite(encoded)])) < len(np.unique(columns["area"]))
+    (folder / "cut.py").write_text(OWN_STEP + "\n# changed\n")
+    with pytest.raises(checkpoint.CheckpointError, match=r"cut\.py has changed since own:cut was fitted"):
+        catalog.load(checkpoint_folder)
+    (folder / "cut.py").unlink()
+    with pytest.raises(checkpoint.CheckpointError, match=r"own:cut needs the file .*cut\.py, which is not there"):
+        catalog.load(checkpoint_folder)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from models.specs import ModelSpec
-from models.table import steps
+from models.table import own_steps, steps
 from models.table.features import Feature
 from models.table.steps import FITTING, Step
 from training.runs.errors import ConfigError
@@ -44,13 +44,13 @@ def chosen(spec: ModelSpec, feature: Feature, scaled: bool) -> tuple[str, ...]:
         given = ("impute-median", *given)
     if scaled and feature.is_numeric and "standard" not in given:
         given = (*given, "standard")
-    wrong = next((name for name in given if name not in FITTING[feature.kind]), None)
+    wrong = next((name for name in given if name not in FITTING[feature.kind] and not own_steps.is_own(name)), None)
     if wrong is not None:
         raise ConfigError(
             f"column {feature.name!r}: {wrong!r} is not a step for a {feature.kind}; "
             f"there are {', '.join(FITTING[feature.kind])}."
         )
-    encoders = [name for name in given if name in steps.ENCODERS]
+    encoders = [name for name in given if name in steps.ENCODERS or own_steps.is_own(name)]
     if not feature.is_numeric and encoders != list(given[-1:]):
         raise ConfigError(f"column {feature.name!r}: a {feature.kind} needs one encoder, as its last step.")
     return given
@@ -81,20 +81,35 @@ def fit(columns: Columns, chains: Mapping[str, Sequence[str]]) -> list[Step]:
                 together.setdefault(f"{chain[place]} {column}" if alone else chain[place], []).append(column)
         for members in together.values():
             name = chains[members[0]][place]
-            step = {"step": name, "columns": members, **_FIT[name]({column: now[column] for column in members})}
+            step = {"step": name, "columns": members, **_fitted(name, {column: now[column] for column in members})}
             now |= _changed({column: now[column] for column in members}, step)
             fitted.append(step)
     return fitted
 
 
+def _fitted(name: str, columns: Columns) -> dict[str, Any]:
+    if not own_steps.is_own(name):
+        return _FIT[name](columns)
+    try:
+        return own_steps.fit(name, dict(columns))
+    except Exception as error:
+        # The step is somebody's own code.
+        raise ConfigError(f"{name}: {error}") from error
+
+
 def _changed(columns: Columns, step: Step) -> Columns:
     """The columns after a step; an encoder is the last one."""
-    if step["step"] in steps.ENCODERS:
+    if _is_encoder(step["step"], next(iter(columns.values()))):
         return {}
     if len(columns) == 1 and step["step"].startswith("impute"):
         return {name: steps.impute(values, step["value"][0]) for name, values in columns.items()}
-    changed = steps.NUMBERS[step["step"]](np.column_stack(list(columns.values())), step)
+    function = own_steps.apply if own_steps.is_own(step["step"]) else steps.NUMBERS[step["step"]]
+    changed = function(np.column_stack(list(columns.values())), step)
     return dict(zip(columns, changed.T, strict=True))
+
+
+def _is_encoder(name: str, values: np.ndarray) -> bool:
+    return name in steps.ENCODERS or (own_steps.is_own(name) and values.dtype == object)
 
 
 def _stats(make: Callable[..., Any], columns: Columns, **options: Any) -> dict[str, Any]:
