@@ -115,7 +115,7 @@ def test_model_is_named_after_the_file(file: str, name: str, title: str) -> None
 
 def test_request_says_only_what_the_person_changed() -> None:
     words = {"name": "orders", "title": " Orders ", "question": ""}
-    columns = {column["name"]: column for column in samples.TABLE["columns"]}
+    columns = {column["name"]: column for column in wanted.features_of(samples.TABLE)}
     own = {
         "amount": wanted.changes(columns["amount"], True, "number", ["impute-median", "standard"]),
         "colour": wanted.changes(columns["colour"], True, "category", ["one-hot"]),

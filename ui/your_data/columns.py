@@ -59,7 +59,7 @@ def _line(column: Column) -> Line:
             min_width=130,
         )
         steps = gr.Dropdown(
-            _steps(kind, suggested["preprocess"]),
+            _steps(column, kind, suggested["preprocess"]),
             value=list(suggested["preprocess"]),
             multiselect=True,
             label=f"{column['name']}: preprocessing",
@@ -68,7 +68,7 @@ def _line(column: Column) -> Line:
             min_width=180,
         )
     what.input(
-        lambda kind: gr.update(choices=_steps(kind, []), value=[]),
+        lambda kind: gr.update(choices=_steps(column, kind, []), value=[]),
         what,
         steps,
         show_progress="hidden",
@@ -77,8 +77,8 @@ def _line(column: Column) -> Line:
     return Line(column, use, what, steps)
 
 
-def _steps(kind: str, suggested: list[str]) -> list[str]:
-    return list(dict.fromkeys([*suggested, *wanted.STEPS.get(kind, [])]))
+def _steps(column: Column, kind: str, suggested: list[str]) -> list[str]:
+    return list(dict.fromkeys([*suggested, *column["steps"].get(kind, [])]))
 
 
 def read(lines: list[Line], values: list[Any]) -> dict[str, dict[str, Any]]:

@@ -23,15 +23,6 @@ KINDS = [
     ("Text", "text"),
     ("Date", "date"),
 ]
-# The steps that suit a kind of column, as the API names them.
-STEPS = {
-    "number": [
-        *("standard", "min-max", "max-abs", "normalize", "power", "power-box-cox"),
-        *("impute-mean", "impute-median", "impute-most-frequent", "impute-constant"),
-    ],
-    "category": ["one-hot", "ordinal", "categories", "impute-most-frequent", "impute-constant"],
-    "text": ["hash-words", "hash-tokens", "count-words"],
-}
 PICTURE_QUESTION = "What does this picture show?"
 NOT_A_NAME = re.compile(r"[^a-z0-9]+")
 
@@ -68,8 +59,8 @@ def column_of(dataset: Dataset, name: str | None) -> Column | None:
 
 
 def features_of(dataset: Dataset) -> list[Column]:
-    """The columns that may be used: all but the constant ones, which say nothing."""
-    return [column for column in dataset["columns"] if column["kind"] != "constant"]
+    """The columns that may be used, each with the steps for its kinds: all but the constant ones, which say nothing."""
+    return [column | {"steps": dataset["steps"]} for column in dataset["columns"] if column["kind"] != "constant"]
 
 
 def kind_for(dataset: Dataset, target: str | None) -> str:
@@ -120,7 +111,7 @@ def changes(column: Column, use: bool, kind: str | None, steps: list[str] | None
         changed["kind"] = kind
     if steps is not None and (steps != list(suggested["preprocess"]) or "kind" in changed):
         # Steps that suit the former kind say nothing of the new one: without any, it has its own.
-        kept = [step for step in steps if step in STEPS.get(kind or "", [])]
+        kept = [step for step in steps if step in column["steps"].get(kind or "", [])]
         if kept or "kind" not in changed:
             changed["preprocess"] = kept if "kind" in changed else steps
     return changed

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from models.table.steps import FITTING
+
 Json = dict[str, Any]
 PRICES, BIRDS = "flat-prices", "penguins"
+STEPS = {kind: list(names) for kind, names in FITTING.items()}
 
 
 def about(name: str, family: str = "table", **more: Any) -> Json:
@@ -154,6 +157,7 @@ TABLE: Json = {
         "positive": "yes",
         "why": "the last column, with two values",
     },
+    "steps": STEPS,
     "problems": ["2 rows are there twice; they stay together in one part."],
 }
 PICTURES: Json = TABLE | {
@@ -165,6 +169,7 @@ PICTURES: Json = TABLE | {
     "columns": [],
     "classes": [{"label": "circle", "pictures": 40}, {"label": "square", "pictures": 20}],
     "target": None,
+    "steps": STEPS,
     "problems": ["circle/7.png cannot be read as a picture."],
 }
 BODIES: dict[str, list[Json]] = {

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from models.specs import ColumnKind, Family, Question
+from models.table.steps import FITTING
 
 Kind = ColumnKind | Literal["identifier", "constant"]
 
@@ -74,4 +75,8 @@ class Profile(Part):
     columns: list[ColumnProfile] = []
     classes: list[ClassCount] = []
     target: Target | None = None
+    steps: dict[ColumnKind, list[str]] = Field(
+        {kind: list(names) for kind, names in FITTING.items()},
+        description="preprocessing steps for each kind of column",
+    )
     problems: list[str] = []
