@@ -20,7 +20,7 @@ TITLES = {"name": "Picture", "line": "Line"}
 
 def summary(job: Job, model: Shown, public: str) -> Markup:
     """The whole result in words, how many of each label, and the files at the API's address `public`."""
-    result = {"right": None, "unsure": None} | job["result"]
+    result = {"right": None, "unsure": None, "rmse": None} | job["result"]
     return render(
         "batch/summary.html",
         result=result,
