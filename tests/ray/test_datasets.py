@@ -73,7 +73,7 @@ def test_s3_object_that_cannot_be_read_is_one_sentence(
     [
         ("a,b\n1,2\n", "no column 'target'"),
         ("a,target\n1,0\nx,1\n", "not a number"),
-        ("a,target\n1,0\n,1\n", "line 3, column 'a': It is empty"),
+        ("a,target\n1,0\n,1\n", "Line 3, column 'a': It is empty"),
         ("a,target\n7,0\n2,3\n", "must hold 0"),
         ("a,target\n7,0\n2,1\n", "fewer than 5"),
     ],

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import shutil
+from collections.abc import Iterator
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ import pytest
 from models import catalog, specs
 from models.artifact import checkpoint
 from models.specs import ModelSpec
-from settings import Settings
+from settings import Settings, get_settings
 from tests.helpers.samples import digits, pictures
 from training.image import train as stage
 from training.image import trials
@@ -39,22 +40,25 @@ class Trained:
 
 
 @pytest.fixture(scope="module")
-def settings(ray_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """Settings with an AIR_HOME of its own that has the digits."""
+def settings(ray_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """Settings with an AIR_HOME of its own, which is the process's, that has the digits."""
     home = tmp_path_factory.mktemp("home")
     folder = digits.write(home, COUNT, SIZE) / "pictures"
     (folder / "3" / "cut.png").write_bytes(pictures.refused()["cut png"])
     first = sorted((folder / "7").iterdir())[0]
     shutil.copy(first, folder / "7" / "copy.png")
-    return ray_settings.model_copy(update={"air_home": home})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIR_HOME", str(home))
+        get_settings.cache_clear()
+        yield ray_settings.model_copy(update={"air_home": home})
+    get_settings.cache_clear()
 
 
 @pytest.fixture(scope="module")
 def trained(settings: Settings) -> Trained:
     """Trained by ``quick``, as a person would, but for fewer epochs."""
     spec = specs.read(settings.air_home / "models" / digits.NAME / specs.FILE)
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(io.StringIO()) as said:
-        patch.setattr(specs, "get", lambda name: {spec.name: spec}[name])
+    with redirect_stdout(io.StringIO()) as said:
         version, folder, _ = stage.train(spec, TrainImages(preset="quick", epochs=10), settings)
     return Trained(spec, version, folder, said.getvalue())
 

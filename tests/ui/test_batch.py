@@ -50,7 +50,7 @@ def open_screen(open_page: Callable[..., Page]) -> Callable[..., Page]:
 def two_bad_lines(tmp_path: Path) -> Path:
     """A CSV file of eight real rows, two of which cannot be read."""
     table = read(models.ROWS)
-    rows = [dict(zip(table.features, row, strict=True)) for row in table.part("validation")[0][:8].tolist()]
+    rows = [dict(zip(table.names, row, strict=True)) for row in table.rows("validation", 8).tolist()]
     rows[2]["mean radius"] = "<b id='injected'>"
     rows[5]["worst area"] = ""
     path = tmp_path / "two bad <b id='injected'> lines.csv"

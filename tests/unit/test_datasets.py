@@ -20,7 +20,7 @@ from training.runs.errors import DataError
 
 
 def _settings(folder: Path) -> Settings:
-    return Settings(air_home=folder / "home", cifar10_dir=folder)
+    return Settings(air_home=folder.parent / "home", cifar10_dir=folder)
 
 
 def _write_parquet(folder: Path, order: np.random.Generator | None = None, labels: range = range(10)) -> None:
