@@ -110,7 +110,8 @@ def test_page_asks_it_with_fields_of_its_own(
     open_page: Callable[..., Page], app: RunningApp, api: str, first: dict[str, Any]
 ) -> None:
     page = open_page(app.url)
-    page.get_by_role("tab", name="Wine").click()
+    page.get_by_role("tab", name="Table").click()
+    page.locator("#air-table-model").get_by_role("radio", name="Wine").check()
     expect(page.get_by_role("heading", name="Which grape is this wine made of?")).to_be_visible()
     expect(page.get_by_label("alcohol (%)", exact=True)).to_be_visible()
     button(page, "Load a real row").click()

@@ -278,7 +278,7 @@ def test_spec_that_a_program_wrote_is_served_and_one_that_went_is_not(own: Studi
     shutil.copytree(specs.get("breast-cancer").folder, tmp_path / "beer")
     text = (tmp_path / "beer" / specs.FILE).read_text()
     (tmp_path / "beer" / specs.FILE).write_text(
-        text.replace('"breast-cancer"', '"beer"').replace('title = "Table"', 'title = "Beer"')
+        text.replace('"breast-cancer"', '"beer"').replace('title = "Breast cancer"', 'title = "Beer"')
     )
     shutil.move(tmp_path / "beer", folder)
     _run(own, own.owner.look())

@@ -74,7 +74,7 @@ def test_page_opened_before_the_api_says_so_and_comes_alive(
         ask(http, picture.read_bytes())["predictions"][0]["label"]
     )
     page.locator(".air-gallery button").first.wait_for()
-    expect(page.locator("#air-status")).to_contain_text("Images: version")
+    expect(page.locator("#air-status")).to_contain_text("CIFAR-10: version")
     to_table(page)
     # A second visitor, whose page had a shorter history, gets a form of the same kind.
     to_table(open_page(lone))
@@ -93,11 +93,11 @@ def test_model_that_goes_down_is_named_and_its_return_noticed(
     expect(page.locator(TABLE_ANSWER)).to_contain_text("The model breast-cancer is starting. This page tries again")
     expect(page.locator(f"{TABLE_ANSWER} .air-verdict")).to_have_count(0)
     later(page)
-    expect(page.locator("#air-status")).to_contain_text("Table: starting")
+    expect(page.locator("#air-status")).to_contain_text("Breast cancer: starting")
     way.replies = {}
     later(page)
     page.locator(f"{TABLE_ANSWER} .air-verdict").wait_for()
-    expect(page.locator("#air-status")).to_contain_text(re.compile(r"Table: version \S+, ready"))
+    expect(page.locator("#air-status")).to_contain_text(re.compile(r"Breast cancer: version \S+, ready"))
 
 
 def test_without_example_pictures_there_is_a_sentence_and_no_gallery(

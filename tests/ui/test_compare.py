@@ -78,7 +78,7 @@ def table_screen(open_page: Callable[..., Page], public: Studio, other_table: st
 
 def _choose(page: Page, model: str, version: str) -> None:
     page.get_by_label(model, exact=True).check()
-    expect(page.locator("#air-comparison .air-matrix.air-many")).to_have_count(2 if model.startswith("Images") else 0)
+    expect(page.locator("#air-comparison .air-matrix.air-many")).to_have_count(2 if model.startswith("CIFAR-10") else 0)
     compare_version(page, version)
 
 

@@ -47,11 +47,11 @@ def test_picker_is_there_where_a_family_has_several_models_and_follows_them(
     page.locator(".air-gallery button").first.wait_for()
     expect(page.locator("#air-images-model")).to_be_hidden()
     to_table(page)
-    expect(page.locator("#air-table-model label")).to_have_text(["Table", "Flat prices", "Penguins"])
+    expect(page.locator("#air-table-model label")).to_have_text(["Breast cancer", "Flat prices", "Penguins"])
     _pick(page, "Flat prices", "234,500")
     del own.models[samples.PRICES]
     later(page)
-    expect(page.locator("#air-table-model label")).to_have_text(["Table", "Penguins"])
+    expect(page.locator("#air-table-model label")).to_have_text(["Breast cancer", "Penguins"])
     expect(page.get_by_label("mean radius")).to_be_visible()
     _pick(page, "Penguins", "Adelie")
     own.models.clear()

@@ -44,7 +44,7 @@ PROXY = "You came here through a proxy"
 def test_header_names_the_served_versions_and_headings_are_in_order(images: Page, http: httpx.Client) -> None:
     for model in http.get("/models").json()["models"]:
         (version,) = {replica["version"] for replica in model["serving"]}
-        title = {"cifar10": "Images", "breast-cancer": "Table"}[model["name"]]
+        title = model["about"]["title"]
         expect(images.locator("#air-status")).to_contain_text(f"{title}: version {version}, ready")
     assert images.evaluate("document.documentElement.lang") == "en"
     assert images.title() == "AIR Studio"

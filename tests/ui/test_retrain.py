@@ -133,7 +133,7 @@ def test_from_the_button_to_the_promoted_version_and_back(
     promote.click()
     expect(page.get_by_text(f"Version {version} is the champion: every answer comes from it now.")).to_be_visible()
     later(page)
-    expect(page.locator("#air-status")).to_contain_text(f"Table: version {version}, ready")
+    expect(page.locator("#air-status")).to_contain_text(f"Breast cancer: version {version}, ready")
     row = admin.get("/models/breast-cancer/examples?n=1").json()["examples"][0]["row"]
     assert ask_row(admin, row)["model"]["version"] == version
     newest = page.locator("#air-moves tbody tr").first.locator("td")
@@ -141,7 +141,7 @@ def test_from_the_button_to_the_promoted_version_and_back(
     button(page, "Roll back").click()
     expect(page.get_by_text(f"Rolled back: version {before} answers again.")).to_be_visible()
     later(page)
-    expect(page.locator("#air-status")).to_contain_text(f"Table: version {before}, ready")
+    expect(page.locator("#air-status")).to_contain_text(f"Breast cancer: version {before}, ready")
     expect(newest.nth(1)).to_have_text("rolled back")
     assert ask_row(admin, row)["model"]["version"] == before
 

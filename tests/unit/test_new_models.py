@@ -159,7 +159,7 @@ def test_request_says_more_than_the_profile(wines: SimpleNamespace, sent: Path) 
             {"columns": {name: {"use": False} for name in ("alcohol", "colour", "notes", "price")}},
             "columns: no column is left to predict 'class' from.",
         ),
-        ({"title": "Table"}, "title: a model, or a screen of the page, is titled 'Table' already."),
+        ({"title": "Breast cancer"}, "title: a model, or a screen of the page, is titled 'Breast cancer' already."),
         ({"title": "Your data"}, "title: a model, or a screen of the page, is titled 'Your data' already."),
     ],
 )

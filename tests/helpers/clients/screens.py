@@ -29,7 +29,7 @@ DONE_MS = 120_000
 REFRESH_S = 5
 TICKS_MS = 3 * 1000 * REFRESH_S  # the slowest of ui/kit/clock.py
 # What the choice of a model says of each.
-IMAGES, TABLE = "Images: What does a picture show?", "Table: Is this sample malignant or benign?"
+IMAGES, TABLE = "CIFAR-10: What does a picture show?", "Breast cancer: Is this sample malignant or benign?"
 IMAGE_ANSWER, TABLE_ANSWER = "#air-images-answer", "#air-table-answer"
 
 
