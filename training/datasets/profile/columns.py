@@ -195,12 +195,13 @@ def _share_of_numbers(distinct: pa.Array) -> tuple[float, str]:
 
 
 def _of_words(distinct: pa.Array, counts: np.ndarray) -> Kind:
-    rows = int(counts.sum())
-    if len(distinct) <= max(FEW_TEXTS, min(DIFFERENT * rows, MANY_TEXTS)):
+    if len(distinct) <= FEW_TEXTS:
         return "category"
     few = distinct.take(np.arange(0, len(distinct), len(distinct) // LOOKED + 1)).to_pylist()
-    words = np.mean([len(text.split()) for text in few])
-    return "text" if words >= WORDS or np.mean([len(text) for text in few]) >= CHARACTERS else "category"
+    if np.mean([len(text.split()) for text in few]) >= WORDS:
+        return "text"
+    repeated = len(distinct) <= min(DIFFERENT * int(counts.sum()), MANY_TEXTS)
+    return "text" if not repeated and np.mean([len(text) for text in few]) >= CHARACTERS else "category"
 
 
 def _named(frame: Frame, looked: Looked) -> Looked:

@@ -23,13 +23,14 @@ POSITIVE = ("1", "yes", "true", "y", "t", "positive", "pos", "on", "ja", "wahr",
 
 
 def propose(columns: list[Looked]) -> tuple[Target | None, list[str]]:
-    """The most likely target, and why columns with a likely name cannot be it."""
+    """The most likely target, and why a column that is called so cannot be it."""
     problems = []
     for column, why in _candidates(columns):
         try:
             target = target_of(column)
         except DataError as error:
-            problems.append(str(error))
+            if EXPLICIT.fullmatch(column.name):
+                problems.append(str(error))
             continue
         return target.model_copy(update={"why": f"{why}, and {target.why}."}), problems
     return None, problems
