@@ -110,11 +110,11 @@ def test_from_a_csv_with_two_bad_lines_to_the_downloaded_file(
     )
     assert len(admin.get(jobs).json()["jobs"]) == before
     job = _press(page, "Go on with the 6 good ones", admin)
-    expect(page.locator("#air-batch-job h2")).to_have_text(f"Table, {two_bad_lines.name}")
+    expect(page.locator("#air-batch-job h2")).to_have_text(f"Breast cancer, {two_bad_lines.name}")
     predict(public, job)
     later(page)
     _state(page, "Done: 6 predicted, 2 could not be read.")
-    expect(page.locator("#air-batch-job h2")).to_have_text(f"Table, {two_bad_lines.name}")
+    expect(page.locator("#air-batch-job h2")).to_have_text(f"Breast cancer, {two_bad_lines.name}")
     _counts(page, "1 to 8 of 8")
     _choose(page, "Errors (2)")
     _counts(page, "1 to 2 of 2")

@@ -109,7 +109,7 @@ def test_admin_kills_by_button_reads_the_seconds_and_sees_new_processes(
         [re.compile(f"^{worker.pid}training worker: learns from its share of the data") for worker in workers]
     )
     expect(page.locator("#air-work")).to_contain_text("2 workers, 2 on 127.0.0.1")
-    expect(page.locator("#air-work")).to_contain_text("Images, training: running now")
+    expect(page.locator("#air-work")).to_contain_text("CIFAR-10, training: running now")
     button(page, "Kill a training worker").click()
     wait_for(lambda: killed[1:] == [workers[0]])
     later(page)
