@@ -50,7 +50,7 @@ def test_full_disk_is_told_in_a_sentence_and_leaves_no_version(small_cifar10: Pa
 
 def test_terminal_writes_the_files_and_says_what_is_in_them(tmp_path: Path) -> None:
     matrix = breast_cancer.read(ROWS).rows("test")
-    frame = pd.DataFrame(matrix[:4], columns=breast_cancer.read(ROWS).features).astype(object)
+    frame = pd.DataFrame(matrix[:4], columns=breast_cancer.read(ROWS).names).astype(object)
     frame.loc[1, "mean area"] = np.nan
     frame.to_csv(tmp_path / "rows.csv", index=False)
 
