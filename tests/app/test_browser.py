@@ -17,6 +17,7 @@ from playwright.sync_api import Page, expect
 from benchmarks.harness.running_app import RunningApp
 from settings import ROOT
 from tests.helpers import models
+from tests.helpers.clients.jobs import RUNNER
 from tests.helpers.clients.load import Answer, Load
 from tests.helpers.clients.processes import wait_until_gone
 from tests.helpers.clients.screens import DONE_MS, IMAGES, TABLE, button, give_picture, to_retrain, train
@@ -128,7 +129,7 @@ def test_two_browsers_watch_one_training_until_it_is_stopped(
         _state(seen, "#air-job", "Stopped.")
     stopped = _newest(jobs, "train")
     assert (stopped["state"], stopped["error"]) == ("stopped", None)
-    assert wait_until_gone(app.processes("job_runner") + app.processes("RayTrainWorker"), 30) == []
+    assert wait_until_gone(app.processes(RUNNER) + app.processes("RayTrainWorker"), 30) == []
     assert requests.get(f"{api}/models/cifar10").json()["versions"] == before
 
 

@@ -11,7 +11,7 @@ import requests
 
 from benchmarks.harness.running_app import RunningApp
 from settings import ROOT
-from tests.helpers.clients.jobs import LONG, QUICK, Jobs
+from tests.helpers.clients.jobs import LONG, QUICK, RUNNER, Jobs
 
 STOPPED_WITHIN_S = 10
 
@@ -39,7 +39,7 @@ def test_cancel_stops_everything_within_ten_seconds(public_app: RunningApp, jobs
     ended = jobs.wait_until_ended(job_id, STOPPED_WITHIN_S)
     assert ended["state"] == "stopped"
     assert ended["error"] is None
-    while (left := jobs.processes("job_runner") + jobs.processes("RayTrainWorker")) and (
+    while (left := jobs.processes(RUNNER) + jobs.processes("RayTrainWorker")) and (
         time.monotonic() < began + STOPPED_WITHIN_S
     ):
         time.sleep(0.1)
@@ -70,7 +70,7 @@ def test_cancel_while_registering_leaves_a_whole_version_or_none(public_app: Run
 def test_killed_job_says_so_and_goes_on_where_it_was(public_app: RunningApp, jobs: Jobs) -> None:
     job_id = jobs.start("cifar10", {"epochs": 7, "batch_size": 50})
     jobs.wait(job_id, lambda job: len(job["metrics"]) >= 3)
-    jobs.processes("job_runner")[0].kill()
+    jobs.processes(RUNNER)[0].kill()
     failed = jobs.wait_until_ended(job_id, STOPPED_WITHIN_S)
     assert failed["state"] == "failed"
     assert "can be resumed" in failed["error"]
@@ -108,7 +108,7 @@ def test_killed_app_remembers_its_jobs_and_goes_on(public_app: RunningApp, jobs:
     interrupted = jobs.get(job_id)
     assert interrupted["state"] == "interrupted", interrupted["error"]
     assert "can be resumed" in interrupted["error"]
-    assert jobs.processes("job_runner") == []
+    assert jobs.processes(RUNNER) == []
     assert jobs.resume(job_id).json()["state"] in ("queued", "running")
     jobs.wait(job_id, lambda job: len(job["metrics"]) > len(interrupted["metrics"]))
     jobs.cancel(job_id)
@@ -124,7 +124,7 @@ def test_stopped_prediction_leaves_neither_files_nor_upload(
     upload = admin.post(f"{uploads}?model=cifar10", files={"file": ("a.png", picture)}).json()["id"]
     job_id = jobs.post(kind="batch_predict", model="cifar10", config={"upload": upload}).json()["id"]
     jobs.wait(job_id, lambda job: job["state"] == "running")
-    [process] = jobs.processes("training.jobs.runner")
+    [process] = jobs.processes(RUNNER)
     process.suspend()
     jobs.cancel(job_id)
     assert jobs.wait_until_ended(job_id)["state"] == "stopped"

@@ -11,6 +11,8 @@ import requests
 
 from benchmarks.harness.running_app import RunningApp
 
+# The command line of a job's process.
+RUNNER = "training.jobs.runner"
 ENDED = {"stopped", "succeeded", "failed", "interrupted"}
 QUICK = {"num_boost_round": 20}
 LONG = {"epochs": 500, "batch_size": 50}
