@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -48,18 +49,19 @@ def fit(name: str, columns: dict[str, np.ndarray]) -> Step:
     return {"fitted": fitted, "sha256": sha256(name), "width": widths[0]}
 
 
-def apply(values: np.ndarray, step: Step) -> np.ndarray:
-    """A fitted step applied to columns of numbers (n, columns) or a column of texts (n,). Raises OwnStepError."""
-    own = _load(step["step"], step["sha256"])
+def bound(step: Step) -> Callable[[np.ndarray, Step], np.ndarray]:
+    """The function that applies a fitted step to columns of numbers (n, columns) or a column of texts (n,).
+
+    Raises OwnStepError when its file is not there any more, or another.
+    """
+    return partial(_apply, _load(step["step"], step["sha256"]))
+
+
+def _apply(own: Any, values: np.ndarray, step: Step) -> np.ndarray:
     columns = values.T if values.ndim == 2 else [values]
     return np.hstack(
         [_applied(own, step["step"], one, fitted) for one, fitted in zip(columns, step["fitted"], strict=True)]
     )
-
-
-def check(step: Step) -> None:
-    """Raise OwnStepError when the file of a fitted step is not there any more, or another."""
-    _load(step["step"], step["sha256"])
 
 
 def _applied(own: Any, name: str, values: np.ndarray, fitted: Any) -> np.ndarray:
@@ -71,8 +73,13 @@ def _applied(own: Any, name: str, values: np.ndarray, fitted: Any) -> np.ndarray
     return made
 
 
+def file_of(name: str, air_home: Path) -> Path:
+    """The file of a step."""
+    return air_home / "preprocessors" / f"{name.removeprefix(PREFIX)}.py"
+
+
 def _path(name: str) -> Path:
-    return get_settings().air_home / "preprocessors" / f"{name.removeprefix(PREFIX)}.py"
+    return file_of(name, get_settings().air_home)
 
 
 def _code(name: str) -> bytes:

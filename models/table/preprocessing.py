@@ -15,6 +15,7 @@ from models.table.steps import CATEGORY, QUANTITY, Step
 
 # Rows (n, features), or a column for each feature by its name.
 Rows = np.ndarray | Mapping[str, np.ndarray]
+Function = Callable[[np.ndarray, Step], np.ndarray]
 
 
 class Preprocessor:
@@ -27,26 +28,26 @@ class Preprocessor:
 
     def __init__(self, features: Sequence[Feature], steps: Sequence[Step]) -> None:
         self.features = list(features)
-        for step in steps:
-            if own_steps.is_own(step["step"]):
-                own_steps.check(step)
         self._numeric = [i for i, feature in enumerate(features) if feature.is_numeric]
         self._texts = [i for i, feature in enumerate(features) if not feature.is_numeric]
         self._dates = [k for k, i in enumerate(self._numeric) if features[i].kind == "date"]
         places = {features[i].name: k for k, i in enumerate(self._numeric)}
         self._steps = [
-            (step, [places[name] for name in step["columns"]]) for step in steps if step["columns"][0] in places
+            (function_of(step), step, [places[name] for name in step["columns"]])
+            for step in steps
+            if step["columns"][0] in places
         ]
-        self._encoders: dict[str, list[Step]] = {
-            features[i].name: [step for step in steps if features[i].name in step["columns"]] for i in self._texts
-        }
+        # Of a category or a text: what fills its gaps, and its encoder, which is the last step.
+        self._encoders: dict[int, tuple[list[Step], Function, Step]] = {}
+        for i in self._texts:
+            *before, encoder = [step for step in steps if features[i].name in step["columns"]]
+            self._encoders[i] = before, function_of(encoder), encoder
         self.owners = [*self._numeric, *(self._numeric[k] for k in self._dates for _ in range(2))]
         self.types = [QUANTITY] * len(self.owners)
-        for i in self._texts:
-            last = self._encoders[features[i].name][-1]
-            width = _width(last)
+        for i, (_, _, encoder) in self._encoders.items():
+            width = _width(encoder)
             self.owners += [i] * width
-            self.types += [CATEGORY if last["step"] == "categories" else QUANTITY] * width
+            self.types += [CATEGORY if encoder["step"] == "categories" else QUANTITY] * width
 
     @classmethod
     def of_version(cls, metadata: Metadata) -> Preprocessor:
@@ -64,10 +65,9 @@ class Preprocessor:
         parts = [values, *(_parts_of_dates(values[:, k]) for k in self._dates)]
         if self._steps:
             parts[0] = values = values.copy()
-        for step, places in self._steps:
-            values[:, places] = _function(step)(values[:, places], step)
-        for i in self._texts:
-            parts.append(self._encoded(self.column(rows, i), self.features[i].name))
+        for function, step, places in self._steps:
+            values[:, places] = function(values[:, places], step)
+        parts += [self._encoded(self.column(rows, i), i) for i in self._texts]
         return parts[0].astype(np.float32) if len(parts) == 1 else np.hstack(parts).astype(np.float32)
 
     def numbers(self, rows: Rows) -> np.ndarray:
@@ -81,20 +81,21 @@ class Preprocessor:
         """The values of a feature."""
         return rows[:, i] if isinstance(rows, np.ndarray) else rows[self.features[i].name]
 
-    def _encoded(self, texts: np.ndarray, name: str) -> np.ndarray:
-        *before, encoder = self._encoders[name]
+    def _encoded(self, texts: np.ndarray, i: int) -> np.ndarray:
+        before, function, encoder = self._encoders[i]
         for step in before:
             texts = known.impute(texts, step["value"][0])
-        return _function(encoder)(texts, encoder)
+        return function(texts, encoder)
 
 
 def _length(rows: Mapping[str, np.ndarray]) -> int:
     return len(next(iter(rows.values())))
 
 
-def _function(step: Step) -> Callable[[np.ndarray, Step], np.ndarray]:
+def function_of(step: Step) -> Function:
+    """What applies a fitted step. Raises OwnStepError for a step of one's own that is not there."""
     if own_steps.is_own(step["step"]):
-        return own_steps.apply
+        return own_steps.bound(step)
     return known.NUMBERS.get(step["step"]) or known.ENCODERS[step["step"]]
 
 

@@ -171,3 +171,12 @@ FITTING: dict[ColumnKind, tuple[str, ...]] = {
     "category": ("impute-most-frequent", "impute-constant", "one-hot", "ordinal", "categories"),
     "text": ("hash-words", "hash-tokens", "count-words"),
 }
+# More categories are a single column of XGBoost's own.
+MOST_ONE_HOT = 10
+
+
+def defaults(kind: ColumnKind, categories: int) -> tuple[str, ...]:
+    """The steps of a column for which none are named; ``categories``: how many different ones it has."""
+    if kind == "category":
+        return ("one-hot",) if categories <= MOST_ONE_HOT else ("categories",)
+    return ("hash-words",) if kind == "text" else ()

@@ -93,7 +93,7 @@ def test_table_model_learns_and_is_a_version_with_lineage(training_settings: Set
     run = registry.client.get_run(newest.run_id)
     assert run.info.status == "FINISHED"
     assert run.data.params["num_workers"] == "2"
-    assert run.data.tags["data.fingerprint"] == breast_cancer.read(ROWS).fingerprint()
+    assert run.data.tags["data.fingerprint"] == breast_cancer.read(ROWS).fingerprint
     history = registry.client.get_metric_history(newest.run_id, "validation_logloss")
     assert len({metric.step for metric in history}) >= 100
     figures = {item.path for item in registry.client.list_artifacts(newest.run_id, "figures")}

@@ -55,7 +55,7 @@ def test_table_is_read_from_s3(
     if "anonymous@" not in address:
         for name, value in KEYS.items():
             monkeypatch.setenv(name, value)
-    assert breast_cancer.read_with_ray(ROWS, address).fingerprint() == breast_cancer.read(ROWS).fingerprint()
+    assert breast_cancer.read_with_ray(ROWS, address).fingerprint == breast_cancer.read(ROWS).fingerprint
 
 
 @pytest.mark.parametrize("key", ["open-data/nothing.csv", "private-data/folder/table.csv"])

@@ -35,7 +35,7 @@ Columns = Mapping[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Table:
-    """Rows with their split. ``columns`` (n,) of each feature, ``split`` str (n,).
+    """Rows with their split. ``columns`` (n,) of each feature, ``split`` str (n,), ``digests`` of ``row_digests``.
 
     ``target`` (n,): the place of the row's class in the spec's ``classes``, or the number of a regression.
     ``left_out``: columns of the file that are not features, each with the reason. ``dropped``: rows without a target.
@@ -44,6 +44,7 @@ class Table:
     features: list[Feature]
     columns: Columns
     target: np.ndarray
+    digests: np.ndarray
     split: np.ndarray
     source: str
     binary: bool = True
@@ -66,10 +67,6 @@ class Table:
         return as_rows([self.columns[name][chosen] for name in self.names], self.features)
 
     @cached_property
-    def digests(self) -> np.ndarray:
-        """SHA-256 of each row's values, as hex digits."""
-        return row_digests([self.columns[name] for name in self.names])
-
     def fingerprint(self) -> str:
         """SHA-256 over rows, targets and splits, independent of the order of rows."""
         targets_ = self.target == 0 if self.binary else self.target
@@ -127,7 +124,7 @@ def _table(spec: ModelSpec, files: Sequence[IO[bytes]], source: str) -> Table:
     training = split == "train"
     features = [_feature(spec, name, column[training]) for name, column in columns.items()]
     binary, dropped = spec.data.kind == "binary", int((~known).sum())
-    return Table(features, columns, target, split, source, binary, left_out, dropped)
+    return Table(features, columns, target, digests, split, source, binary, left_out, dropped)
 
 
 def _columns(spec: ModelSpec, parts: list[Frame]) -> tuple[dict[str, np.ndarray], dict[str, str]]:

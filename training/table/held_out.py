@@ -87,4 +87,4 @@ def _read_file(model: str, path: str | None, changed: int) -> _File:  # noqa: AR
     columns, target = table.part("validation")
     truth = target if spec.data.kind == "regression" else target.astype(np.int64)
     validation = HeldOut(spec.data.classes, truth, table.source, Rows(columns, table.features))
-    return _File(table, table.fingerprint(), validation)
+    return _File(table, table.fingerprint, validation)

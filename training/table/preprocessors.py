@@ -15,14 +15,13 @@ import numpy as np
 from models.specs import ModelSpec
 from models.table import own_steps, steps
 from models.table.features import Feature
+from models.table.preprocessing import function_of
 from models.table.steps import FITTING, Step
 from training.runs.errors import ConfigError
 
 # A column of values for each name; what a step learned of them.
 Columns = Mapping[str, np.ndarray]
 Fit = Callable[[Columns], dict[str, Any]]
-# More categories are a single column of XGBoost's own.
-MOST_ONE_HOT = 10
 BUCKETS = 64
 MOST_WORDS = 500
 # The values that stand for a missing one where nothing better is known.
@@ -38,7 +37,7 @@ def chosen(spec: ModelSpec, feature: Feature, scaled: bool) -> tuple[str, ...]:
     """
     given = spec.column(feature.name).preprocess
     if given is None:
-        given = _defaults(feature)
+        given = steps.defaults(feature.kind, len(feature.categories))
     if feature.is_numeric and not (feature.missing or spec.data.complete_rows) and not _fills(given):
         # The trees did not learn what a missing value means, and a later row may lack one.
         given = ("impute-median", *given)
@@ -58,14 +57,6 @@ def chosen(spec: ModelSpec, feature: Feature, scaled: bool) -> tuple[str, ...]:
 
 def _fills(steps_: tuple[str, ...]) -> bool:
     return any(name.startswith("impute") for name in steps_)
-
-
-def _defaults(feature: Feature) -> tuple[str, ...]:
-    if feature.kind == "category":
-        return ("one-hot",) if len(feature.categories) <= MOST_ONE_HOT else ("categories",)
-    if feature.kind == "text":
-        return ("hash-words",)
-    return ()
 
 
 def fit(columns: Columns, chains: Mapping[str, Sequence[str]]) -> list[Step]:
@@ -103,8 +94,7 @@ def _changed(columns: Columns, step: Step) -> Columns:
         return {}
     if len(columns) == 1 and step["step"].startswith("impute"):
         return {name: steps.impute(values, step["value"][0]) for name, values in columns.items()}
-    function = own_steps.apply if own_steps.is_own(step["step"]) else steps.NUMBERS[step["step"]]
-    changed = function(np.column_stack(list(columns.values())), step)
+    changed = function_of(step)(np.column_stack(list(columns.values())), step)
     return dict(zip(columns, changed.T, strict=True))
 
 

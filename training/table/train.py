@@ -64,7 +64,7 @@ def train(
     with tracking.run(registry.client, spec.name, f"train {config.num_boost_round} trees") as run:
         run.params(config.model_dump())
         run.tags(
-            {"data.source": table.source, "data.fingerprint": table.fingerprint(), "command": publishing.command_line()}
+            {"data.source": table.source, "data.fingerprint": table.fingerprint, "command": publishing.command_line()}
         )
         listener.stage("training")
         booster, history = _fit(spec, config, settings, table, Preprocessor(table.features, fitted), listener, run_name)
@@ -215,7 +215,7 @@ def _evaluate(
         metrics={},
         data={
             "source": table.source,
-            "fingerprint": table.fingerprint(),
+            "fingerprint": table.fingerprint,
             **({"left_out": table.left_out} if table.left_out else {}),
             **({"rows_without_target": table.dropped} if table.dropped else {}),
             "rows": {split: int((table.split == split).sum()) for split in dataset.SPLITS},
@@ -230,9 +230,10 @@ def _evaluate(
     figures: dict[str, Any] = {}
     for split in ("validation", "test"):
         columns, target = table.part(split)
-        figures[split] = _figures(spec, model.predict(columns), target)
+        answers = model.predict(columns)
+        figures[split] = _figures(spec, answers, target)
         if split == "validation" and table.binary:
-            figures["thresholds"] = evaluation.thresholds(model.predict(columns), target == 0)
+            figures["thresholds"] = evaluation.thresholds(answers, target == 0)
     meta.metrics |= {
         f"{split}_{name}": figures[split][name] for split in ("validation", "test") for name in METRICS[spec.data.kind]
     }

@@ -33,7 +33,7 @@ def prepare(task: Task, settings: Settings) -> Prepared:  # noqa: ARG001 - the i
     return Prepared(
         trainable=tune.with_parameters(trial, task=task, rows=rows, types=preprocessor.types),
         longest=max(value for _, value in rounds.ends()) if rounds else task.base.num_boost_round,
-        about={"source": table.source, "fingerprint": table.fingerprint()},
+        about={"source": table.source, "fingerprint": table.fingerprint},
     )
 
 

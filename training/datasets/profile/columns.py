@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from models.specs import ColumnKind
+from models.table.steps import defaults
 from training.datasets import frame as frames
 from training.datasets.cells import dates, flags
 from training.datasets.cells.texts import Texts, is_text
@@ -20,7 +21,6 @@ from training.datasets.profile.reports import ColumnProfile, Count, Kind, Sugges
 from training.runs.errors import DataError
 
 EXAMPLES, TOP, LOOKED = 5, 10, 1_000
-ONE_HOT = 10
 # Texts are free text when they have this many words or characters and few of them repeat.
 WORDS, CHARACTERS, DIFFERENT = 3.0, 40, 0.2
 FEW_TEXTS, MANY_TEXTS = 20, 1_000
@@ -31,7 +31,6 @@ MOSTLY = 0.8
 # Numbers that begin with a zero, and the share of them that makes a column one of codes.
 LEADING_ZERO, CODES = "^[+-]?0[0-9]", 0.01
 UNIT = r"^[€$£¥]? ?[+-]?[0-9][0-9.,]* ?(?:%|[€$£¥]|[a-zA-Zµ°²³/]{1,5})?$"
-DEFAULT_STEPS: dict[str, list[str]] = {"text": ["hash-words"]}
 
 
 @dataclass
@@ -295,16 +294,15 @@ def _suggested(looked: Looked, rows: int) -> Suggestion:
         kind = None if looked.kind in ("constant", "identifier") else looked.kind
         return Suggestion(use=False, kind=kind, preprocess=[], why=f"It is left out: {looked.why}.")
     kind, distinct = looked.kind, looked.distinct
-    steps, use = DEFAULT_STEPS.get(kind, []), True
+    steps, use = list(defaults(kind, distinct)), True
     if kind == "category":
-        steps = ["one-hot"] if distinct <= ONE_HOT else ["categories"]
         why = f"{steps[0]}: {distinct:,} categories"
         if distinct > MANY_CATEGORIES and distinct * ROWS_A_CATEGORY > rows:
             looked.warnings.append(f"It has {distinct:,} categories in {rows:,} rows: too few rows of most of them.")
             use = distinct <= rows / 2
             why = why if use else f"It is left out: {distinct:,} categories in {rows:,} rows are too many"
     elif kind == "text":
-        why = f"hash-words: {distinct:,} different texts"
+        why = f"{steps[0]}: {distinct:,} different texts"
     elif kind == "date":
         why = "a date: the day, its month and its weekday"
     else:
