@@ -19,7 +19,7 @@ from models import catalog
 from models.artifact import storage
 from models.pictures.decode import ImageError, decode
 from models.table.contract import kind_of, probability_field
-from models.table.features import Feature, as_rows, date_text
+from models.table.features import Feature, as_rows
 from settings import FINITE, LARGEST_NUMBER, get_settings
 from training.datasets.csv.given_columns import beside
 from training.datasets.pictures import decode_stored
@@ -167,25 +167,23 @@ def _values_of(batch: pa.Table, features: list[Feature], gaps: bool) -> tuple[di
 
 def _column_of(column: pa.ChunkedArray, feature: Feature, gaps: bool) -> tuple[np.ndarray, dict[int, str]]:
     empty = "it is empty" if feature.kind != "number" else f"it is empty or not {FINITE}."
-    if feature.kind == "number" and not _is_text(column.type):
+    # Of a checked upload, dates are days already.
+    if (feature.kind == "number" and not _is_text(column.type)) or (
+        feature.kind == "date" and pa.types.is_floating(column.type)
+    ):
         values = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
         wrong = ~(np.abs(values) <= LARGEST_NUMBER) & ~(gaps & np.isnan(values))
         return values, dict.fromkeys(np.flatnonzero(wrong).tolist(), empty)
     values, wrong = [], {}
     for i, given in enumerate(column.to_pylist()):
         try:
-            values.append(feature.value(given.isoformat() if isinstance(given, date) else _stored(given, feature)))
+            values.append(feature.value(given.isoformat() if isinstance(given, date) else given))
             if given is None and not gaps:
                 wrong[i] = empty
         except ValueError as error:
             values.append(feature.value(None))
             wrong[i] = f"it {error}."
     return np.array(values, dtype=np.float64 if feature.is_numeric else object), wrong
-
-
-def _stored(given: Any, feature: Feature) -> Any:
-    """A value of a checked upload: its dates are days already."""
-    return date_text(given) if feature.kind == "date" and isinstance(given, float) else given
 
 
 def _is_text(kind: pa.DataType) -> bool:

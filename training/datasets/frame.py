@@ -121,12 +121,17 @@ def read(source: str | Path | IO[bytes], name: str = "") -> Frame:
     return _read(source, name or "The file", None)
 
 
-def _read(file: IO[bytes], name: str, path: str | None) -> Frame:
+def is_parquet(file: IO[bytes]) -> bool:
+    """Whether a seekable file is Parquet, by how it begins."""
     file.seek(0)
-    start = file.read(4)
-    if start == PARQUET:
+    return file.read(len(PARQUET)) == PARQUET
+
+
+def _read(file: IO[bytes], name: str, path: str | None) -> Frame:
+    if is_parquet(file):
         return _read_parquet(file, name)
-    if not start.strip():
+    file.seek(0)
+    if not file.read(len(PARQUET)).strip():
         file.seek(0)
         if not file.read(1024).strip():
             raise DataError(f"{name} is empty.")

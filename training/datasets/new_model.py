@@ -5,9 +5,9 @@ The page, HTTP and ``python -m training.add`` all come here.
 
 from __future__ import annotations
 
-import re
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Protocol, get_args
 
@@ -16,15 +16,17 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from models import specs
 from models.specs import ColumnKind, ModelSpec, Question, folders
+from models.table import own_steps
 from models.table.steps import FITTING
 from settings import Settings
 from training.datasets import frame as frames
+from training.datasets.frame import Frame
 from training.datasets.profile import tables
 from training.datasets.profile.reports import ClassCount, ColumnProfile, Target
+from training.datasets.store import file_name
 from training.runs.errors import DataError, OptionError, full_disk_as_data_error
 
 MOST_STEPS = 10
-OWN_STEP = re.compile(r"own:([A-Za-z_][A-Za-z0-9_]{0,63})")
 TITLE = r"[^\x00-\x1f\x7f]*"
 
 
@@ -92,10 +94,7 @@ def add(wanted: NewModel, dataset: Dataset, data: Path, settings: Settings) -> M
 
 
 def _file_name(family: specs.Family, data: Path) -> str:
-    if family == "image":
-        return "pictures" if data.is_dir() else "pictures.zip"
-    with data.open("rb") as file:
-        return "data.parquet" if file.read(len(frames.PARQUET)) == frames.PARQUET else "data.csv"
+    return "pictures" if data.is_dir() else file_name(family, data)
 
 
 def spec_text(wanted: NewModel, dataset: Dataset, data: Path, settings: Settings) -> str:
@@ -154,8 +153,9 @@ def _of_rows(wanted: NewModel, dataset: Dataset, data: Path, settings: Settings)
             raise _wrong(f"there is no such column; there are: {_listed(columns)}", "columns", name)
         if name == target.column:
             described |= _unit_of_target(choice, target)
+    read = cache(partial(frames.read, data))
     chosen = {
-        name: _column(column, wanted.columns.get(name, ColumnChoice()), data, settings)
+        name: _column(column, wanted.columns.get(name, ColumnChoice()), read, settings)
         for name, column in columns.items()
         if name != target.column
     }
@@ -188,7 +188,9 @@ def _unit_of_target(choice: ColumnChoice, target: Target) -> dict[str, str]:
     return {"unit": choice.unit} if choice.unit and target.kind == "regression" else {}
 
 
-def _column(column: ColumnProfile, choice: ColumnChoice, data: Path, settings: Settings) -> dict[str, Any]:
+def _column(
+    column: ColumnProfile, choice: ColumnChoice, read: Callable[[], Frame], settings: Settings
+) -> dict[str, Any]:
     """A column as the spec describes it."""
     suggested = column.suggestion
     if not (suggested.use if choice.use is None else choice.use):
@@ -198,7 +200,7 @@ def _column(column: ColumnProfile, choice: ColumnChoice, data: Path, settings: S
         problem = f"it is {'an' if column.kind == 'identifier' else 'a'} {column.kind}; to use it, say its kind"
         raise _wrong(f"{problem}: {_listed(get_args(ColumnKind))}", "columns", column.name, "kind")
     if kind not in (column.kind, "category", "text"):
-        _check_cells(column.name, kind, data)
+        _check_cells(column.name, kind, read)
     described: dict[str, Any] = {"kind": kind}
     steps = choice.preprocess
     if steps is None and kind == suggested.kind:
@@ -212,24 +214,22 @@ def _column(column: ColumnProfile, choice: ColumnChoice, data: Path, settings: S
     return described
 
 
-def _check_cells(column: str, kind: ColumnKind, data: Path) -> None:
+def _check_cells(column: str, kind: ColumnKind, read: Callable[[], Frame]) -> None:
     """Raise OptionError unless every cell of a column is of a kind."""
     try:
-        frames.values(frames.read(data), column, kind)
+        frames.values(read(), column, kind)
     except DataError as error:
         raise _wrong(str(error).removesuffix("."), "columns", column, "kind") from None
 
 
 def _check_step(step: str, kind: ColumnKind, settings: Settings, column: str) -> None:
     """Raise OptionError for a step that is unknown or does not fit the kind."""
-    own = OWN_STEP.fullmatch(step)
-    if own and (settings.air_home / "preprocessors" / f"{own[1]}.py").is_file():
-        return
-    if step in FITTING[kind]:
+    own = own_steps.file_of(step, settings.air_home) if own_steps.NAME.fullmatch(step) else None
+    if step in FITTING[kind] or (own and own.is_file()):
         return
     known = {name for names in FITTING.values() for name in names}
     if own:
-        problem = f"there is no {own[1]}.py in AIR_HOME/preprocessors"
+        problem = f"there is no {own.name} in AIR_HOME/preprocessors"
     elif step in known:
         problem = f"{step} does not fit a column of the kind {kind}; these do: {_listed(FITTING[kind])}"
     else:

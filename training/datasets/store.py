@@ -74,10 +74,7 @@ class Datasets:
 
         try:
             file = arrived / GIVEN
-            if family == "image":
-                found, kept = pictures.profile(file), PICTURES
-            else:
-                found, kept = tables.profile(file, shortened(name, 80)), PARQUET if _is_parquet(file) else CSV
+            found = pictures.profile(file) if family == "image" else tables.profile(file, shortened(name, 80))
             now = datetime.now().astimezone()
             dataset = Dataset(
                 dataset=f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(16)}",
@@ -85,7 +82,7 @@ class Datasets:
                 created=now,
                 **dict(found),
             )
-            file.replace(arrived / kept)
+            file.replace(arrived / file_name(family, file))
             write_whole(arrived / PROFILE, dataset.model_dump_json())
             arrived.replace(self._root / dataset.dataset)
         except BaseException:
@@ -127,6 +124,12 @@ class Datasets:
         arrivals.sweep(self._root)
 
 
-def _is_parquet(file: Path) -> bool:
+def file_name(family: Family, file: Path) -> str:
+    """The name under which a file is kept: ``data.csv``, ``data.parquet`` or ``pictures.zip``."""
+    # Imported here for the same reason.
+    from training.datasets.frame import is_parquet
+
+    if family == "image":
+        return PICTURES
     with file.open("rb") as opened:
-        return opened.read(4) == b"PAR1"
+        return PARQUET if is_parquet(opened) else CSV
