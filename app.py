@@ -173,12 +173,9 @@ def route(name: str) -> str:
 
 
 def _run(applications: dict[str, serve.Application]) -> None:
-    targets = [serve.RunTarget(application, name, route(name)) for name, application in applications.items()]
-    serve.run_many(
-        targets,
-        wait_for_ingress_deployment_creation=False,
-        wait_for_applications_running=False,
-    )
+    from serve_deployments.predict import deployment
+
+    deployment.start(*(serve.RunTarget(application, name, route(name)) for name, application in applications.items()))
 
 
 def _wait_until_running(*names: str) -> None:

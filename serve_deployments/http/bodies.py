@@ -15,6 +15,11 @@ PIECE_BYTES = 1024**2
 WITH_GZIP_HEADER = 16 + zlib.MAX_WBITS
 
 
+def content_type(request: Request) -> str:
+    """The media type of a body, without its parameters; empty when none is named."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
 async def body_of(request: Request, most: int) -> AsyncGenerator[bytes, None]:
     """The body, piece by piece, of at most ``most`` bytes. Raises TooLarge, UnsupportedMedia, BadRequest.
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
-from serve_deployments.http.bodies import body_of
-from serve_deployments.http.errors import Invalid, Unavailable, UnsupportedMedia
+from serve_deployments.http.bodies import body_of, content_type
+from serve_deployments.http.errors import Invalid, TooLarge, Unavailable, UnsupportedMedia
 from serve_deployments.http.multipart import read_multipart
 from settings import MAX_UPLOAD_BYTES
-from training.runs.errors import disk_full
+from training.batch_predict.pictures import ArchiveTooLarge
+from training.runs.errors import DataError, disk_full
 
 # The body of these requests, for ``/api/openapi.json``.
 FORM = {
@@ -32,9 +36,33 @@ ONE = 'Send one file in a part named "file", and nothing else.'
 SEVERAL = 'Send one or more files in parts named "file", and nothing else.'
 
 
+class Store(Protocol):
+    """What keeps files that people send."""
+
+    def arrive(self) -> Path:
+        """A new, empty folder for them."""
+
+
+@contextmanager
+def arriving(store: Store) -> Iterator[Path]:
+    """Yield a new folder of a store for the files of a request; what the store does not take from it is deleted.
+
+    What is wrong with the files becomes an ApiError.
+    """
+    arrived = store.arrive()
+    try:
+        yield arrived
+    except ArchiveTooLarge as error:
+        raise TooLarge(str(error)) from None
+    except DataError as error:
+        raise Invalid(str(error)) from None
+    finally:
+        shutil.rmtree(arrived, ignore_errors=True)
+
+
 async def receive_files(request: Request, folder: Path, most: int) -> list[str]:
     """Put the files of a request, at most so many, into a folder as 0, 1, …; returns their names. Raises ApiError."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind = content_type(request)
     if kind != "multipart/form-data":
         raise UnsupportedMedia(f'Content-Type {kind[:80]!r} is not supported; send multipart parts named "file".')
     try:

@@ -12,7 +12,7 @@ from ray import serve
 
 from models.specs import ModelSpec
 from serve_deployments.http.errors import Unavailable
-from serve_deployments.predict.deployment import application
+from serve_deployments.predict import deployment
 from settings import Settings
 
 READY_S = 90.0
@@ -34,13 +34,8 @@ class Applications:
 
     async def start(self, spec: ModelSpec) -> None:
         """Deploy a model; returns at once."""
-        target = serve.RunTarget(application(spec), spec.name, f"/api/{spec.name}")
-        await asyncio.to_thread(
-            serve.run_many,
-            [target],
-            wait_for_ingress_deployment_creation=False,
-            wait_for_applications_running=False,
-        )
+        target = serve.RunTarget(deployment.application(spec), spec.name, f"/api/{spec.name}")
+        await asyncio.to_thread(deployment.start, target)
 
     async def wait_until_ready(self, model: str) -> None:
         """Return when a model answers at its route. Raises Unavailable when it cannot be started."""

@@ -38,6 +38,15 @@ shelf = serve.deployment(
 )
 
 
+def start(*targets: serve.RunTarget) -> None:
+    """Deploy applications; returns at once."""
+    serve.run_many(
+        targets,
+        wait_for_ingress_deployment_creation=False,
+        wait_for_applications_running=False,
+    )
+
+
 def application(spec: ModelSpec) -> serve.Application:
     """The application of a model.
 

@@ -14,7 +14,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.requests import Request
 
-from serve_deployments.http.bodies import body_of
+from serve_deployments.http.bodies import body_of, content_type
 from serve_deployments.http.errors import BadRequest, Invalid, UnsupportedMedia
 from serve_deployments.http.multipart import read_multipart
 from settings import MAX_BODY_BYTES, MAX_IMAGES
@@ -69,11 +69,6 @@ def read_options(schema: type[O], query: Mapping[str, str]) -> O:
 @lru_cache
 def _defaults(schema: type[O]) -> O:
     return schema()
-
-
-def content_type(request: Request) -> str:
-    """The media type of a body, without its parameters; empty when none is named."""
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 async def read_body(request: Request, most: int = MAX_BODY_BYTES, may_be_empty: bool = False) -> bytes:

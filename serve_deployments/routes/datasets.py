@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 
 from models.specs import Family
 from serve_deployments.http.access import check_reader
-from serve_deployments.http.errors import Invalid, NotFound, TooLarge
-from serve_deployments.http.received import FORM, receive_files
+from serve_deployments.http.errors import NotFound
+from serve_deployments.http.received import FORM, arriving, receive_files
 from serve_deployments.parts.services import CurrentSettings, InAside, InTurn
 from serve_deployments.schemas.base import ErrorReply
 from serve_deployments.schemas.datasets import AllDatasets
-from training.batch_predict.pictures import ArchiveTooLarge
 from training.datasets.store import Dataset, Datasets, UnknownDataset
-from training.runs.errors import DataError
 
 ID = Path(max_length=80, description="the dataset's id")
 FAMILY = Query(description="`table` for a CSV or Parquet file, `image` for a ZIP of class folders")
@@ -45,17 +42,10 @@ async def add(
     for `POST /models`.
     """
     store = Datasets(settings)
-    arrived = store.arrive()
-    try:
+    with arriving(store) as arrived:
         names = await receive_files(request, arrived, 1)
         # One at a time, in a separate process: a large table takes much of the memory.
         return await in_turn.answer(arrived.name, lambda: aside.run(store.accept, arrived, names[0], family))
-    except ArchiveTooLarge as error:
-        raise TooLarge(str(error)) from None
-    except DataError as error:
-        raise Invalid(str(error)) from None
-    finally:
-        shutil.rmtree(arrived, ignore_errors=True)
 
 
 @router.get("")

@@ -9,9 +9,9 @@ from fastapi import Request
 from fastapi.routing import APIRoute
 from starlette.responses import Response
 
-from serve_deployments.http.bodies import replayed
+from serve_deployments.http.bodies import content_type, replayed
 from serve_deployments.http.errors import BadRequest, UnsupportedMedia
-from serve_deployments.predict.requests import content_type, read_body, read_json
+from serve_deployments.predict.requests import read_body, read_json
 from serve_deployments.schemas.base import ErrorReply
 from settings import MAX_BODY_BYTES
 

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 
 from fastapi import APIRouter, Path, Query, Request
 
-from serve_deployments.http.errors import Conflict, Invalid, NotFound, TooLarge
-from serve_deployments.http.received import FORM, receive_files
+from serve_deployments.http.errors import Conflict, NotFound
+from serve_deployments.http.received import FORM, arriving, receive_files
 from serve_deployments.parts.services import CurrentSettings, InAside, Jobs, Registry
 from serve_deployments.routes.models import champion_metadata
 from serve_deployments.schemas.base import ErrorReply
-from training.batch_predict.pictures import ArchiveTooLarge
 from training.batch_predict.uploads import MAX_FILES, Store, UnknownUpload, Upload
-from training.runs.errors import DataError
 
 ID = Path(max_length=64, description="the upload's id")
 ERRORS = {status: {"model": ErrorReply} for status in (400, 401, 413, 415)}
@@ -36,17 +33,10 @@ async def upload(
     """
     metadata = await champion_metadata(registry, model)
     store = Store(settings)
-    arrived = store.arrive()
-    try:
+    with arriving(store) as arrived:
         names = await receive_files(request, arrived, MAX_FILES)
         # In a separate process: checking many pictures would keep this one from answering.
         return await aside.run(store.accept, metadata, arrived, names)
-    except ArchiveTooLarge as error:
-        raise TooLarge(str(error)) from None
-    except DataError as error:
-        raise Invalid(str(error)) from None
-    finally:
-        shutil.rmtree(arrived, ignore_errors=True)
 
 
 @router.get("/{upload_id}")

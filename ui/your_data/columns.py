@@ -13,7 +13,6 @@ from ui.your_data.wanted import Column
 
 # Up to so many columns are all open; more are folded by tens. Those beyond the last keep their suggestion.
 OPEN, MOST = 10, 80
-NO_STEPS = "as it is"
 
 
 @dataclass(frozen=True)

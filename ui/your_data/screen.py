@@ -125,7 +125,11 @@ class Screen:
             return "" if made else quiet(EMPTY)
         title = "What is in it"
         return render(
-            "your_data/profile.html", title=title, dataset=dataset, summary=wanted.summary(dataset), told=wanted.told
+            "your_data/profile.html",
+            title=title,
+            dataset=dataset,
+            summary=wanted.summary(dataset),
+            in_words=wanted.in_words,
         )
 
     async def _watch(self, before: Sent, made: Made | None) -> Updates:

@@ -141,6 +141,6 @@ def request(
     return wanted | ({"columns": own} if own else {})
 
 
-def told(steps: list[str]) -> str:
+def in_words(steps: list[str]) -> str:
     """The steps of a column in words."""
     return listed(steps) if steps else "as it is"
