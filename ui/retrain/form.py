@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any, Literal
 
 import gradio as gr
@@ -80,31 +79,40 @@ class Form:
     def wire(self, ticking: Clock) -> None:
         """Make it work."""
         filled = [self.sent, self.model, *self.sign_in.components, self.train, self.preset, self.learn]
+        brought = [self.brought, self.brought_note, self.more]
         gr.on(
-            [*ticking.glances, self.model.change, self.token.change],
+            [*ticking.glances, self.model.change, self.token.change, self.taken.change],
             self._fill,
-            [self.sent, self.model, self.preset, self.token],
-            [*filled, *self.groups.values(), *self.typed],
+            [self.sent, self.model, self.preset, self.token, self.taken],
+            [*filled, *brought, *self.groups.values(), *self.typed],
             **EVENTS,
         )
         self.sign_in.wire(self.api, self.token)
         queued_from = [self.model, self.preset, self.learn, self.token, self.taken, *self.typed]
         self.train.click(self._train, queued_from, [self.chosen, self.note], **ONCE)
-        brought = [self.model, self.preset, self.brought, self.brought_note, self.more, *self.typed]
-        gr.on([self.taken.change], self._take, self.taken, brought, **EVENTS)
-        self.model.change(_is_for, [self.taken, self.model], self.brought, **EVENTS)
         self.remove.click(lambda: None, None, self.taken, **EVENTS)
 
     async def _fill(
-        self, before: Sent, model: str | None, preset: str | None, token: str, request: gr.Request
+        self,
+        before: Sent,
+        model: str | None,
+        preset: str | None,
+        token: str,
+        taken: handover.Found | None,
+        request: gr.Request,
     ) -> Updates:
-        """The presets and options of the chosen model, and what this visitor may do.
+        """The presets and options of the chosen model, what a study found for it, and what this visitor may do.
 
-        The screen chooses the first model: that of the training that it finds.
+        All in one handler: of two, the slower one would put back the presets of the model before. The screen chooses
+        the first model: that of the training that it finds.
         """
+        at = taken["at"] if taken else None
+        new = at != before.get("taken")
         try:
             allowed = await permission(self.api, request, token)
             models = await self.api.catalogue()
+            if new and taken and taken["model"] in models:
+                model = taken["model"]
             if model is None:
                 return changed(self.sent, before, self.sign_in.shown(allowed))
             if model not in models:
@@ -114,15 +122,29 @@ class Form:
         except ApiError as error:
             return changed(self.sent, before, {self.sign_in.why: notice(str(error), "warning")})
         family = models[model].family
+        own = self.fields[family]
+        found = taken if taken and taken["model"] == model else None
         now = {self.model: choices(models, model)} | self.sign_in.shown(allowed)
-        now |= options.described(self.fields[family], properties)
+        now |= options.described(own, properties)
         now |= {group: gr.update(visible=_in_sight(name == family)) for name, group in self.groups.items()}
         now |= {
             self.train: gr.update(interactive=allowed.may),
             self.preset: offered([preset_choice(item) for item in presets], preset) | {"info": presets[0]["needs"]},
             self.learn: await self._learnable("use_corrections" in properties),
+            self.brought: gr.update(visible=found is not None),
+            self.brought_note: handover.note(found, own) if found else "",
         }
-        return changed(self.sent, before, now)
+        sent = changed(self.sent, before, now, taken=at)
+        if not new:
+            return sent
+        values: Updates = dict.fromkeys(self.typed, "")
+        if found:
+            names = [item["preset"] for item in presets]
+            usual = found["config"].get("preset")
+            values |= {field: handover.text(found, name) for name, field in own.items()}
+            values |= {self.model: model, self.preset: usual if usual in names else names[0]}
+            sent[self.more] = gr.update(open=True)
+        return sent | {field: now.get(field, gr.update()) | {"value": value} for field, value in values.items()}
 
     async def _learnable(self, possible: bool) -> Any:
         """Whether there is a correction to learn from; while there is one, the tick is left as the person set it."""
@@ -137,22 +159,6 @@ class Form:
             return shown | gr.update(label=LEARN, info=NOTHING_TO_LEARN, value=False, interactive=False)
         label = "Learn from the one correction" if count == 1 else f"Learn from the {count} corrections"
         return shown | gr.update(label=label, info=LEARN_INFO, interactive=True)
-
-    async def _take(self, taken: handover.Found | None) -> Updates:
-        """Fill in what a study found; without it, empty the fields."""
-        if taken is None:
-            return {self.brought: gr.update(visible=False), self.brought_note: "", **dict.fromkeys(self.typed, "")}
-        model, models = taken["model"], await self.api.catalogue()
-        if model not in models:
-            return {self.brought: gr.update(visible=False)}
-        own = self.fields[models[model].family]
-        texts = dict.fromkeys(self.typed, "") | {field: handover.text(taken, name) for name, field in own.items()}
-        preset: Updates = {}
-        with suppress(ApiError):
-            preset = {self.preset: _preset_of(taken, await self.api.presets(model))}
-        shown = {self.brought: gr.update(visible=True), self.brought_note: handover.note(taken, own)}
-        chosen = choices(models, model) | {"value": model}
-        return {self.model: chosen, self.more: gr.update(open=True), **shown, **preset, **texts}
 
     async def _train(
         self,
@@ -187,14 +193,3 @@ class Form:
             return problem
         option = (await self.api.options(model))["train"]["properties"].get(path[0], {"title": path[0]})
         return f"{option['title']}: {problem}."
-
-
-def _preset_of(taken: handover.Found, presets: list[dict[str, Any]]) -> Any:
-    """The preset that a study trained with, where it is still offered."""
-    names = [item["preset"] for item in presets]
-    value = taken["config"].get("preset")
-    return gr.update(choices=[preset_choice(item) for item in presets], value=value if value in names else names[0])
-
-
-def _is_for(taken: handover.Found | None, model: str) -> Any:
-    return gr.update(visible=taken is not None and taken["model"] == model)
