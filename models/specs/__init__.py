@@ -19,7 +19,7 @@ import re
 import tomllib
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -283,12 +283,16 @@ def read(file: Path) -> ModelSpec:
         raise SettingsError(f"{file}: {where}: {found[0]['msg']}.") from error
 
 
+def defaults(family: Family) -> dict[str, Any]:
+    """What a model of a family has when its own spec does not say otherwise."""
+    return tomllib.loads((SHIPPED / "families" / f"{family}.toml").read_text(encoding="utf-8"))
+
+
 def _completed(given: dict[str, Any]) -> dict[str, Any]:
     """The content with its family's gate, presets and searches; the spec overrides the gate, and single values."""
-    defaults = SHIPPED / "families" / f"{given.get('family')}.toml"
-    if not defaults.is_file():
+    if given.get("family") not in get_args(Family):
         return given
-    shared = tomllib.loads(defaults.read_text(encoding="utf-8"))
+    shared = defaults(given["family"])
     data = given.get("data")
     kind = data.get("kind") if isinstance(data, dict) else None
     of_kind = shared["kinds"].get(kind) or next(iter(shared["kinds"].values()))

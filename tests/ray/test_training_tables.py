@@ -16,10 +16,11 @@ from models import catalog, specs
 from models.artifact import checkpoint
 from models.table.model import TableModel
 from settings import Settings, get_settings
-from tests.helpers.samples import flats
+from tests.helpers.samples import flats, profiles
 from training.batch_predict.results import PARQUET
 from training.batch_predict.run import predict
-from training.datasets import tables
+from training.datasets import new_model, tables
+from training.datasets.new_model import NewModel
 from training.results import held_out
 from training.runs.config import BatchPredict, TrainTable
 from training.table import train as stage
@@ -75,6 +76,25 @@ def test_answers_are_as_good_as_scikit_learns(trained: dict[str, Path], target: 
     else:
         ours, theirs = roc_auc_score(truth == 0, answers), roc_auc_score(truth == 0, fitted.predict_proba(rows)[:, 0])
     assert ours >= theirs - 0.01
+
+
+def test_what_depends_on_several_columns_at_once_is_learned_of_many_rows(
+    flat_settings: Settings, tmp_path: Path
+) -> None:
+    random = np.random.default_rng(3)
+    places = random.uniform(0, 4, (12_000, 4)).round(3)
+    black = (np.floor(places[:, :3]).sum(1) + (random.random(len(places)) < 0.05)) % 2
+    file = tmp_path / "cubes.csv"
+    pd.DataFrame(places, columns=list("abcd")).assign(colour=np.where(black, "black", "white")).to_csv(
+        file, index=False
+    )
+    spec = new_model.add(NewModel(name="cubes", dataset="d1"), profiles.table(file), file, flat_settings)
+    model = catalog.load(stage.train(spec, TrainTable(), flat_settings)[1])
+    table = tables.read(spec)
+    (rows, truth), (seen, learned) = _plain(table, "test"), _plain(table, "train")
+    peer = HistGradientBoostingClassifier(random_state=0).fit(seen, learned)
+    ours, theirs = model.predict(table.rows("test")), peer.predict_proba(rows)[:, 0]
+    assert roc_auc_score(truth == 0, ours) >= roc_auc_score(truth == 0, theirs) - 0.01
 
 
 @pytest.mark.parametrize(

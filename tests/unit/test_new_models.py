@@ -23,6 +23,7 @@ from tests.helpers.samples.profiles import pictures, table
 from training import add
 from training.datasets import new_model
 from training.datasets.new_model import NewModel
+from training.runs.config import TrainTable
 from training.runs.errors import OptionError
 
 ROWS = 120
@@ -98,6 +99,17 @@ def test_spec_follows_the_profile_where_the_request_says_nothing(wines: SimpleNa
             "country": {"use": False},
         },
     }
+
+
+@pytest.mark.parametrize(("rows", "leaves"), [(3_999, None), (4_000, 31)])
+def test_trees_of_many_rows_grow_by_leaves(wines: SimpleNamespace, sent: Path, rows: int, leaves: int | None) -> None:
+    large = SimpleNamespace(**vars(wines) | {"rows": rows})
+    preset = _spec(large, sent).get("presets", {}).get("default", {})
+    assert preset.get("params", {}).get("max_leaves") == leaves
+    if leaves:
+        new_model.add(NewModel(name="wine", dataset="d1"), large, sent, get_settings())
+        config = TrainTable().completed(specs.get("wine"))
+        assert (config.max_depth, config.params["grow_policy"], config.early_stopping) == (15, "lossguide", 50)
 
 
 def test_request_says_more_than_the_profile(wines: SimpleNamespace, sent: Path) -> None:
@@ -278,7 +290,7 @@ def test_command_says_what_it_chose_and_why_and_how_to_train(
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["--target", "age"], "target: there is no column 'age'; there are: id, alcohol, "),
+        (["--target", "age"], "There is no column 'age'; there are 'id', 'alcohol', "),
         (
             ["--name", "Wine"],
             "name: must be a letter and at most 39 more letters (a to z), digits and hyphens.",

@@ -73,6 +73,7 @@ class Dataset(Protocol):
     dataset: str
     family: specs.Family
     name: str
+    rows: int | None
     columns: Sequence[ColumnProfile]
     classes: Sequence[ClassCount]
     target: Target | None
@@ -108,6 +109,9 @@ def spec_text(wanted: NewModel, dataset: Dataset, data: Path, settings: Settings
     document["question"] = wanted.question or question
     place = "folder" if dataset.family == "image" else "file"
     document["data"] = {"title": dataset.name, place: _file_name(dataset.family, data), **described}
+    many = specs.defaults(dataset.family).get("many_rows")
+    if many and dataset.rows >= many["from"]:
+        document["presets"] = many["presets"]
     if columns:
         table = tomlkit.table()
         for name, choice in columns.items():

@@ -96,7 +96,7 @@ def boost(
 
 def _stopping(params: dict[str, Any], patience: int) -> xgb.callback.EarlyStopping:
     return xgb.callback.EarlyStopping(
-        patience, metric_name=params["eval_metric"][0], data_name="validation", save_best=True
+        rounds=patience, metric_name=params["eval_metric"][0], data_name="validation", save_best=True
     )
 
 
