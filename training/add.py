@@ -17,7 +17,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from models import specs
-from models.specs import Family, ModelSpec, folders
+from models.specs import ModelSpec, folders
 from settings import SettingsError, get_settings
 from training.datasets import new_model
 from training.datasets.new_model import NewModel
@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> int:
         specs.check()
         name = options.name or _name_of(options.file)
         folders.refuse(name)
-        dataset = _profile(options.file, options.family)
+        dataset = _profile(options)
         wanted = NewModel(name=name, dataset=dataset.dataset, **_given(options))
         spec = new_model.add(wanted, dataset, options.file, settings)
     except ValidationError as error:
@@ -50,12 +50,14 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _profile(file: Path, family: Family | None) -> Dataset:
-    """What is in a file or a folder. Raises DataError."""
+def _profile(options: argparse.Namespace) -> Dataset:
+    """What is in the file or the folder; of a table with the target that was named. Raises DataError."""
+    file, family = options.file, options.family
     if not file.exists():
         raise DataError(f"There is no file {file}.")
     is_table = family == "table" or (family is None and file.suffix.lower() in TABLES)
-    profile = tables.profile(file, file.name) if is_table else pictures.profile(file)
+    wanted = (options.target, options.kind)
+    profile = tables.profile(file, file.name, *wanted) if is_table else pictures.profile(file)
     return Dataset(dataset="file", name=file.name, created=datetime.now().astimezone(), **dict(profile))
 
 
@@ -96,6 +98,8 @@ def _explain(spec: ModelSpec, dataset: Dataset) -> None:
                 chosen = spec.column(column.name)
                 steps = " ".join([chosen.kind, *(chosen.preprocess or ())]) if chosen.use else "not used"
                 print(f"  {column.name}: {steps} ({column.suggestion.why})")
+                for warning in column.warnings:
+                    print(f"    note: {warning}")
     for problem in dataset.problems:
         print(f"note: {problem}")
     print(f"in {spec.folder}; train it with: {' '.join(command.of(spec))}")

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 
-from models.specs import Family
+from models.specs import Family, Question
 from serve_deployments.http.access import check_reader
-from serve_deployments.http.errors import NotFound
+from serve_deployments.http.errors import Invalid, NotFound
 from serve_deployments.http.received import FORM, arriving, receive_files
 from serve_deployments.parts.services import CurrentSettings, InAside, InTurn
 from serve_deployments.schemas.base import ErrorReply
 from serve_deployments.schemas.datasets import AllDatasets
 from training.datasets.store import Dataset, Datasets, UnknownDataset
+from training.runs.errors import DataError
 
 ID = Path(max_length=80, description="the dataset's id")
 FAMILY = Query(description="`table` for a CSV or Parquet file, `image` for a ZIP of class folders")
@@ -54,13 +56,26 @@ async def datasets(settings: CurrentSettings) -> AllDatasets:
     return AllDatasets(datasets=await asyncio.to_thread(Datasets(settings).all))
 
 
-@router.get("/{dataset_id}")
-async def dataset(settings: CurrentSettings, dataset_id: str = ID) -> Dataset:
-    """The profile of a dataset; 404 once it is gone."""
+@router.get("/{dataset_id}", responses={422: {"model": ErrorReply}})
+async def dataset(
+    settings: CurrentSettings,
+    aside: InAside,
+    in_turn: InTurn,
+    dataset_id: str = ID,
+    target: str | None = Query(None, max_length=500, description="a column: the profile with it as the target"),
+    kind: Annotated[Question | None, Query(description="the kind of question about it")] = None,
+) -> Dataset:
+    """The profile of a dataset; 404 once it is gone. With `target` the warnings are about predicting that column."""
+    store = Datasets(settings)
     try:
-        return await asyncio.to_thread(Datasets(settings).get, dataset_id)
+        if target is None:
+            return await asyncio.to_thread(store.get, dataset_id)
+        asked = (dataset_id, target, kind)
+        return await in_turn.answer(asked, lambda: aside.run(store.with_target, *asked))
     except UnknownDataset as error:
         raise NotFound(str(error)) from None
+    except DataError as error:
+        raise Invalid(str(error)) from None
 
 
 @router.delete("/{dataset_id}", status_code=204)

@@ -91,6 +91,28 @@ def test_table_is_profiled_shown_and_deleted(public: Studio, admin: httpx.Client
     assert admin.get("/datasets").json() == {"datasets": []}
 
 
+def test_warnings_are_about_the_target_that_is_asked_for(public: Studio, admin: httpx.Client) -> None:
+    codes = "age,city,code,buys\n" + "".join(
+        f"{20 + i % 37},{'Bonn' if i % 3 else 'Köln'},{'53' if i % 3 else '50'},{'yn'[i % 2]}\n" for i in range(60)
+    )
+    sent = _send(admin, "table", "people.csv", codes.encode())
+    assert [column["warnings"] for column in sent["columns"]] == [[], [], [], []]
+    about = admin.get(f"/datasets/{sent['dataset']}", params={"target": "city"}).json()
+    assert (about["dataset"], about["target"]["column"], about["target"]["kind"]) == (sent["dataset"], "city", "binary")
+    assert [len(column["warnings"]) for column in about["columns"]] == [0, 0, 1, 0]
+    assert about["columns"][2]["warnings"][0].startswith("It alone predicts 'city' in 100.0% of the rows")
+    for asked, problem in (
+        ({"target": "town"}, "There is no column 'town'; there are 'age', 'city', 'code', 'buys'."),
+        ({"target": "city", "kind": "regression"}, "Column 'city' does not hold numbers"),
+        ({"target": "city", "kind": "essay"}, "'binary', 'multiclass' or 'regression'"),
+    ):
+        refused = admin.get(f"/datasets/{sent['dataset']}", params=asked)
+        assert (refused.status_code, problem in refused.json()["error"]["message"]) == (422, True), refused.text
+    assert admin.get(f"/datasets/{sent['dataset']}").json() == sent
+    pets = _send(admin, "image", "pets.zip", PICTURES)
+    assert admin.get(f"/datasets/{pets['dataset']}", params={"target": "city"}).status_code == 422
+
+
 def test_pictures_are_profiled(public: Studio, admin: httpx.Client) -> None:
     sent = _send(admin, "image", "pets.zip", PICTURES)
     assert (sent["rows"], sent["pictures"], sent["columns"], sent["target"]) == (None, 20, [], None)

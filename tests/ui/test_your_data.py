@@ -110,8 +110,15 @@ def test_another_target_is_answered_as_the_data_says(
 ) -> None:
     page = _to_screen(open_page(own.url))
     _give(page, table_file)
-    page.get_by_label("Target column").click()
-    page.get_by_role("option", name="amount").click()
+    suspicious = page.locator("#air-data-suspicious")
+    for target, sentence in (
+        ("ordered", "Column 'ordered' holds dates; a target is a class or a number."),
+        ("amount", "colour: It alone predicts 'amount' with an R² of 0.990."),
+    ):
+        expect(suspicious).not_to_contain_text(sentence)
+        page.get_by_label("Target column").click()
+        page.get_by_role("option", name=target).click()
+        expect(suspicious).to_have_text(sentence)
     expect(page.get_by_role("radio", name="As the data says")).to_be_checked()
     expect(page.get_by_label("Positive class")).to_be_hidden()
     button(page, "Create and train").click()

@@ -20,7 +20,7 @@ from typing import IO
 
 from pydantic import Field
 
-from models.specs import Family
+from models.specs import Family, Question
 from settings import Settings, private_folder
 from training.datasets.archives import shortened
 from training.datasets.profile.reports import Profile
@@ -100,6 +100,15 @@ class Datasets:
             raise UnknownDataset(
                 f"There is no dataset {dataset_id[:64]!r}: it was deleted, if only after an hour. Send the file again."
             ) from None
+
+    def with_target(self, dataset_id: str, column: str, kind: Question | None = None) -> Dataset:
+        """A dataset with the profile that it has when a column is its target. Raises UnknownDataset, DataError."""
+        from training.datasets.profile import tables
+
+        kept = self.get(dataset_id)
+        if kept.family == "image":
+            raise DataError("An archive of pictures has no columns, so no target.")
+        return kept.model_copy(update=dict(tables.profile(self.path(dataset_id), kept.name, column, kind)))
 
     def path(self, dataset_id: str) -> Path:
         """The file of a dataset: ``data.csv``, ``data.parquet`` or ``pictures.zip``. Raises UnknownDataset."""

@@ -228,6 +228,11 @@ class Client(Connection):
             "POST", "/datasets", params=options, files={"file": file}, headers=headers, timeout=UPLOAD_TIMEOUT
         )
 
+    async def dataset(self, dataset: str, question: dict[str, str], headers: Headers) -> dict[str, Any]:
+        """The profile of a data set for a question: `target` and, where it was chosen, `kind`."""
+        path = f"/datasets/{quote(dataset, safe='')}"
+        return await self._json("GET", path, params=question, headers=headers, timeout=UPLOAD_TIMEOUT)
+
     async def forget_dataset(self, dataset: str, headers: Headers) -> None:
         """Delete a data set that no model is made of."""
         await self._send("DELETE", f"/datasets/{quote(dataset, safe='')}", headers=headers)

@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 from ui.jobs.view import QUEUED, TRAIN
 from ui.kit.cards import LIVE, code_box, html, notice
@@ -13,7 +14,7 @@ from ui.kit.client import ApiError, Client, Headers
 from ui.kit.models import TABLE
 from ui.kit.templates import text
 from ui.kit.updates import EVENTS, ONCE, Updates, offered
-from ui.kit.visitor import headers_for_change
+from ui.kit.visitor import headers_for_change, headers_of, with_token
 from ui.predict.snippets import public_api
 from ui.your_data import columns, wanted
 from ui.your_data.wanted import Dataset
@@ -36,6 +37,7 @@ class Form:
                 self.target = gr.Dropdown(
                     [], label="Target column", info=NO_TARGET, interactive=True, elem_id="air-data-target"
                 )
+                self.suspicious = html(elem_id="air-data-suspicious", html_template=LIVE)
                 self.kind = gr.Radio(
                     wanted.QUESTIONS, value="", label="The answer is", interactive=True, elem_id="air-data-kind"
                 )
@@ -115,6 +117,7 @@ class Form:
         answering = [self.target, self.kind, self.positive, self.question]
         self.target.input(self._targeted, about[:2], answering, **EVENTS)
         self.kind.input(self._targeted_as, about, self.positive, **EVENTS)
+        gr.on([self.target.change, self.kind.change], self._look, [*about, self.token], self.suspicious, **EVENTS)
         named = [self.target, self.kind, self.positive, self.name, self.title, self.question]
         gr.on([field.change for field in named], self._code, [self.token, *self.fields], self.code, **EVENTS)
 
@@ -140,6 +143,19 @@ class Form:
     def _targeted_as(self, dataset: Dataset | None, target: str | None, kind: str) -> Updates:
         """The same target, answered in another way."""
         return {self.positive: gr.skip() if dataset is None else _positive(dataset, target, kind)}
+
+    async def _look(
+        self, dataset: Dataset | None, target: str | None, kind: str, token: str, request: gr.Request
+    ) -> Markup | str:
+        """What is suspicious about another question than the proposed one, of which the profile says it."""
+        if dataset is None or not target or wanted.is_proposed(dataset, target, kind):
+            return ""
+        question = {"target": target} | ({"kind": kind} if kind else {})
+        try:
+            about = await self.api.dataset(dataset["dataset"], question, with_token(headers_of(request), token))
+        except ApiError as error:
+            return notice(str(error), "problem")
+        return Markup("").join(notice(sentence, "warning") for sentence in wanted.news_of(dataset, about))
 
     def _answering(self, dataset: Dataset, target: str | None, kind: str, **own: Any) -> Updates:
         return {

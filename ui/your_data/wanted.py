@@ -69,6 +69,24 @@ def kind_for(dataset: Dataset, target: str | None) -> str:
     return proposed["kind"] if proposed and proposed["column"] == target else DECIDE
 
 
+def is_proposed(dataset: Dataset, target: str, kind: str) -> bool:
+    """Whether this is the question that the profile proposes."""
+    proposed = dataset["target"]
+    return bool(proposed) and (proposed["column"], proposed["kind"]) == (target, kind or proposed["kind"])
+
+
+def news_of(dataset: Dataset, about: Dataset) -> list[str]:
+    """What the profile for another question warns of, and the first one does not."""
+    known = {column["name"]: column["warnings"] for column in dataset["columns"]}
+    warned = [
+        f"{column['name']}: {sentence}"
+        for column in about["columns"]
+        for sentence in column["warnings"]
+        if sentence not in known[column["name"]]
+    ]
+    return [*warned, *(sentence for sentence in about["problems"] if sentence not in dataset["problems"])]
+
+
 def classes_of(dataset: Dataset, target: str | None, kind: str) -> tuple[list[str], str | None]:
     """The two classes of a target, of which one is positive, and that of the proposal; none for any other target."""
     proposed = dataset["target"]

@@ -85,6 +85,8 @@ class OwnModels(Served):
             case "DELETE", _ if path.startswith("/api/datasets/"):
                 self.forgotten.append(path.rpartition("/")[2])
                 return Response(status_code=204)
+            case "GET", "/api/datasets/d1":
+                return self._suspicious(request.query_params["target"])
             case "POST", "/api/models":
                 return self._create(await request.json())
             case "POST", "/api/jobs":
@@ -105,6 +107,17 @@ class OwnModels(Served):
         if b"no header" in body:
             return _refused(422, "line 1: the first line must name the columns.")
         return JSONResponse(samples.TABLE if family == "table" else samples.PICTURES, 201)
+
+    def _suspicious(self, target: str) -> Response:
+        """The table's profile with another target, which one column gives away."""
+        if target == "ordered":
+            return _refused(422, "Column 'ordered' holds dates; a target is a class or a number.")
+        leak = f"It alone predicts '{target}' with an R² of 0.990."
+        columns = [
+            one | {"warnings": [*one["warnings"], leak]} if one["name"] == "colour" else one
+            for one in samples.TABLE["columns"]
+        ]
+        return JSONResponse(samples.TABLE | {"columns": columns})
 
     def _create(self, wanted: Json) -> Response:
         self.created.append(wanted)

@@ -17,8 +17,11 @@ FEWEST_ROWS, AT_ONCE = 20, 2
 OTHER_TEXTS = {("{", "["): "JSON", ("<",): "HTML or XML"}
 
 
-def profile(path: Path, name: str = "") -> Profile:
-    """What is in a table. Raises DataError with one sentence for a file that cannot be used at all."""
+def profile(path: Path, name: str = "", chosen: str | None = None, kind: Question | None = None) -> Profile:
+    """What is in a table, with the ``chosen`` column as its target, of this ``kind``, or with a proposed target.
+
+    Raises DataError with one sentence for a file that cannot be used at all, and for a column that is no target.
+    """
     frame = _usable(frames.read(path, name))
     _ = frame.notation  # of all columns, before the first is read
     with ThreadPoolExecutor(AT_ONCE) as threads:
@@ -26,7 +29,12 @@ def profile(path: Path, name: str = "") -> Profile:
         if all(column.missing.all() for column in looked):
             raise DataError("All cells of the table are empty.")
         columns = list(threads.map(lambda column: described(frame, column), looked))
-        target, problems = targets.propose(looked)
+        problems: list[str] = []
+        if chosen is None:
+            target, problems = targets.propose(looked)
+        else:
+            frame.cells(chosen)
+            target = _chosen(looked[frame.names.index(chosen)], kind)
         if target is not None:
             answered = looked[frame.names.index(target.column)]
             leaks = threads.map(lambda column: suspicions.leak(column, answered, target), looked)
@@ -48,13 +56,13 @@ def profile(path: Path, name: str = "") -> Profile:
 def chosen_target(path: Path, column: str, kind: Question | None = None, positive: str | None = None) -> Target:
     """The question about a column that a person chose. Raises DataError with one sentence."""
     frame = frames.read(path)
-    target = targets.target_of(_answered(frame, column), kind, positive)
-    return target.model_copy(update={"why": f"It was chosen, and {target.why}."})
-
-
-def _answered(frame: Frame, column: str) -> Looked:
     frame.cells(column)
-    return look(frame, column)
+    return _chosen(look(frame, column), kind, positive)
+
+
+def _chosen(column: Looked, kind: Question | None = None, positive: str | None = None) -> Target:
+    target = targets.target_of(column, kind, positive)
+    return target.model_copy(update={"why": f"It was chosen, and {target.why}."})
 
 
 def _usable(frame: Frame) -> Frame:
