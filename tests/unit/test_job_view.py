@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from ui.compare import differences, figures, versions
@@ -75,6 +76,26 @@ def test_comparison_is_drawn_with_its_texts_escaped() -> None:
     example = {"id": EVIL, "label": EVIL, "image": EVIL, "answers": {"version": answer, "against": answer}}
     found = {"version": EVIL, "differing": 1, "examples": [example]}
     _assert_text(differences.results("image", found, []))
+
+
+def test_residuals_of_two_versions_are_drawn_on_one_scale_around_zero() -> None:
+    figure = {"key": "rmse", "title": "RMSE", "help": "", "form": "number", "better": "low"}
+    about = {"gate": {"metric": "validation_r2", "words": "R²", "margin": 0.0}, "figures": [figure], "unit": "€"}
+    wide = {"rows": 4, "rmse": 2.0, "residuals": {"edges": [-4.0, 0.0, 4.0], "counts": [3, 1]}}
+    narrow = {"rows": 4, "rmse": 1.0, "residuals": {"edges": [-1.0, 0.0, 1.0], "counts": [2, 2]}}
+    champion = {"version": "1", "validation": wide, "test": wide}
+    candidate = {"version": "2", "validation": narrow, "test": narrow}
+    drawn = figures.side_by_side(about, "row", champion, candidate, same_data=True)
+    assert drawn.count("<svg") == 2
+    assert "Version 1, champion: residuals from -4 € to 4 €; most rows, 3 of 4, between -4 € and 0 €." in drawn
+    assert "Version 2, challenger: residuals from -1 € to 1 €; most rows, 2 of 4, between -1 € and 0 €." in drawn
+    bars = re.findall(r'<rect x="([\d.]+)" y="[\d.]+" width="([\d.]+)" height="([\d.]+)"', drawn)
+    assert bars == [
+        ("4.0", "175.0", "114.0"),
+        ("180.0", "175.0", "38.0"),
+        ("136.0", "43.0", "76.0"),
+        ("180.0", "43.0", "76.0"),
+    ]
 
 
 def test_study_is_drawn_with_its_texts_escaped() -> None:

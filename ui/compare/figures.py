@@ -1,4 +1,4 @@
-"""A version beside the champion: figures on the validation set, confusion matrices, and what the gate will decide.
+"""A version beside the champion: figures on the validation set, confusions or residuals, and what the gate will say.
 
 Which figures there are, how to show them, and the gate's rule come from the API (``about`` of a model).
 """
@@ -10,6 +10,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from ui.compare import residuals
 from ui.kit.cards import notice
 from ui.kit.templates import render
 from ui.kit.words import percent
@@ -101,6 +102,8 @@ def side_by_side(about: About, thing: str, champion: Evaluation, candidate: Eval
         ],
         measured=_measured(thing, champion["validation"]["rows"]),
         matrices=[_matrix(each, title) for each, title in shown if "confusion" in each["validation"]],
+        residuals=residuals.charts(shown, about.get("unit", "")),
+        box=residuals.BOX,
         test=_test(about, candidate),
     )
 
