@@ -201,6 +201,7 @@ def test_learning_from_corrections_is_offered_when_there_are_some(
         epochs = page.get_by_role("textbox", name="Epochs")
         unfold(page, "More options", epochs)
         epochs.fill("500")
+        page.get_by_role("radio", name="New weights").check()
         page.get_by_role("textbox", name="Weight of a correction").fill("1001")
         button(page, "Train").click()
         expect(page.locator("#air-train-note")).to_contain_text("Weight of a correction: must be ")
@@ -208,7 +209,8 @@ def test_learning_from_corrections_is_offered_when_there_are_some(
         button(page, "Train").click()
         job = _asked(page, admin)
         expect(page.locator("#air-job")).to_contain_text(re.compile("500 epochs.*learns from corrections"))
-        assert (job["config"]["use_corrections"], job["config"]["correction_weight"]) == (True, 7)
+        config = job["config"]
+        assert (config["use_corrections"], config["correction_weight"], config["init"]) == (True, 7, "new")
         assert admin.post(f"{jobs}/{job['id']}/cancel").status_code in (200, 202)
     finally:
         admin.delete(f"/corrections/{kept}")

@@ -25,6 +25,7 @@ ASKED = {
 }
 LEARN = "Learn from corrections"
 LEARN_INFO = "Adds the pictures whose answer was corrected on the Images screen to the usual ones."
+STARTS = [("As suits the number of pictures", ""), ("The shipped model's weights", "shipped"), ("New weights", "new")]
 NOTHING_TO_LEARN = "There are none yet: correct an answer on the Images screen."
 
 
@@ -57,11 +58,11 @@ class Form:
         self.fields: dict[str, dict[str, gr.Textbox]] = {}
         with gr.Accordion("More options", open=False) as self.more:
             for family, names in ASKED.items():
-                with (
-                    gr.Column(visible=_in_sight(family == IMAGE)) as self.groups[family],
-                    gr.Row(elem_classes="air-fields"),
-                ):
-                    self.fields[family] = options.fields(names)
+                with gr.Column(visible=_in_sight(family == IMAGE)) as self.groups[family]:
+                    with gr.Row(elem_classes="air-fields"):
+                        self.fields[family] = options.fields(names)
+                    if family == IMAGE:
+                        self.init = gr.Radio(STARTS, value="", label="Start from", interactive=True, elem_id="air-init")
         with gr.Column(visible=False, elem_id="air-taken", elem_classes="air-own") as self.brought:
             self.brought_note = html()
             self.remove = gr.Button("Remove them", size="sm", elem_id="air-taken-remove")
@@ -88,7 +89,7 @@ class Form:
             **EVENTS,
         )
         self.sign_in.wire(self.api, self.token)
-        queued_from = [self.model, self.preset, self.learn, self.token, self.taken, *self.typed]
+        queued_from = [self.model, self.preset, self.init, self.learn, self.token, self.taken, *self.typed]
         self.train.click(self._train, queued_from, [self.chosen, self.note], **ONCE)
         self.remove.click(lambda: None, None, self.taken, **EVENTS)
 
@@ -164,6 +165,7 @@ class Form:
         self,
         model: str,
         preset: str,
+        init: str,
         learn: bool,
         token: str,
         taken: handover.Found | None,
@@ -180,6 +182,8 @@ class Form:
             given: dict[str, Any] = {name: value for name, value in values.items() if value is not None}
             if learn and "use_corrections" in properties:
                 given["use_corrections"] = True
+            if init and "init" in properties:
+                given["init"] = init
             config = next((item["config"] for item in await self.api.presets(model) if item["preset"] == preset), {})
             job = await self.api.queue(TRAIN, model, handover.carried(taken, model, own) | config | given, headers)
         except ApiError as error:
