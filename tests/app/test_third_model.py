@@ -16,6 +16,7 @@ from playwright.sync_api import Page, expect
 from benchmarks.harness.running_app import RunningApp
 from tests.helpers.clients.jobs import Jobs
 from tests.helpers.clients.load import Load
+from tests.helpers.clients.promotions import assert_no_request_is_dropped
 from tests.helpers.clients.screens import button
 from tests.helpers.samples.wine import NEGATIVE, POSITIVE, table
 
@@ -77,7 +78,16 @@ def test_promotion_goes_through_its_own_gate(app: RunningApp, api: str, first: d
     assert promoted.status_code == 200, promoted.text
     assert {replica["version"] for replica in promoted.json()["serving"]} == {version}
     row = _examples(api)[0]["row"]
-    assert requests.post(f"{api}/wine/predict", json=row).json()["model"]["version"] == version
+    asked = {each: requests.post(f"{api}/wine/predict?version={each}", json=row).json() for each in ("1", version)}
+    answers = {each: _probability(reply) for each, reply in asked.items()}
+    assert len(set(answers.values())) == 2
+    assert_no_request_is_dropped(api, "wine", answers, _probability, connections=8, json=row)
+    counted = requests.get(f"{api}/metrics").text
+    assert re.search(r'^air_requests_total\{[^}]*model="wine"', counted, re.M)
+
+
+def _probability(reply: dict[str, Any]) -> float:
+    return reply["predictions"][0][FIELD]
 
 
 def test_open_inference_protocol_has_its_shape(api: str, first: dict[str, Any]) -> None:

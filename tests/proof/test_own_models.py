@@ -11,6 +11,7 @@ from benchmarks.harness.running_app import RunningApp
 from models import specs
 from tests.helpers.clients.jobs import QUICK, Jobs
 from tests.helpers.clients.load import Load
+from tests.helpers.clients.own_models import add_vines
 from tests.helpers.samples import wine
 
 ENOUGH, MOST_MIB = 2_000, 6 * 1024
@@ -33,14 +34,11 @@ def _memory(app: RunningApp) -> int:
 def test_no_prediction_is_lost_while_three_models_come_train_and_go(app: RunningApp) -> None:
     api = f"{app.url}/api"
     row = requests.get(f"{api}/models/breast-cancer/examples", params={"n": 1}).json()["examples"][0]["row"]
-    jobs = Jobs(app, requests.Session())
+    session = requests.Session()
+    jobs = Jobs(app, session)
     with Load(f"{api}/breast-cancer/predict", 4, pause=0.01, json=row) as load:
-        sent = {"file": ("vines.csv", wine.table().to_csv(index=False), "text/csv")}
-        dataset = requests.post(f"{api}/datasets", params={"family": "table"}, files=sent).json()["dataset"]
         for name in NAMES:
-            wanted = {"name": name, "dataset": dataset, "target": "grape"}
-            added = requests.post(f"{api}/models", json=wanted)
-            assert added.status_code == 201, added.text
+            add_vines(api, session, name)
             assert jobs.wait_until_ended(jobs.start(name, QUICK))["state"] == "succeeded"
             example = requests.get(f"{api}/models/{name}/examples", params={"n": 1}).json()["examples"][0]["row"]
             assert requests.post(f"{api}/{name}/predict", json=example).status_code == 200
