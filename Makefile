@@ -12,11 +12,12 @@
 # make bench-training  training through Ray compared with plain PyTorch; needs CIFAR10_DIR and a quiet machine
 # make bench-gpu       the same on a GPU, compared with airbench too; needs CIFAR10_DIR and a GPU
 # make bench-tuning    the overhead of Ray Tune per trial, and 50 trials; needs a quiet machine
+# make bench-table     a table of a million rows: profile and training; needs a quiet machine
 # make mlflow          MLflow's own page for the runs and studies of this AIR_HOME, loopback only
 PYTHON ?= python3
 VENV_PYTHON := .venv/bin/python
 
-.PHONY: run test proof test-all doctor lint lock bench bench-serving bench-batch bench-training bench-gpu bench-tuning bench-profile mlflow proof-container proof-cluster clean
+.PHONY: run test proof test-all doctor lint lock bench bench-serving bench-batch bench-training bench-gpu bench-tuning bench-table mlflow proof-container proof-cluster clean
 
 run:
 	@$(PYTHON) bootstrap.py
@@ -73,9 +74,9 @@ bench-tuning:
 	@$(PYTHON) bootstrap.py --dev
 	$(VENV_PYTHON) -m benchmarks.tuning
 
-bench-profile:
+bench-table:
 	@$(PYTHON) bootstrap.py --dev
-	$(VENV_PYTHON) -m benchmarks.profile
+	$(VENV_PYTHON) -m benchmarks.large_table
 
 mlflow:
 	@$(PYTHON) bootstrap.py
