@@ -128,3 +128,26 @@ def test_parameters_of_xgboost_with_an_effect_are_taken() -> None:
     for name, other in SAME.items():
         refuse_without_effect(XGBOOST | {"max_depth": 3, "learning_rate": 0.1}, {name: 1})
         refuse_without_effect(XGBOOST | {"max_depth": 3, "learning_rate": 0.1}, {other: 1})
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, (300, 15, {"max_leaves": 31, "subsample": 0.8})),
+        ({"max_depth": 3}, (300, 3, {"max_leaves": 31, "subsample": 0.8})),
+        ({"num_boost_round": 100}, (100, 15, {"max_leaves": 31, "subsample": 0.8})),
+        ({"params": {"subsample": 0.5}}, (300, 15, {"max_leaves": 31, "subsample": 0.5})),
+    ],
+)
+def test_preset_of_a_model_holds_for_what_is_not_given_on_the_command_line_too(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, Any], expected: tuple[int, int, dict[str, Any]]
+) -> None:
+    preset = {"num_boost_round": 300, "max_depth": 15, "params": {"max_leaves": 31, "subsample": 0.8}}
+    spec = ROWS.model_copy(update={"presets": {"default": preset}})
+    config = TrainTable(**given).completed(spec)
+    assert (config.num_boost_round, config.max_depth, config.params) == expected
+    monkeypatch.setenv("num_boost_round", "7")
+    words = [f"--params={k}={v}" for k, v in given.get("params", {}).items()]
+    words += [f"--{name.replace('_', '-')}={value}" for name, value in given.items() if name != "params"]
+    typed = from_command_line(TrainTable, spec, words)
+    assert typed.model_copy(update={"params": {k: float(v) for k, v in typed.params.items()}}) == config

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
-from pydantic_settings import CliApp
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from models.specs import ModelSpec, Question
 from training.runs import sentences
@@ -214,9 +214,13 @@ class TrainTable(JobConfig):
         return params
 
     def completed(self, spec: ModelSpec) -> Self:
-        """These options with those of the spec's preset where none is given, and its standardised columns."""
+        """These options with those of the spec's preset where none is given, and its standardised columns.
+
+        Of ``params`` each is an option of its own.
+        """
         preset = {name: value for name, value in spec.presets["default"].items() if name in type(self).model_fields}
         updated = {name: value for name, value in preset.items() if name not in self.model_fields_set}
+        updated["params"] = preset.get("params", {}) | self.params
         if self.scaled_columns is None:
             of_spec = [name for name, column in spec.columns.items() if column.preprocess == ("standard",)]
             updated["scaled_columns"] = of_spec or ["none"]
@@ -259,15 +263,28 @@ def from_command_line(schema: type[JobConfig], spec: ModelSpec, arguments: list[
     Prints help and exits with 0 on ``--help``; raises ConfigError with one sentence about wrong options.
     """
     try:
-        given = CliApp.run(
-            schema,
-            cli_args=sys.argv[1:] if arguments is None else arguments,
-            cli_exit_on_error=False,
-        )
-        return given.completed(spec)
+        return _given(schema, sys.argv[1:] if arguments is None else arguments).completed(spec)
     except ValidationError as error:
         raise ConfigError(sentences.first_of(error)) from error
     except (SystemExit, ConfigError):
         raise
     except Exception as error:
         raise ConfigError(f"{error}; see --help.") from error
+
+
+def _given(schema: type[JobConfig], arguments: list[str]) -> JobConfig:
+    """The options that are in the arguments; only these are set, so that a model's preset has a say in the others."""
+
+    class CommandLine(BaseSettings, schema):
+        __doc__ = schema.__doc__
+        model_config = SettingsConfigDict(
+            cli_hide_none_type=True, cli_avoid_json=True, cli_implicit_flags=True, cli_kebab_case=True
+        )
+
+        @classmethod
+        def settings_customise_sources(cls, *sources: Any, **by_name: Any) -> tuple[Any, ...]:  # noqa: ARG003
+            """No environment variables: one called ``seed`` is hardly meant."""
+            return ()
+
+    found = CommandLine(_cli_parse_args=arguments, _cli_exit_on_error=False)
+    return schema.model_validate({name: getattr(found, name) for name in found.model_fields_set})
