@@ -3,9 +3,9 @@
     python -m benchmarks.large_table [ROWS]
 
 The table has 30 columns (20 of numbers with gaps, 3 of whole numbers, 4 of categories, a date, a text, the target);
-a million rows of it are some 250 MB. As a CSV file it is profiled, added as a model and trained; as Parquet it is
-profiled. Each is a program of its own, whose memory (with Ray's processes, each shared page once) is looked at four
-times a second.
+a million rows of it are some 300 MB. As a CSV file it is profiled, added as a model and trained; as Parquet it is
+profiled. Each is a program of its own, whose memory (with Ray's processes, each shared page once) is looked at every
+two seconds.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ import pyarrow.parquet as pq
 from settings import ROOT
 
 ROWS = 1_000_000
-NAME, LOOK_S = "large", 0.25
+# Looking takes a tenth of a second: the kernel walks through every page.
+NAME, LOOK_S = "large", 2.0
 # For two cores.
 PROFILE_S, TRAIN_S, MOST_MIB = 30, 120, 4096
 PROFILE = """\
