@@ -81,11 +81,14 @@ def test_comparison_is_drawn_with_its_texts_escaped() -> None:
 def test_residuals_of_two_versions_are_drawn_on_one_scale_around_zero() -> None:
     figure = {"key": "rmse", "title": "RMSE", "help": "", "form": "number", "better": "low"}
     about = {"gate": {"metric": "validation_r2", "words": "R²", "margin": 0.0}, "figures": [figure], "unit": "€"}
-    wide = {"rows": 4, "rmse": 2.0, "residuals": {"edges": [-4.0, 0.0, 4.0], "counts": [3, 1]}}
-    narrow = {"rows": 4, "rmse": 1.0, "residuals": {"edges": [-1.0, 0.0, 1.0], "counts": [2, 2]}}
+    wide = {"rows": 4, "rmse": 18648.627, "residuals": {"edges": [-4.0, 0.0, 4.0], "counts": [3, 1]}}
+    narrow = {"rows": 4, "rmse": 12154.533, "residuals": {"edges": [-1.0, 0.0, 1.0], "counts": [2, 2]}}
     champion = {"version": "1", "validation": wide, "test": wide}
     candidate = {"version": "2", "validation": narrow, "test": narrow}
     drawn = figures.side_by_side(about, "row", champion, candidate, same_data=True)
+    assert "<td>18,649</td><td>12,155</td>" in drawn.replace("\n", "")
+    assert "better by 6,494" in drawn
+    assert "points" not in drawn
     assert drawn.count("<svg") == 2
     assert "Version 1, champion: residuals from -4 € to 4 €; most rows, 3 of 4, between -4 € and 0 €." in drawn
     assert "Version 2, challenger: residuals from -1 € to 1 €; most rows, 2 of 4, between -1 € and 0 €." in drawn

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from ui.compare import residuals
 from ui.kit.cards import notice
 from ui.kit.templates import render
-from ui.kit.words import percent
+from ui.kit.words import percent, quantity
 
 Evaluation = dict[str, Any]
 About = dict[str, Any]
@@ -53,7 +53,7 @@ class Figure:
                 return percent(value)
             case "count":
                 return f"{value:.0f}"
-        return f"{value:.3f}"
+        return _number(value)
 
     def amount(self, change: float) -> str:
         """A difference of two values in words."""
@@ -62,7 +62,7 @@ class Figure:
                 return f"{100 * abs(change):.1f} points"
             case "count":
                 return f"{abs(change):.0f}"
-        return f"{abs(change):.3f}"
+        return _number(abs(change))
 
     def difference(self, champion: float, candidate: float) -> tuple[str, str]:
         """How the candidate differs, in words, and `good`, `problem` or nothing."""
@@ -71,6 +71,10 @@ class Figure:
             return "the same", ""
         better = (candidate > champion) == (self.better == "high")
         return f"{'better' if better else 'worse'} by {amount}", "good" if better else "problem"
+
+
+def _number(value: float) -> str:
+    return quantity(value) if abs(value) >= 100 else f"{value:.3f}"
 
 
 def _figures(about: About) -> list[Figure]:
@@ -100,7 +104,7 @@ def side_by_side(about: About, thing: str, champion: Evaluation, candidate: Eval
             for figure in _figures(about)
             if figure.is_in(champion["validation"]) and figure.is_in(candidate["validation"])
         ],
-        measured=_measured(thing, champion["validation"]["rows"]),
+        measured=_measured(thing, champion["validation"]),
         matrices=[_matrix(each, title) for each, title in shown if "confusion" in each["validation"]],
         residuals=residuals.charts(shown, about.get("unit", "")),
         box=residuals.BOX,
@@ -131,9 +135,10 @@ def _row(figure: Figure, champion: Evaluation, candidate: Evaluation | None) -> 
     return row | {"version": figure.text(new), "difference": words, "look": look}
 
 
-def _measured(thing: str, rows: int) -> str:
+def _measured(thing: str, validation: Evaluation) -> str:
+    rows = validation["rows"]
     text = f"Measured on {rows} validation {thing}s, which no version learned from."
-    return f"{text} One {thing} is {100 / rows:.2g} points." if rows else text
+    return f"{text} One {thing} is {100 / rows:.2g} points." if rows and "confusion" in validation else text
 
 
 def _matrix(evaluation: Evaluation, title: str) -> dict[str, Any]:
