@@ -5,7 +5,6 @@ A file goes to the API at once, whose check is shown before anything runs.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import gradio as gr
@@ -149,22 +148,21 @@ class Form:
             self._examples[name] = {"of": champion, "count": len(names), "example": example_file(names, rows)}
         return {key: self._examples[name][key] for key in ("count", "example")}
 
-    async def _given(
-        self, files: Given | list[Given] | None, name: str, token: str, request: gr.Request
-    ) -> AsyncIterator[Updates]:
+    def _arrived(self) -> Updates:
+        return {self.reading: notice("Uploading and checking it …"), self.note: ""}
+
+    async def _given(self, files: Given | list[Given] | None, name: str, token: str, request: gr.Request) -> Updates:
         """Files came: the API gets and checks them."""
         listed = [files] if isinstance(files, dict) else files or []
         if not listed:
-            return
-        yield {self.reading: notice("Uploading and checking it …"), self.note: ""}
+            return {self.reading: ""}
         empty = {self.pictures: None, self.table: None}
         try:
             headers = await self._headers(listed, request, token)
             upload = await uploads.pass_on(self.api, name, listed, headers)
         except ApiError as error:
-            yield empty | {self.reading: notice(str(error), "problem"), self.upload: None}
-        else:
-            yield empty | {self.reading: "", self.upload: upload}
+            return empty | {self.reading: notice(str(error), "problem"), self.upload: None}
+        return empty | {self.reading: "", self.upload: upload}
 
     async def _headers(self, files: list[Given], request: gr.Request, token: str) -> Headers:
         try:
@@ -216,7 +214,8 @@ class Form:
         self.sign_in.wire(self.api, token)
         given = [self.reading, self.upload, self.pictures, self.table, self.note]
         for field in (self.pictures, self.table):
-            field.upload(self._given, [field, self.model, token], given, preprocess=False, **ONCE)
+            arrived = field.upload(self._arrived, None, [self.reading, self.note], **ONCE)
+            arrived.then(self._given, [field, self.model, token], given, preprocess=False, **ONCE)
         self.another.click(self._take_another, [self.upload, token], given, **ONCE)
         self.start.click(self._predict, [*choice, token], [self.chosen, self.note, self.upload], **ONCE)
 

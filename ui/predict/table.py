@@ -6,11 +6,13 @@ The API says which features there are; the form is drawn for them when it first 
 from __future__ import annotations
 
 import random
+import time
 from dataclasses import asdict
 from typing import Any
 
 import gradio as gr
 from gradio.blocks import Block
+from markupsafe import Markup
 
 from ui.kit import clock
 from ui.kit.cards import card, code_box, html, notice, quiet
@@ -29,9 +31,14 @@ REAL_ROWS = 2
 SEEDS = 2**32
 THRESHOLD = "Call a row {} from this probability on. Lower: fewer misses, more false alarms."
 WAITING = quiet("The form appears as soon as the model is up.")
+WAITING_FOR_ANSWER = quiet("Asking the model …")
 
-# What the form is drawn for: a model, its features and labels, and what the fields begin with.
+# What the form is drawn for: a model, its features and labels, and what the fields begin with; `real` is the real row
+# that they begin with, if they do.
 Columns = dict[str, Any]
+# What was asked last in a form: its columns, the values in the fields, the last real row; `at` distinguishes
+# repetitions.
+Question = dict[str, Any]
 
 
 class Screen:
@@ -40,7 +47,7 @@ class Screen:
     def __init__(self, api: Client, public_url: str | None) -> None:
         self.api, self.public_url = api, public_url
         prefix = "air-table"
-        self.columns, self.real, self.filled = gr.State(None), gr.State(None), gr.State(None)
+        self.columns, self.question, self.filled = gr.State(None), gr.State(None), gr.State(None)
         self.filling, self.retry = clock.timer(clock.RETRY), clock.timer(clock.RETRY, active=False)
         with gr.Row(elem_classes="air-screen"):
             with gr.Column(scale=6, min_width=300):
@@ -70,44 +77,50 @@ class Screen:
         if columns is None:
             return
         form, seen = Form(columns["features"], columns["values"]), gr.State({})
-        inputs = [self.threshold, self.real, *form.fields]
-        outputs = [seen, self.real, *self.answers, *form.fields]
 
-        async def edited(
-            before: Sent, request: gr.Request, threshold: float, real: Example | None, *values: Any
-        ) -> Updates:
-            """The answer to the form as it is now, and a word at each field that needs one."""
-            answer = await self._answer(columns, values, threshold, real, request)
-            return answer | changed(seen, before, form.notes(values))
+        def edited(before: Sent, last: Question | None, *values: Any) -> Updates:
+            """Ask about the form as it is now, with a word at each field that needs one.
 
-        async def load(request: gr.Request, threshold: float, last: Example | None) -> Updates:
+            A text field says that it changed when it is drawn, too.
+            """
+            before_it = _current(last, columns)
+            if list(values) == before_it["values"]:
+                return {}
+            asked = _question(columns, values, before_it["real"])
+            return {self.question: asked} | changed(seen, before, form.notes(values))
+
+        async def load(last: Question | None) -> Updates:
             """A validation row into the form, another one than the last."""
             try:
                 rows = await self.api.examples(columns["model"]["name"], REAL_ROWS, random.randrange(SEEDS))
             except ApiError as error:
-                return self._no_answer(error)
-            example = next((row for row in rows if row != last), rows[0])
+                return {self.waiting: notice(str(error), "problem")}
+            example = next((row for row in rows if row != _current(last, columns)["real"]), rows[0])
             values = values_of(form.features, example["row"])
-            answer = await self._answer(columns, values, threshold, example, request)
-            return answer | {seen: {}, self.real: example} | form.filled(values)
+            asked = {self.question: _question(columns, values, example), self.waiting: ""}
+            return asked | {seen: {}} | form.filled(values)
 
-        async def reset(request: gr.Request, threshold: float) -> Updates:
+        async def reset() -> Updates:
             """Typical values; the form is drawn anew where the model has other features now."""
-            now = await self._load(Shown(**columns["model"]), threshold, request)
-            return now | {seen: {}} | form.filled(typical(form.features))
+            values = typical(form.features)
+            now = await self._load(Shown(**columns["model"]))
+            return now | {self.question: _question(columns, values), seen: {}} | form.filled(values)
 
-        form.load.click(load, [self.threshold, self.real], outputs, **EVENTS)
-        form.reset.click(reset, self.threshold, [*self._filled, seen, *form.fields], **EVENTS)
-        # One event for all of them, so that an answer to older values cannot come after a newer one.
-        changes = [self.threshold.input, self.retry.tick, *map(edits, form.fields)]
-        gr.on(changes, edited, [seen, *inputs], outputs, **EVENTS)
+        form.load.click(load, self.question, [self.question, self.waiting, seen, *form.fields], **EVENTS)
+        form.reset.click(reset, None, [*self._loaded, self.question, seen, *form.fields], **EVENTS)
+        gr.on(
+            list(map(edits, form.fields)),
+            edited,
+            [seen, self.question, *form.fields],
+            [self.question, seen, *form.fields],
+            **EVENTS,
+        )
 
     @property
-    def _filled(self) -> list[Block]:
-        about = [self.model, self.heading, self.waiting, self.columns, self.real, self.filled, self.filling]
-        return [*about, self.threshold, *self.answers]
+    def _loaded(self) -> list[Block]:
+        return [self.waiting, self.columns, self.filled, self.filling]
 
-    async def _fill(self, name: str | None, filled: str | None, threshold: float, request: gr.Request) -> Updates:
+    async def _fill(self, name: str | None, filled: str | None, threshold: float) -> Updates:
         """The form of the chosen model, once the API has it; until then the timer asks again."""
         try:
             models = await self.api.catalogue()
@@ -124,10 +137,10 @@ class Screen:
                 info=THRESHOLD.format(model.positive), visible=model.positive is not None, value=threshold
             ),
         }
-        return offered | words | await self._load(model, threshold, request)
+        return offered | words | self._nothing(WAITING_FOR_ANSWER) | await self._load(model)
 
-    async def _load(self, model: Shown, threshold: float, request: gr.Request) -> Updates:
-        """The features for the form, and the answer to typical values or, where it has no such, to a real row."""
+    async def _load(self, model: Shown) -> Updates:
+        """The features for the form, with typical values or, where it has no such, a real row."""
         real = None
         try:
             features = await self.api.features(model.name)
@@ -136,20 +149,26 @@ class Screen:
             labels = (await self.api.model(model.name))["labels"]
         except ApiError as error:
             text = WAITING if error.passing else notice(str(error), "problem")
-            nothing = {self.waiting: text, self.filling: gr.update(active=error.passing)}
-            return nothing | {self.columns: None, self.filled: None} | self._no_answer(error)
+            return {
+                self.waiting: text,
+                self.filling: gr.update(active=error.passing),
+                self.columns: None,
+                self.filled: None,
+            }
         values = values_of(features, real["row"]) if real else typical(features)
-        columns = {"model": asdict(model), "features": features, "labels": labels, "values": values}
-        answer = await self._answer(columns, values, threshold, real, request)
-        now = {self.waiting: "", self.columns: columns, self.real: real, self.filled: model.name}
-        return now | {self.filling: gr.update(active=False)} | answer
+        columns = {"model": asdict(model), "features": features, "labels": labels, "values": values, "real": real}
+        now = {self.waiting: "", self.columns: columns, self.filled: model.name}
+        return now | {self.filling: gr.update(active=False)}
 
     async def _answer(
-        self, columns: Columns, values: Values, threshold: float, real: Example | None, request: gr.Request
+        self, question: Question | None, columns: Columns | None, threshold: float, request: gr.Request
     ) -> Updates:
-        """Everything beside the form, for the values in the form; `real` is the last real row loaded."""
-        features, model = columns["features"], Shown(**columns["model"])
-        row, empty = row_of(features, values)
+        """Everything beside the form: the answer to the last question in it."""
+        if columns is None:
+            return self._nothing(WAITING)
+        question = _current(question, columns)
+        features, model, real = columns["features"], Shown(**columns["model"]), question["real"]
+        row, empty = row_of(features, question["values"])
         if empty:
             return self._no_answer(ApiError(empty_text(empty)))
         try:
@@ -182,27 +201,43 @@ class Screen:
     def _no_answer(self, error: ApiError) -> Updates:
         """Nothing of the last answer stays: it would be read as the answer to these values."""
         text = f"{error} This page tries again by itself." if error.passing else str(error)
-        shown = card("Answer", notice(text, "warning" if error.passing else "problem"))
-        nothing = dict.fromkeys((self.glance, self.figures, self.pushes, self.code), "")
-        return nothing | {self.shown: shown, self.retry: gr.update(active=error.passing)}
+        shown = self._nothing(notice(text, "warning" if error.passing else "problem"))
+        return shown | {self.retry: gr.update(active=error.passing)}
 
-    async def _open(
-        self, lead: dict[str, Any] | None, filled: str | None, threshold: float, request: gr.Request
-    ) -> Updates:
+    def _nothing(self, why: Markup) -> Updates:
+        nothing = dict.fromkeys((self.glance, self.figures, self.pushes, self.code), "")
+        return nothing | {self.shown: card("Answer", why), self.retry: gr.update(active=False)}
+
+    async def _open(self, lead: dict[str, Any] | None, filled: str | None, threshold: float) -> Updates:
         """The model that another screen leads to. What is not shown yet does not say that its value changed."""
         models = await self.api.catalogue()
         name = opened(models, TABLE, lead)
         if name is None:
             return {self.model: gr.skip()}
-        now = await self._fill(name, filled, threshold, request)
+        now = await self._fill(name, filled, threshold)
         return now | {self.model: picks(models, TABLE, None) | {"value": name}}
 
     def wire(self, page: gr.Blocks, news: News) -> None:
         """Which event calls what; the form has its own events."""
         about = [self.model, self.filled, self.threshold]
+        filled = [self.model, self.heading, self.threshold, *self._loaded, *self.answers]
         begins = [page.load, self.filling.tick, self.model.change, news.come.change]
-        gr.on(begins, self._fill, about, self._filled, **EVENTS)
-        news.opened.change(self._open, [news.opened, *about[1:]], self._filled, **EVENTS)
+        gr.on(begins, self._fill, about, filled, **EVENTS)
+        news.opened.change(self._open, [news.opened, *about[1:]], filled, **EVENTS)
+        # All answers come through one event, so that a slow one cannot replace the answer to a later question.
+        asked = [self.question.change, self.columns.change, self.threshold.input, self.retry.tick]
+        gr.on(asked, self._answer, [self.question, self.columns, self.threshold], self.answers, **EVENTS)
+
+
+def _question(columns: Columns, values: Values, real: Example | None = None) -> Question:
+    return {"columns": columns, "values": list(values), "real": real, "at": time.time_ns()}
+
+
+def _current(question: Question | None, columns: Columns) -> Question:
+    """The last question in a form, or what it begins with: one in a form that was just replaced is none in this one."""
+    if question and all(question["columns"][key] == columns[key] for key in ("model", "features")):
+        return question
+    return _question(columns, columns["values"], columns["real"])
 
 
 def build(api: Client, page: gr.Blocks, news: News, public_url: str | None) -> None:

@@ -5,7 +5,6 @@ The API keeps the file and says what is in it. The training is a job like any ot
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import gradio as gr
@@ -91,11 +90,17 @@ class Screen:
         }
         return changed(self.filled, before, now)
 
-    async def _given(self, file: Given | None, token: str, request: gr.Request) -> AsyncIterator[Updates]:
+    def _arrived(self) -> Updates:
+        return {
+            self.reading: notice("Uploading it and looking at what is in it …"),
+            self.form.note: "",
+            self.made: None,
+        }
+
+    async def _given(self, file: Given | None, token: str, request: gr.Request) -> Updates:
         """A file came: the API gets it and looks at it."""
         if not file:
-            return
-        yield {self.reading: notice("Uploading it and looking at what is in it …"), self.form.note: "", self.made: None}
+            return {self.reading: ""}
         family = IMAGE if str(file.get("orig_name") or file["path"]).lower().endswith(ARCHIVE) else TABLE
         try:
             try:
@@ -105,9 +110,8 @@ class Screen:
                 raise
             dataset = await uploads.pass_on_dataset(self.api, family, file, headers)
         except ApiError as error:
-            yield {self.file: None, self.reading: notice(str(error), "problem"), self.dataset: None}
-        else:
-            yield {self.file: None, self.reading: "", self.dataset: dataset}
+            return {self.file: None, self.reading: notice(str(error), "problem"), self.dataset: None}
+        return {self.file: None, self.reading: "", self.dataset: dataset}
 
     async def _take_another(self, dataset: Dataset | None, token: str, request: gr.Request) -> Updates:
         """Take another file: this one is deleted now, or later by itself where that fails."""
@@ -169,8 +173,9 @@ class Screen:
             **EVENTS,
         )
         sign_in.wire(self.api, self.token)
-        given = [self.file, self.reading, dataset, self.form.note, self.made]
-        self.file.upload(self._given, [self.file, self.token], given, preprocess=False, **ONCE)
+        arrived = self.file.upload(self._arrived, None, [self.reading, self.form.note, self.made], **ONCE)
+        given = [self.file, self.reading, dataset]
+        arrived.then(self._given, [self.file, self.token], given, preprocess=False, **ONCE)
         self.another.click(self._take_another, [dataset, self.token], [dataset, self.reading, self.form.note], **ONCE)
         gr.on([dataset.change, self.made.change], self._profiled, [dataset, self.made], self.profile, **EVENTS)
         self.form.wire()
