@@ -83,10 +83,10 @@ class Screen:
 
             A text field says that it changed when it is drawn, too.
             """
-            before_it = _current(last, columns)
-            if list(values) == before_it["values"]:
-                return {}
-            asked = _question(columns, values, before_it["real"])
+            known = _current(last, columns)
+            if list(values) == known["values"]:
+                return gr.skip()
+            asked = _question(columns, values, known["real"])
             return {self.question: asked} | changed(seen, before, form.notes(values))
 
         async def load(last: Question | None) -> Updates:
@@ -118,7 +118,7 @@ class Screen:
 
     @property
     def _loaded(self) -> list[Block]:
-        return [self.waiting, self.columns, self.filled, self.filling]
+        return [self.waiting, self.columns, self.filled, self.filling, *self.answers]
 
     async def _fill(self, name: str | None, filled: str | None, threshold: float) -> Updates:
         """The form of the chosen model, once the API has it; until then the timer asks again."""
@@ -149,12 +149,8 @@ class Screen:
             labels = (await self.api.model(model.name))["labels"]
         except ApiError as error:
             text = WAITING if error.passing else notice(str(error), "problem")
-            return {
-                self.waiting: text,
-                self.filling: gr.update(active=error.passing),
-                self.columns: None,
-                self.filled: None,
-            }
+            nothing = {self.waiting: text, self.filling: gr.update(active=error.passing)}
+            return nothing | {self.columns: None, self.filled: None} | self._no_answer(error)
         values = values_of(features, real["row"]) if real else typical(features)
         columns = {"model": asdict(model), "features": features, "labels": labels, "values": values, "real": real}
         now = {self.waiting: "", self.columns: columns, self.filled: model.name}
@@ -164,8 +160,8 @@ class Screen:
         self, question: Question | None, columns: Columns | None, threshold: float, request: gr.Request
     ) -> Updates:
         """Everything beside the form: the answer to the last question in it."""
-        if columns is None:
-            return self._nothing(WAITING)
+        if columns is None:  # no form, and beside it why
+            return gr.skip()
         question = _current(question, columns)
         features, model, real = columns["features"], Shown(**columns["model"]), question["real"]
         row, empty = row_of(features, question["values"])
@@ -220,7 +216,7 @@ class Screen:
     def wire(self, page: gr.Blocks, news: News) -> None:
         """Which event calls what; the form has its own events."""
         about = [self.model, self.filled, self.threshold]
-        filled = [self.model, self.heading, self.threshold, *self._loaded, *self.answers]
+        filled = [self.model, self.heading, self.threshold, *self._loaded]
         begins = [page.load, self.filling.tick, self.model.change, news.come.change]
         gr.on(begins, self._fill, about, filled, **EVENTS)
         news.opened.change(self._open, [news.opened, *about[1:]], filled, **EVENTS)
