@@ -23,6 +23,8 @@ def profile(path: Path, name: str = "", chosen: str | None = None, kind: Questio
     Raises DataError with one sentence for a file that cannot be used at all, and for a column that is no target.
     """
     frame = _usable(frames.read(path, name))
+    if chosen is not None:
+        frame.cells(chosen)  # refused before the others are looked at
     _ = frame.notation  # of all columns, before the first is read
     with ThreadPoolExecutor(AT_ONCE) as threads:
         looked = list(threads.map(lambda column: look(frame, column), frame.names))
@@ -33,7 +35,6 @@ def profile(path: Path, name: str = "", chosen: str | None = None, kind: Questio
         if chosen is None:
             target, problems = targets.propose(looked)
         else:
-            frame.cells(chosen)
             target = _chosen(looked[frame.names.index(chosen)], kind)
         if target is not None:
             answered = looked[frame.names.index(target.column)]
@@ -55,9 +56,7 @@ def profile(path: Path, name: str = "", chosen: str | None = None, kind: Questio
 
 def chosen_target(path: Path, column: str, kind: Question | None = None, positive: str | None = None) -> Target:
     """The question about a column that a person chose. Raises DataError with one sentence."""
-    frame = frames.read(path)
-    frame.cells(column)
-    return _chosen(look(frame, column), kind, positive)
+    return _chosen(look(frames.read(path), column), kind, positive)
 
 
 def _chosen(column: Looked, kind: Question | None = None, positive: str | None = None) -> Target:
