@@ -15,8 +15,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +24,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from benchmarks.harness import memory
 from settings import ROOT
 
 ROWS = 1_000_000
@@ -75,21 +74,22 @@ def took(command: list[str], environment: dict[str, str]) -> Took:
     with tempfile.TemporaryFile("w+") as said:
         process = subprocess.Popen([sys.executable, *command], cwd=ROOT, env=environment, stdout=said, stderr=said)
         while process.poll() is None:
-            most = max(most, sum(_memory(psutil.Process(process.pid))))
+            most = max(most, memory.together(_with_children(process.pid)))
             time.sleep(LOOK_S)
         seconds = time.perf_counter() - began
         said.seek(0)
         if process.returncode:
             raise subprocess.CalledProcessError(process.returncode, command, said.read())
-    return Took(seconds, most // 2**20)
+    return Took(seconds, most)
 
 
-def _memory(parent: psutil.Process) -> Iterator[int]:
-    """The memory of a process and all below it, in bytes."""
-    with suppress(psutil.Error):
-        for process in [parent, *parent.children(recursive=True)]:
-            with suppress(psutil.Error):
-                yield process.memory_full_info().pss
+def _with_children(pid: int) -> list[psutil.Process]:
+    """A process and all below it; none once it has ended."""
+    try:
+        parent = psutil.Process(pid)
+        return [parent, *parent.children(recursive=True)]
+    except psutil.Error:
+        return []
 
 
 def main(arguments: list[str]) -> int:

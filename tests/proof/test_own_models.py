@@ -7,6 +7,7 @@ import time
 import psutil
 import requests
 
+from benchmarks.harness import memory
 from benchmarks.harness.running_app import RunningApp
 from models import specs
 from tests.helpers.clients.jobs import QUICK, Jobs
@@ -19,16 +20,8 @@ NAMES = ("vine", "vine-two", "vine-three")
 
 
 def _memory(app: RunningApp) -> int:
-    """The memory of an app's processes, MiB; what they share counts once."""
-    total, seen = 0, set()
-    for process in [*app.processes(), *psutil.Process(app.process.pid).children(recursive=True)]:
-        if process.pid not in seen:
-            seen.add(process.pid)
-            try:
-                total += process.memory_full_info().pss
-            except psutil.Error:
-                continue
-    return total // 2**20
+    """The memory of an app's processes, MiB."""
+    return memory.together([*app.processes(), *psutil.Process(app.process.pid).children(recursive=True)])
 
 
 def test_no_prediction_is_lost_while_three_models_come_train_and_go(app: RunningApp) -> None:

@@ -13,11 +13,6 @@ from tests.helpers.clients.load import Load
 MOVES = 6
 
 
-def promote(api: str, model: str, version: str, **more: Any) -> requests.Response:
-    """Promote a version of a model."""
-    return requests.post(f"{api}/models/{model}/promote", json={"version": version, **more})
-
-
 def assert_no_request_is_dropped(
     api: str,
     model: str,
@@ -31,13 +26,14 @@ def assert_no_request_is_dropped(
     ``answers`` is what each version answers to the ``request``, ``answered`` reads that from the body of a reply.
     """
     first, second = answers
-    assert promote(api, model, first, force=True).status_code == 200
+    promotions = f"{api}/models/{model}/promote"
+    assert requests.post(promotions, json={"version": first, "force": True}).status_code == 200
     moves: list[tuple[float, float, str]] = []
     with Load(f"{api}/{model}/predict", connections, **request) as load:
         load.wait_for(100)
         for i in range(MOVES):
             began, version = time.monotonic(), (second, first)[i % 2]
-            moved = promote(api, model, version, force=True)
+            moved = requests.post(promotions, json={"version": version, "force": True})
             assert moved.status_code == 200, moved.text
             moves.append((began, time.monotonic(), version))
             assert {replica["version"] for replica in moved.json()["serving"]} == {version}
