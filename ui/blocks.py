@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
 
@@ -66,5 +66,20 @@ def build(api: Client, public_url: str | None = None) -> gr.Blocks:
     for event in page.fns.values():
         # gr.render takes no show_progress_on; ui/kit/updates.py says why each event has it.
         event.show_progress_on = event.show_progress_on or []
+        if event.renderable:
+            event.fn = _on_event_loop(event.fn)
     page.state_session_capacity = MAX_SESSIONS
     return page.queue(api_open=False, max_size=MAX_WAITING)
+
+
+def _on_event_loop(draw: Callable[..., None]) -> Callable[..., Coroutine[Any, Any, None]]:
+    """Draw a form where a visitor's other events are answered.
+
+    In a thread, as Gradio does it, an event that updates a component meanwhile ends the drawing: "dictionary changed
+    size during iteration", and the form is missing.
+    """
+
+    async def drawn(*inputs: Any) -> None:
+        draw(*inputs)
+
+    return drawn

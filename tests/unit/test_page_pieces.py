@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import gradio as gr
 
 from ui.blocks import build
@@ -66,6 +67,14 @@ def test_page_has_a_tab_for_each_family_and_unique_ids() -> None:
     assert tabs[:2] == ["Images", "Table"]
     ids = [one["props"]["elem_id"] for one in components if one["props"].get("elem_id")]
     assert len(ids) == len(set(ids))
+
+
+def test_forms_are_drawn_where_events_are_answered_not_beside_them() -> None:
+    """In a thread, an event that updates a component meanwhile ends the drawing, and the form is missing."""
+    page = build(Client("http://127.0.0.1:1/api"))
+    drawn = [event.fn for event in page.fns.values() if event.renderable]
+    assert len(drawn) == 2
+    assert all(map(inspect.iscoroutinefunction, drawn))
 
 
 def test_picker_is_hidden_while_there_is_one_model_of_the_family() -> None:
