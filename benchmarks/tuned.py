@@ -29,7 +29,7 @@ from training.runs import ray_session
 from training.runs.config import JobConfig, TrainImages, TrainTable
 from training.runs.errors import ConfigError
 from training.table import train as breast_cancer
-from training.table import worker as breast_cancer_worker
+from training.table.learners import trees
 from training.tuning import studies
 from training.tuning.config import TuneImages
 
@@ -48,9 +48,9 @@ def of_rows() -> Callable[[TrainTable], Figures]:
     matrices = [xgb.DMatrix(*breast_cancer.encoded(table, preprocessor, split)) for split in ("train", "validation")]
 
     def train(config: TrainTable) -> Figures:
-        params = breast_cancer_worker.booster_params(config, available_cpus(), ROWS.data)
-        _, history = breast_cancer_worker.boost(params, config.num_boost_round, *matrices, [])
-        return breast_cancer_worker.figures_of(history, config.num_boost_round - 1)
+        params = trees.booster_params(config, available_cpus(), ROWS.data)
+        _, history = trees.boost(params, config.num_boost_round, *matrices, [])
+        return trees.figures_of(history, config.num_boost_round - 1)
 
     return train
 

@@ -27,7 +27,7 @@ from training.datasets import tables as dataset
 from training.runs import ray_session
 from training.runs.config import TrainTable
 from training.table import train as breast_cancer
-from training.table import worker as breast_cancer_worker
+from training.table.learners import trees
 from training.tuning import studies
 from training.tuning import study as tuning
 from training.tuning.config import TuneTable
@@ -52,8 +52,8 @@ def bare_loop() -> float:
     for _ in range(TRIALS):
         began = time.perf_counter()
         train, validation = (xgb.DMatrix(*rows[split], nthread=1) for split in ("train", "validation"))
-        params = breast_cancer_worker.booster_params(config, threads=1, data=ROWS.data)
-        breast_cancer_worker.boost(params, config.num_boost_round, train, validation, [])
+        params = trees.booster_params(config, threads=1, data=ROWS.data)
+        trees.boost(params, config.num_boost_round, train, validation, [])
         seconds.append(time.perf_counter() - began)
     return statistics.median(seconds[FIRST:])
 

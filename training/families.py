@@ -12,8 +12,9 @@ from typing import Any
 
 from models.specs import Family, ModelSpec
 from settings import Settings
-from training.runs.config import BatchPredict, JobConfig, TrainImages, TrainTable
+from training.runs.config import BatchPredict, JobConfig, TrainImages, TrainTable, preset_of
 from training.runs.progress import Listener
+from training.table import learner_options
 from training.tuning.config import TuneImages, TuneJob, TuneTable
 
 TRAIN: dict[Family, type[JobConfig]] = {"image": TrainImages, "table": TrainTable}
@@ -37,6 +38,30 @@ def json_schema(kind: str, spec: ModelSpec) -> dict[str, Any]:
         if name in schema["properties"]:
             schema["properties"][name]["enum"] = list(offered)
     return schema
+
+
+def config_of(spec: ModelSpec, preset: str) -> dict[str, Any]:
+    """The options that choose a preset of a model's spec: of an image model its name, of a table model the learner."""
+    if spec.family == "image":
+        return {"preset": preset}
+    return {"learner": spec.presets[preset].get("learner", "xgboost")}
+
+
+def options_of(spec: ModelSpec, preset: str) -> dict[str, Any]:
+    """The options of a training that have an effect with a preset, each with its default; None where it depends."""
+    defaults = {name: field.default for name, field in TRAIN[spec.family].model_fields.items()}
+    if spec.family == "image":
+        return defaults | {"preset": preset}
+    learner = config_of(spec, preset)["learner"]
+    other = learner_options.idle(defaults, learner)
+    return {name: value for name, value in defaults.items() if name not in other} | preset_of(spec, learner)
+
+
+def needs(spec: ModelSpec, preset: str) -> str:
+    """What this machine lacks for a preset, in a sentence; empty if nothing."""
+    learner = config_of(spec, preset).get("learner")
+    why = learner_options.missing(learner) if learner else ""
+    return f"It {why}." if why else ""
 
 
 def train(

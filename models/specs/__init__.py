@@ -41,6 +41,7 @@ Family = Literal["image", "table"]
 ColumnKind = Literal["number", "category", "boolean", "text", "date"]
 # What a table model answers: one of two classes, one of several, a number.
 Question = Literal["binary", "multiclass", "regression"]
+Learner = Literal["xgboost", "linear", "mlp", "keras"]
 
 
 class UnknownModel(Exception):

@@ -1,6 +1,6 @@
 """A model of the table family: rows in, a class or a number out.
 
-Booster and fitted preprocessing come from a checkpoint folder; labels and features from its metadata.
+Learner and fitted preprocessing come from a checkpoint folder; labels and features from its metadata.
 """
 
 from __future__ import annotations
@@ -9,28 +9,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import xgboost as xgb
 
 from models.artifact import checkpoint
-from models.table import features, questions
+from models.table import features, learners, questions
 from models.table.contract import takes_gaps
+from models.table.learners import Learner
 from models.table.own_steps import OwnStepError
 from models.table.preprocessing import Preprocessor, Rows
-from models.table.steps import CATEGORY
 from settings import Settings
 
-WEIGHTS = "booster.ubj"
 GOLDEN_ATOL = 1e-5
 
 
 class TableModel:
-    """A booster with its preprocessing. Labels, features and training ranges come from the metadata."""
+    """A learner with its preprocessing. Labels, features and training ranges come from the metadata."""
 
-    backend, precision = "xgboost", "fp32"
-
-    def __init__(self, booster: xgb.Booster, metadata: checkpoint.Metadata) -> None:
-        booster.set_param({"nthread": 1})
-        self.booster = booster
+    def __init__(self, learner: Learner, metadata: checkpoint.Metadata) -> None:
+        self.learner = learner
+        self.backend, self.precision = learner.backend, learner.precision
         self.metadata = metadata
         self.labels = metadata.labels
         self.question = questions.of_version(metadata)
@@ -48,37 +44,31 @@ class TableModel:
     def load(cls, folder: Path) -> TableModel:
         """The model of a checkpoint folder, files and golden answers checked. Raises CheckpointError."""
         metadata = checkpoint.verify(folder)
-        booster = xgb.Booster()
+        learner = learners.load(folder, metadata.config)
         try:
-            booster.load_model(str(folder / WEIGHTS))
-        except xgb.core.XGBoostError as error:
-            raise checkpoint.CheckpointError(f"{folder.name}: {WEIGHTS} is not an XGBoost model.") from error
-        try:
-            model = cls(booster, metadata)
+            model = cls(learner, metadata)
         except OwnStepError as error:
             raise checkpoint.CheckpointError(f"{folder.name}: {error}") from error
         width = len(model.preprocessor.owners)
-        if booster.num_features() != width:
+        if learner.width != width:
             raise checkpoint.CheckpointError(
-                f"{folder.name}: {WEIGHTS} takes {booster.num_features()} features, its metadata names {width}."
+                f"{folder.name}: {learner.weights} takes {learner.width} features, its metadata names {width}."
             )
         checkpoint.check_golden(folder, model.predict, atol=GOLDEN_ATOL * metadata.decision.get("scale", 1.0))
         return model
 
     @classmethod
     def load_to_serve(cls, folder: Path, settings: Settings) -> TableModel:  # noqa: ARG003 - one backend only
-        """``load``: trees have one backend."""
+        """``load``: a learner has one backend."""
         return cls.load(folder)
 
     def save(self, folder: Path) -> None:
-        """Write the booster into ``folder``."""
-        self.booster.save_model(str(folder / WEIGHTS))
+        """Write the learner into ``folder``."""
+        self.learner.save(folder)
 
     def predict(self, rows: Rows) -> np.ndarray:
         """Answers to rows (n, features): probabilities (n,) or (n, classes), or numbers (n,), float64."""
-        encoded = self.preprocessor(rows)
-        margins = np.asarray(self.booster.inplace_predict(encoded, predict_type="margin"), dtype=np.float64)
-        return self.question.answers(margins)
+        return self.question.answers(self.learner.margins(self.preprocessor(rows)))
 
     def from_tensor(self, given: np.ndarray) -> np.ndarray:
         """Rows of the Open Inference Protocol, numbers or texts (n, features). Raises ValueError naming a feature."""
@@ -110,11 +100,9 @@ class TableModel:
         """What each feature adds to the answers to rows, (n, features + 1), bias last.
 
         A row's sum is the logit of the probability (of the positive class), the margin of the answered class, or the
-        number. TreeSHAP: Lundberg, Erion, Lee, "Consistent Individualized Feature Attribution for Tree Ensembles",
-        arXiv:1802.03888.
+        number.
         """
-        encoded = matrix_of(self.preprocessor(rows), None, self.preprocessor.types)
-        pushes = self.booster.predict(encoded, pred_contribs=True, validate_features=False)
+        pushes = self.learner.contributions(self.preprocessor(rows), self.preprocessor.types)
         pushes = self.question.explained(pushes, answers)
         if self.preprocessor.owners == list(range(len(self.features))):
             return pushes
@@ -149,8 +137,3 @@ class TableModel:
         if not flags.any():
             return [[] for _ in flags]
         return [[self.features[i] for i in np.flatnonzero(row)] for row in flags]
-
-
-def matrix_of(encoded: np.ndarray, target: np.ndarray | None, types: list[str]) -> xgb.DMatrix:
-    """Encoded rows (n, columns) in XGBoost's form; ``types`` has whether a column is a quantity or a category."""
-    return xgb.DMatrix(encoded, label=target, feature_types=types, enable_categorical=CATEGORY in types)

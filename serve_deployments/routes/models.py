@@ -105,15 +105,16 @@ async def evaluation(
 async def presets(settings: CurrentSettings, name: str = NAME) -> TrainingPresets:
     """Ready-made configurations of a training, quickest first."""
     spec = replicas.spec_of(name)
-    needs = families.part(spec.family, "held_out").lacking(spec, settings)
-    takes_a_preset = "preset" in families.TRAIN[spec.family].model_fields
+    lacking = families.part(spec.family, "held_out").lacking(spec, settings)
     listed = [
         TrainingPreset(
             preset=key,
+            title=given.get("title", key.capitalize()),
             minutes=given.get("minutes"),
             gives=given.get("gives", ""),
-            config={"preset": key} if takes_a_preset else {},
-            needs=needs,
+            config=families.config_of(spec, key),
+            needs=families.needs(spec, key) or lacking,
+            options=families.options_of(spec, key),
         )
         for key, given in spec.presets.items()
     ]

@@ -15,10 +15,12 @@ class TrainingPreset(Reply):
     """A ready-made configuration of a training, with its measured time and result."""
 
     preset: str
+    title: str = Field(description="its name in words")
     minutes: float | None = Field(description="on 2 idle cores; null if not measured yet")
     gives: str = Field(description="the result on validation, in words")
     config: dict[str, Any] = Field(description="for POST /jobs")
     needs: str = Field("", description="what this server lacks for it, and the consequence")
+    options: dict[str, Any] = Field(description="the options that have an effect, with their defaults")
 
 
 class TrainingPresets(Reply):

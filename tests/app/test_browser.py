@@ -117,7 +117,7 @@ def test_two_browsers_watch_one_training_until_it_is_stopped(
     """No process of it is left, and it made no version."""
     before = requests.get(f"{api}/models/cifar10").json()["versions"]
     page = to_retrain(open_page(app.url))
-    train(page, IMAGES, "Epochs", "500")
+    train(page, IMAGES, "Epochs Passes over all images", "500")
     _state(page, "#air-job", "Training now.")
     other = to_retrain(open_page(app.url))
     _state(other, "#air-job", "Training now.")

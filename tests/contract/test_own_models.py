@@ -86,7 +86,7 @@ def _run(studio: Studio, work: Coroutine[Any, Any, T]) -> T:
 def _add_version(home: Path, run: str = "run") -> str:
     """A version of wine: the shipped trees under its name."""
     shipped = TableModel.load(SHIPPED)
-    model = TableModel(shipped.booster, shipped.metadata.model_copy(update={"model": "wine"}))
+    model = TableModel(shipped.learner, shipped.metadata.model_copy(update={"model": "wine"}))
     folder = home / "checkpoints" / "wine" / run
     with checkpoint.writing(folder) as made:
         shutil.copyfile(SHIPPED / checkpoint.EVALUATION, made / checkpoint.EVALUATION)

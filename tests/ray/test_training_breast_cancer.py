@@ -60,7 +60,7 @@ def test_scaler_is_fitted_on_training_rows_and_serving_uses_it(trained: dict[str
     scaled = model.preprocessor(matrix)
     assert scaled[:, 0].mean() == pytest.approx(0, abs=1e-5)
     assert np.array_equal(scaled[:, 2], matrix[:, 2].astype(np.float32))
-    assert np.allclose(model.booster.inplace_predict(scaled), model.predict(matrix), atol=1e-6)
+    assert np.allclose(model.learner.booster.inplace_predict(scaled), model.predict(matrix), atol=1e-6)
 
 
 def test_contributions_sum_to_the_logit(trained: dict[str, Path]) -> None:

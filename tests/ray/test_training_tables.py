@@ -134,7 +134,7 @@ def test_contributions_of_all_columns_sum_to_the_answer(trained: dict[str, Path]
     elif target == "quick":
         np.testing.assert_allclose(sums, np.log(answers / (1 - answers)), atol=1e-4)
     else:
-        margins = model.booster.inplace_predict(model.preprocessor(rows), predict_type="margin")
+        margins = model.learner.booster.inplace_predict(model.preprocessor(rows), predict_type="margin")
         np.testing.assert_allclose(sums, margins.max(axis=1), atol=1e-4)
 
 

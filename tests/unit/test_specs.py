@@ -36,7 +36,7 @@ def test_spec_of_a_user_has_the_presets_and_searches_of_its_family(
     _write(tmp_path, SPEC)
     set_environment(AIR_HOME=str(tmp_path))
     assert specs.names() == ["cifar10", "breast-cancer", "wine"]
-    assert list(specs.get("wine").presets) == ["default"]
+    assert list(specs.get("wine").presets) == ["default", "linear", "mlp", "keras"]
     assert specs.get("wine").searches["default"]["num_samples"] == 50
     assert specs.get("wine").column("proline").preprocess is None
 

@@ -12,7 +12,7 @@ from training.jobs import store as jobs
 from training.runs.config import XGBOOST, TrainImages, TrainTable, from_command_line
 from training.runs.errors import ConfigError
 from training.table.booster_params import SAME, refuse_without_effect
-from training.table.worker import booster_params
+from training.table.learners.trees import booster_params
 from training.tuning.space import BoosterParams
 
 

@@ -101,7 +101,7 @@ def validated(kind: str, model: str, config: dict[str, Any]) -> dict[str, Any]:
     except specs.UnknownModel as error:
         raise ConfigError(f"model: {_lower(error)}") from error
     try:
-        return families.options(kind, spec.family).model_validate(config).completed(spec).model_dump()
+        return families.options(kind, spec.family).model_validate(config).completed(spec).recorded()
     except OptionError as error:
         raise OptionError(error.field, error.problem) from error
     except ValidationError as error:

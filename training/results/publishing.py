@@ -49,7 +49,7 @@ def metadata(
         decision=decision,
         metrics=metrics,
         data=data,
-        training=storage.without_secrets(job.model_dump()),
+        training=storage.without_secrets(job.recorded()),
         command=command_line(),
         seed=seed,
         created=datetime.now().astimezone().isoformat(timespec="seconds"),

@@ -14,9 +14,10 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from models.specs import ModelSpec, Question
+from models.specs import Learner, ModelSpec, Question
 from training.runs import sentences
 from training.runs.errors import ConfigError, OptionError
+from training.table import learner_options
 from training.table.booster_params import refuse_without_effect
 
 BATCH = 250
@@ -42,6 +43,10 @@ class JobConfig(BaseModel):
     def completed(self, spec: ModelSpec) -> Self:  # noqa: ARG002 - subclasses use it
         """These options with defaults from the model's spec. Raises ConfigError for what the model does not have."""
         return self
+
+    def recorded(self) -> dict[str, Any]:
+        """These options for a record, as JSON."""
+        return self.model_dump(mode="json")
 
 
 class ImagePreset(BaseModel):
@@ -179,12 +184,32 @@ class TrainTable(JobConfig):
     data: str | None = Field(
         None, description="CSV or Parquet file, local or s3://…; default: the one of the model's spec"
     )
+    learner: Learner | None = Field(
+        None,
+        title="Learner",
+        description="xgboost: boosted trees; linear: logistic or ridge regression; mlp, keras: a network of PyTorch or "
+        "of TensorFlow. Default: the one that has the given options, first that of the model's spec",
+    )
     num_boost_round: int = Field(
         100, ge=1, le=5000, title="Trees", description="Boosting rounds; each tree corrects the ones before."
     )
     max_depth: int = Field(3, ge=1, le=15, title="Max depth", description="How many splits a tree makes in a row.")
+    l2: float = Field(
+        1.0, gt=0, le=1e6, title="L2 penalty", description="Higher makes the coefficients of a linear model smaller."
+    )
+    epochs: int = Field(100, ge=1, le=1000, title="Epochs", description="Passes of a network over all rows.")
+    hidden_units: int = Field(
+        64, ge=1, le=1024, title="Hidden units", description="Of each of a network's two hidden layers."
+    )
+    weight_decay: float = Field(
+        0.01, ge=0, le=10, title="Weight decay", description="Higher makes a network's weights smaller."
+    )
     learning_rate: float = Field(
-        0.2, gt=0, le=1, title="Learning rate", description="Shrinkage: how much each tree counts."
+        0.2,
+        gt=0,
+        le=1,
+        title="Learning rate",
+        description="How much each tree counts, or how far a step of a network goes.",
     )
     scaled_columns: list[str] | None = Field(
         None, description="columns to standardise, or 'all' or 'none'; default: those of the model's spec"
@@ -195,14 +220,14 @@ class TrainTable(JobConfig):
         ge=0,
         le=1000,
         title="Early stopping",
-        description="End after this many rounds without a better answer to the validation rows; 0: never.",
+        description="End after so many rounds or epochs without a better answer to the validation rows; 0: never.",
     )
     seed: int = Field(
         0,
         ge=0,
         lt=2**31,
         title="Seed",
-        description="Seeds XGBoost's random numbers: the same seed gives the same training.",
+        description="Seeds the random numbers: the same seed gives the same training.",
     )
     num_workers: int = Field(1, ge=1, le=16, description="Ray Train workers; 1: without Ray Train, at once")
 
@@ -214,17 +239,30 @@ class TrainTable(JobConfig):
         return params
 
     def completed(self, spec: ModelSpec) -> Self:
-        """These options with those of the spec's preset where none is given, and its standardised columns.
+        """These options with those of the learner's preset where none is given, and the spec's standardised columns.
 
-        Of ``params`` each is an option of its own.
+        Of ``params`` each is an option of its own. Raises OptionError for an option that has no effect, and for a
+        learner that cannot learn here.
         """
-        preset = {name: value for name, value in spec.presets["default"].items() if name in type(self).model_fields}
+        given = [name for name, field in type(self).model_fields.items() if getattr(self, name) != field.default]
+        usual = spec.presets["default"].get("learner", "xgboost")
+        learner = self.learner or learner_options.with_options(given, usual)
+        if why := learner_options.missing(learner):
+            raise OptionError(["learner"], f"{learner} {why}", within=None)
+        for name in learner_options.idle(given, learner):
+            raise OptionError([name], f"has no effect with the learner {learner}; leave it out", within=None)
+        preset = preset_of(spec, learner)
         updated = {name: value for name, value in preset.items() if name not in self.model_fields_set}
-        updated["params"] = preset.get("params", {}) | self.params
+        updated |= {"learner": learner, "params": preset.get("params", {}) | self.params}
         if self.scaled_columns is None:
             of_spec = [name for name, column in spec.columns.items() if column.preprocess == ("standard",)]
             updated["scaled_columns"] = of_spec or ["none"]
         return self.model_copy(update=updated)
+
+    def recorded(self) -> dict[str, Any]:
+        """These options without those of other learners."""
+        idle = learner_options.idle(type(self).model_fields, self.learner) if self.learner else ()
+        return {name: value for name, value in super().recorded().items() if name not in idle}
 
     def booster_params(self, question: Question = "binary", classes: int = 2) -> dict[str, Any]:
         """XGBoost's parameters, except those of the device."""
@@ -255,6 +293,12 @@ class BatchPredictCommand(BatchPredict):
     """A batch prediction from the command line."""
 
     output: Path = Field(Path("predictions"), description="folder for predictions.csv and predictions.parquet")
+
+
+def preset_of(spec: ModelSpec, learner: Learner) -> dict[str, Any]:
+    """The options of a learner in the spec's presets."""
+    named = (given for given in spec.presets.values() if given.get("learner", "xgboost") == learner)
+    return {name: value for name, value in next(named, {}).items() if name in learner_options.OPTIONS[learner]}
 
 
 def from_command_line(schema: type[JobConfig], spec: ModelSpec, arguments: list[str] | None = None) -> Any:

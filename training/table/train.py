@@ -1,6 +1,6 @@
-"""Train a model of the table family: Ray Data reads, XGBoost boosts (on Ray Train with several workers).
+"""Train a model of the table family: Ray Data reads, a learner fits (on Ray Train with several workers).
 
-Stages: read → split → fit the preprocessing → fit the trees → evaluate → publish a version.
+Stages: read → split → fit the preprocessing → fit the learner → evaluate → publish a version.
 """
 
 from __future__ import annotations
@@ -10,33 +10,30 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import xgboost as xgb
 
 from models.artifact import checkpoint
 from models.specs import ModelSpec, Question
-from models.table.model import TableModel, matrix_of
+from models.table.learners import Learner
+from models.table.model import TableModel
 from models.table.preprocessing import Preprocessor
 from models.table.questions import THRESHOLD
 from models.table.steps import Step
 from settings import Settings, available_cpus
 from training.datasets import tables as dataset
 from training.results import evaluation, publishing, tracking
-from training.runs import fitting, progress, ray_session
+from training.runs import fitting, ray_session
 from training.runs.config import TrainTable
 from training.runs.errors import ConfigError, full_disk_as_data_error
 from training.runs.progress import REGISTERING, Listener
-from training.table import preprocessors
-from training.table.worker import as_frame, boost, booster_params, figures_of, rounds_of, train_loop
+from training.table import learners, preprocessors, workers
+from training.table.learners import Problem
 
-WORKER_RESTARTS = 1
 # The figures that a version is registered with, on validation and test rows.
 METRICS: dict[Question, tuple[str, ...]] = {
     "binary": ("logloss", "error", "auc"),
     "multiclass": ("logloss", "error", "auc", "accuracy"),
     "regression": ("rmse", "mae", "r2"),
 }
-# Rows (n, columns) and what is learned of each, by split.
-Encoded = dict[str, tuple[np.ndarray, np.ndarray]]
 
 
 @full_disk_as_data_error()
@@ -61,21 +58,22 @@ def train(
     for line in said_of(table):
         print(line, flush=True)
     fitted = fit_preprocessor(spec, table, scaled_columns(config, table.names))
-    with tracking.run(registry.client, spec.name, f"train {config.num_boost_round} trees") as run:
-        run.params(config.model_dump())
+    with tracking.run(registry.client, spec.name, f"train {config.learner}") as run:
+        run.params(config.recorded())
         run.tags(
             {"data.source": table.source, "data.fingerprint": table.fingerprint, "command": publishing.command_line()}
         )
         listener.stage("training")
-        booster, history = _fit(spec, config, settings, table, Preprocessor(table.features, fitted), listener, run_name)
+        problem = _problem(spec, config, table, Preprocessor(table.features, fitted))
+        learner, history = _fit(problem, spec.name, settings, listener, run_name)
         for step, by_name in sorted(history.items()):
             run.metrics(by_name, step=step)
         listener.stage("evaluating")
-        meta, figures, model = _evaluate(spec, config, booster, table, fitted, started)
-        run.figure(tracking.curves_figure(history, "By boosting round"), "curves")
+        meta, figures, model = _evaluate(spec, problem, learner, table, fitted, started)
+        run.figure(tracking.curves_figure(history, "By round or epoch"), "curves")
         if spec.data.kind != "regression":
             run.figure(tracking.confusion_figure(figures["validation"]["confusion"], "Validation rows"), "confusion")
-        run.metrics(meta.metrics, step=config.num_boost_round)
+        run.metrics(meta.metrics, step=len(history))
         listener.stage(REGISTERING)
         golden = table.rows("validation", publishing.GOLDEN_ROWS)
         version, folder = publishing.publish(
@@ -122,80 +120,28 @@ def encoded(table: dataset.Table, preprocessor: Preprocessor, split: str) -> tup
 
 
 def _fit(
-    spec: ModelSpec,
-    config: TrainTable,
-    settings: Settings,
-    table: dataset.Table,
-    preprocessor: Preprocessor,
-    listener: Listener,
-    run_name: str,
-) -> tuple[xgb.Booster, dict[int, dict[str, float]]]:
-    """Boost; returns the booster and the figures of every round."""
-    rows = {split: encoded(table, preprocessor, split) for split in ("train", "validation")}
-    if config.num_workers == 1:
-        return _fit_here(spec, config, rows, preprocessor.types, listener)
-    return _fit_on_workers(spec, config, settings, rows, preprocessor.types, listener, run_name)
-
-
-def _fit_here(
-    spec: ModelSpec, config: TrainTable, rows: Encoded, types: list[str], listener: Listener
-) -> tuple[xgb.Booster, dict[int, dict[str, float]]]:
-    """Boost in this process: a Ray Train worker takes ten seconds to start, the boosting a tenth of a second."""
-    parts = [matrix_of(*rows[split], types) for split in ("train", "validation")]
-    params = booster_params(config, _threads(config), spec.data)
-    booster, evaluated = boost(params, config.num_boost_round, *parts, [], config.early_stopping)
-    history = {step: figures_of(evaluated, step) for step in range(rounds_of(evaluated))}
+    problem: Problem, model: str, settings: Settings, listener: Listener, run_name: str
+) -> tuple[Learner, learners.History]:
+    """Fit in this process, or on several workers: one of Ray Train takes ten seconds to start."""
+    if problem.config.num_workers > 1:
+        return workers.fit_on_workers(problem, model, settings, listener, run_name)
+    learner, history = learners.fit(problem)
     for step, figures in history.items():
         listener.epoch(step, figures)
-    listener.step(config.num_boost_round, config.num_boost_round, {})
-    return booster, history
+    listener.step(len(history), len(history), {})
+    return learner, history
 
 
-def _fit_on_workers(
-    spec: ModelSpec,
-    config: TrainTable,
-    settings: Settings,
-    rows: Encoded,
-    types: list[str],
-    listener: Listener,
-    run_name: str,
-) -> tuple[xgb.Booster, dict[int, dict[str, float]]]:
-    """Boost with Ray Train, each worker on its share of the rows."""
-    import ray
-    from ray.data import ExecutionOptions
-    from ray.train import DataConfig
-    from ray.train.xgboost import RayTrainReportCallback, XGBoostTrainer
-
-    history: dict[int, dict[str, float]] = {}
-    with progress.shown(f"xgboost, {config.num_boost_round} trees", history.__setitem__, listener, quiet=True) as board:
-        trainer = XGBoostTrainer(
-            train_loop,
-            train_loop_config={
-                "params": booster_params(config, _threads(config), spec.data),
-                "num_boost_round": config.num_boost_round,
-                "early_stopping": config.early_stopping,
-                "types": types,
-                "board": board,
-            },
-            datasets={split: ray.data.from_pandas(as_frame(*part)) for split, part in rows.items()},
-            dataset_config=DataConfig(
-                datasets_to_split=["train"], execution_options=ExecutionOptions(preserve_order=True)
-            ),
-            scaling_config=fitting.scaling_config(settings, config.num_workers),
-            run_config=fitting.run_config(settings, spec.name, run_name),
-        )
-        result = fitting.fit(trainer.fit, WORKER_RESTARTS)
-    return RayTrainReportCallback.get_model(result.checkpoint), history
-
-
-def _threads(config: TrainTable) -> int:
-    return max(1, available_cpus() // config.num_workers)
+def _problem(spec: ModelSpec, config: TrainTable, table: dataset.Table, preprocessor: Preprocessor) -> Problem:
+    rows = {split: encoded(table, preprocessor, split) for split in ("train", "validation")}
+    threads = max(1, available_cpus() // config.num_workers)
+    return Problem(config, spec.data, preprocessor.types, threads, rows)
 
 
 def _evaluate(
     spec: ModelSpec,
-    config: TrainTable,
-    booster: xgb.Booster,
+    problem: Problem,
+    learner: Learner,
     table: dataset.Table,
     fitted: list[Step],
     started: float,
@@ -207,8 +153,7 @@ def _evaluate(
         config={
             "features": table.names,
             "complete_rows": spec.data.complete_rows,
-            "num_boost_round": booster.num_boosted_rounds(),
-            "params": booster_params(config, _threads(config), spec.data),
+            **learners.about(problem, learner),
         },
         preprocessor={"features": [feature.model_dump() for feature in table.features], "steps": fitted},
         decision=_decision(spec, table),
@@ -220,13 +165,12 @@ def _evaluate(
             **({"rows_without_target": table.dropped} if table.dropped else {}),
             "rows": {split: int((table.split == split).sum()) for split in dataset.SPLITS},
         },
-        job=config,
-        seed=config.seed,
+        job=problem.config,
+        seed=problem.config.seed,
         started=started,
-        packages=("xgboost", "ray", "numpy"),
+        packages=("ray", "numpy", *learners.module(problem.config.learner).PACKAGES),
     )
-    model = TableModel(booster, meta)
-    booster.set_param({"nthread": available_cpus()})
+    model = TableModel(learner, meta)
     figures: dict[str, Any] = {}
     for split in ("validation", "test"):
         columns, target = table.part(split)

@@ -9,18 +9,17 @@ from typing import Any
 import xgboost as xgb
 from ray import tune
 
-from models.table.model import matrix_of
+from models.table.learners.trees import WEIGHTS, matrix_of
 from models.table.preprocessing import Preprocessor
 from settings import Settings
 from training.datasets import tables
 from training.runs.ray_session import give_way
-from training.table import worker
-from training.table.train import Encoded, encoded, fit_preprocessor, scaled_columns
+from training.table.learners import Encoded, trees
+from training.table.train import encoded, fit_preprocessor, scaled_columns
 from training.tuning.config import Task
 from training.tuning.reports import Prepared, report
 
 REPORT_EVERY_ROUNDS = 20
-MODEL_FILE = "booster.ubj"
 
 
 def prepare(task: Task, settings: Settings) -> Prepared:  # noqa: ARG001 - the image family needs them
@@ -41,10 +40,10 @@ def trial(drawn: dict[str, Any], task: Task, rows: Encoded, types: list[str]) ->
     """Boost with the drawn values. ``rows``: the encoded rows of "train" and "validation"."""
     give_way()
     config = task.config.TUNABLE.training_config(task.base, drawn)
-    params = worker.booster_params(config, threads=1, data=task.spec.data)
+    params = trees.booster_params(config, threads=1, data=task.spec.data)
     train, validation = (matrix_of(*rows[split], types) for split in ("train", "validation"))
     reports = _Reports(task, config.num_boost_round)
-    worker.boost(params, config.num_boost_round, train, validation, [reports])
+    trees.boost(params, config.num_boost_round, train, validation, [reports])
 
 
 class _Reports(xgb.callback.TrainingCallback):
@@ -56,16 +55,16 @@ class _Reports(xgb.callback.TrainingCallback):
     def __init__(self, task: Task, rounds: int) -> None:
         self._task, self._rounds = task, rounds
 
-    def after_iteration(self, model: xgb.Booster, epoch: int, evals_log: worker.History) -> bool:
+    def after_iteration(self, model: xgb.Booster, epoch: int, evals_log: trees.Evaluated) -> bool:
         done = epoch + 1
         if done % REPORT_EVERY_ROUNDS and done != self._rounds:
             return False
-        worker.refuse_nan(evals_log)
-        figures = worker.figures_of(evals_log, epoch)
+        trees.refuse_nan_in(evals_log)
+        figures = trees.figures_of(evals_log, epoch)
         if done < self._rounds:
             report(self._task, figures, done, self._rounds)
             return False
         with tempfile.TemporaryDirectory() as folder:
-            model.save_model(str(Path(folder) / MODEL_FILE))
+            model.save_model(str(Path(folder) / WEIGHTS))
             report(self._task, figures, done, self._rounds, folder)
         return False

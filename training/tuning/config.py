@@ -121,8 +121,8 @@ class TuneTable(TuneJob):
         return self.max_concurrent or 1
 
     def base(self, spec: ModelSpec) -> TrainTable:
-        """The defaults of a training."""
-        return TrainTable(seed=self.seed).completed(spec)
+        """The defaults of a training of trees."""
+        return TrainTable(learner="xgboost", seed=self.seed).completed(spec)
 
 
 class TuneImages(TuneJob):

@@ -169,9 +169,7 @@ class StudyReporter:
             if tune_trial.checkpoint is not None and best.trial == trial.trial:
                 self._recorder.keep_model(best.trial, tune_trial.checkpoint.to_directory)
             training = self._task.config.TUNABLE.training_config(self._task.base, best.params)
-            found = Best(
-                trial=best.trial, value=best.value(metric), params=best.params, config=training.model_dump(mode="json")
-            )
+            found = Best(trial=best.trial, value=best.value(metric), params=best.params, config=training.recorded())
             self._recorder.save(best=found)
         value, best_value = trial.value(metric), self._recorder.study.best and self._recorder.study.best.value
         if value is not None:

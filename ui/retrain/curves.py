@@ -14,6 +14,7 @@ from ui.kit.words import percent
 BOX = {"width": 360, "height": 190, "left": 58, "right": 350, "top": 10, "bottom": 160}
 MOST_POINTS = 240
 NOTHING_YET = "The curves begin with the first figures."
+ONE_STEP = "This learner is fitted in one step, so there are no curves; the comparison has its figures."
 
 Points = list[tuple[int, float]]
 
@@ -75,7 +76,7 @@ CURVES = [
         share=True,
     ),
 ]
-EPOCHS, TREES = ("epochs", "passes over all pictures"), ("trees", "each corrects the ones before")
+EPOCHS, TREES = ("epochs", "passes over all data"), ("trees", "each corrects the ones before")
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,8 @@ def curves(job: dict[str, Any], champion: dict[str, Any] | None) -> Markup:
     """The charts of a job; `champion` is the champion's evaluation, without which there is no dashed line."""
     if not job["metrics"]:
         return quiet(NOTHING_YET)
+    if job["state"] == "succeeded" and len(job["metrics"]) == 1:
+        return quiet(ONE_STEP)
     found = [(curve, points) for curve in CURVES if (points := _points(curve, job))]
     figures = [_figure(curve, points, job, _final(curve, champion)) for curve, points in found]
     words, meaning = _steps(job)

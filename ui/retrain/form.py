@@ -21,8 +21,12 @@ from ui.tuning import handover
 # The options that the form has a field for, by the family of the model.
 ASKED = {
     IMAGE: ("epochs", "seed", "correction_weight"),
-    TABLE: ("num_boost_round", "max_depth", "learning_rate", "seed"),
+    TABLE: (
+        *("num_boost_round", "max_depth", "l2", "epochs", "hidden_units", "weight_decay"),
+        *("learning_rate", "early_stopping", "seed"),
+    ),
 }
+ASKS = {IMAGE: "How thoroughly?", TABLE: "Which learner?"}
 LEARN = "Learn from corrections"
 LEARN_INFO = "Adds the pictures whose answer was corrected on the Images screen to the usual ones."
 STARTS = [("As suits the number of pictures", ""), ("The shipped model's weights", "shipped"), ("New weights", "new")]
@@ -30,10 +34,30 @@ NOTHING_TO_LEARN = "There are none yet: correct an answer on the Images screen."
 
 
 def preset_choice(preset: dict[str, Any]) -> tuple[str, str]:
-    """`Quick: about 3 minutes, gives some 85 of 100 pictures right`, or its name where nothing was measured yet."""
+    """`Quick: about 3 minutes, gives some 85 of 100 pictures right`, or its title where nothing was measured yet."""
     parts = [takes(preset["minutes"]), f"gives {preset['gives']}" if preset["gives"] else ""]
-    known, name = ", ".join(filter(None, parts)), preset["preset"].capitalize()
-    return f"{name}: {known}" if known else name, preset["preset"]
+    known = ", ".join(filter(None, parts))
+    return f"{preset['title']}: {known}" if known else preset["title"], preset["preset"]
+
+
+def _chosen(presets: list[dict[str, Any]], preset: str | None) -> dict[str, Any]:
+    """The preset of a name; the first where there is none such."""
+    return next((item for item in presets if item["preset"] == preset), presets[0])
+
+
+def _preset_of(presets: list[dict[str, Any]], found: handover.Found) -> str | None:
+    """The preset of what a study found: the one whose choice it makes too."""
+    return next((item["preset"] for item in presets if item["config"].items() <= found["config"].items()), None)
+
+
+def _with_effect(properties: dict[str, options.Option], preset: dict[str, Any]) -> dict[str, options.Option]:
+    """The options that have an effect with a preset, with its defaults."""
+    effective = preset["options"]
+    return {
+        name: option | ({} if effective[name] is None else {"default": effective[name]})
+        for name, option in properties.items()
+        if name in effective
+    }
 
 
 def _in_sight(shown: bool) -> bool | Literal["hidden"]:
@@ -52,7 +76,7 @@ class Form:
         self.api, self.token, self.taken, self.chosen = api, token, taken, chosen
         self.sign_in = SignIn("air")
         self.model = choice("air-train-model")
-        self.preset = gr.Radio([], label="How thoroughly?", interactive=True, elem_id="air-preset")
+        self.preset = gr.Radio([], label=ASKS[IMAGE], interactive=True, elem_id="air-preset")
         self.learn = gr.Checkbox(label=LEARN, info=NOTHING_TO_LEARN, interactive=False, elem_id="air-learn")
         self.groups: dict[str, gr.Column] = {}
         self.fields: dict[str, dict[str, gr.Textbox]] = {}
@@ -82,7 +106,7 @@ class Form:
         filled = [self.sent, self.model, *self.sign_in.components, self.train, self.preset, self.learn]
         brought = [self.brought, self.brought_note, self.more]
         gr.on(
-            [*ticking.glances, self.model.change, self.token.change, self.taken.change],
+            [*ticking.glances, self.model.change, self.preset.change, self.token.change, self.taken.change],
             self._fill,
             [self.sent, self.model, self.preset, self.token, self.taken],
             [*filled, *brought, *self.groups.values(), *self.typed],
@@ -125,12 +149,15 @@ class Form:
         family = models[model].family
         own = self.fields[family]
         found = taken if taken and taken["model"] == model else None
+        shown = _chosen(presets, _preset_of(presets, found) if new and found else preset)
+        properties = _with_effect(properties, shown)
         now = {self.model: choices(models, model)} | self.sign_in.shown(allowed)
         now |= options.described(own, properties)
         now |= {group: gr.update(visible=_in_sight(name == family)) for name, group in self.groups.items()}
         now |= {
             self.train: gr.update(interactive=allowed.may),
-            self.preset: offered([preset_choice(item) for item in presets], preset) | {"info": presets[0]["needs"]},
+            self.preset: offered([preset_choice(item) for item in presets], preset)
+            | {"label": ASKS[family], "info": shown["needs"]},
             self.learn: await self._learnable("use_corrections" in properties),
             self.brought: gr.update(visible=found is not None),
             self.brought_note: handover.note(found, own) if found else "",
@@ -140,10 +167,8 @@ class Form:
             return sent
         values: Updates = dict.fromkeys(self.typed, "")
         if found:
-            names = [item["preset"] for item in presets]
-            usual = found["config"].get("preset")
             values |= {field: handover.text(found, name) for name, field in own.items()}
-            values |= {self.model: model, self.preset: usual if usual in names else names[0]}
+            values |= {self.model: model, self.preset: shown["preset"]}
             sent[self.more] = gr.update(open=True)
         return sent | {field: now.get(field, gr.update()) | {"value": value} for field, value in values.items()}
 
@@ -178,14 +203,17 @@ class Form:
             own = self.fields[(await self.api.shown(model)).family]
             headers = await headers_for_change(self.api, request, token)
             properties = (await self.api.options(model))["train"]["properties"]
+            chosen = _chosen(await self.api.presets(model), preset)
+            own = {name: field for name, field in own.items() if name in chosen["options"]}
             values = {name: options.number(properties[name]["title"], typed[field]) for name, field in own.items()}
             given: dict[str, Any] = {name: value for name, value in values.items() if value is not None}
             if learn and "use_corrections" in properties:
                 given["use_corrections"] = True
             if init and "init" in properties:
                 given["init"] = init
-            config = next((item["config"] for item in await self.api.presets(model) if item["preset"] == preset), {})
-            job = await self.api.queue(TRAIN, model, handover.carried(taken, model, own) | config | given, headers)
+            carried = handover.carried(taken, model, own).items()
+            config = {name: value for name, value in carried if name in chosen["options"]} | chosen["config"] | given
+            job = await self.api.queue(TRAIN, model, config, headers)
         except ApiError as error:
             return {self.note: notice(await self._refusal(error, model), "problem")}
         return {self.chosen: job["id"], self.note: notice(QUEUED, "good")}

@@ -12,6 +12,7 @@ import torch
 from models.artifact import checkpoint
 from models.image.model import WEIGHTS, ImageModel
 from models.registry import Registry
+from models.table.learners.trees import Trees
 from models.table.model import TableModel
 from settings import ROOT, Settings
 
@@ -32,7 +33,7 @@ def add_shifted(home: Path, name: str = "shifted", metrics: dict[str, float] | N
 def add_cut(home: Path, trees: int, name: str) -> str:
     """Register a table model of the first trees of the shipped one, with that one's figures; returns its version."""
     shipped = TableModel.load(SHIPPED / "breast-cancer")
-    model = TableModel(shipped.booster[:trees], shipped.metadata)
+    model = TableModel(Trees(shipped.learner.booster[:trees]), shipped.metadata)
     return _registered(home, "breast-cancer", name, model)
 
 
