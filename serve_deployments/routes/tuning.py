@@ -28,6 +28,7 @@ from serve_deployments.versions import replicas
 from training import families
 from training.tuning import importance
 from training.tuning.config import search_of
+from training.tuning.space import Tunable
 from training.tuning.studies import SHIPPED, Store, Study, Summary, UnknownStudy
 
 STUDY = Path(max_length=64, description="the study's id; that of its job")
@@ -72,12 +73,19 @@ async def searches(name: str = Path(description="a model")) -> Searches:
     offered = [
         SearchPreset(
             preset=preset,
-            space={key: dimension.model_dump() for key, dimension in search.space.items()},
-            **search.model_dump(include={"metric", "mode", "step", "num_samples", "minutes"}),
+            **search.model_dump(
+                include={"metric", "mode", "step", "num_samples", "minutes", "space", "learners", "folds"}
+            ),
         )
         for preset, search in found.items()
     ]
-    return Searches(name=name, searches=offered, tunable=families.TUNE[spec.family].TUNABLE.widest())
+    of_learners = {name for search in found.values() for space in search.learners.values() for name in space}
+    return Searches(
+        name=name,
+        searches=offered,
+        tunable=families.TUNE[spec.family].TUNABLE.widest(),
+        of_learners=Tunable(families.TRAIN[spec.family], tuple(sorted(of_learners))).widest(),
+    )
 
 
 def _read(store: Store, study: str) -> Study:

@@ -18,7 +18,7 @@ class StudyBase(Reply):
     state: str = Field(description="running, succeeded, stopped, failed or interrupted")
     metric: str
     mode: str
-    step: str = Field(description="unit of a trial's progress: round or epoch")
+    step: str = Field(description="unit of a trial's progress: round, epoch or fold")
     num_samples: int
     created: str
     ended: str | None
@@ -66,14 +66,18 @@ class SearchPreset(Reply):
     num_samples: int
     minutes: float | None = Field(description="on 2 idle cores; null if not measured yet")
     space: dict[str, dict[str, Any]]
+    learners: dict[str, dict[str, dict[str, Any]]] = Field(description="of a study over learners: the space of each")
+    folds: int = Field(description="of the cross-validation of such a study; else 0")
 
 
 class Searches(Reply):
     """``GET /models/{name}/searches``; ``tunable``: each parameter that a space may name.
 
     A parameter has a ``title``, a ``description``, a ``type``, and the bounds ``low`` and ``high`` or null.
+    ``of_learners`` has those of the studies over learners.
     """
 
     name: str
     searches: list[SearchPreset]
     tunable: dict[str, dict[str, Any]]
+    of_learners: dict[str, dict[str, Any]]

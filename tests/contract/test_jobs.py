@@ -59,6 +59,18 @@ def test_list_has_a_change_at_once(anyone: httpx.Client, admin: httpx.Client) ->
         ({"kind": "train", "model": "cifar10", "config": {"epoch": 3}}, "config.epoch"),
         ({"kind": "train", "model": "breast-cancer", "config": {"params": {"objective": "x"}}}, "objective"),
         ({"kind": "train", "model": "breast-cancer", "config": []}, "config"),
+        (
+            {"kind": "train", "model": "breast-cancer", "config": {"learner": "linear", "max_depth": 2}},
+            "max_depth: has no",
+        ),
+        (
+            {
+                "kind": "tune",
+                "model": "breast-cancer",
+                "config": {"preset": "learners", "space": {"gamma": {"type": "float", "low": 0, "high": 1}}},
+            },
+            "config.space: the search learners has a space for each learner",
+        ),
         ({"kind": "batch_predict", "model": "cifar10", "config": {"data": "/etc/passwd"}}, "must be an address"),
         *(
             (

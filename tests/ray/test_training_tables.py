@@ -23,6 +23,8 @@ from training.datasets import new_model, tables
 from training.datasets.new_model import NewModel
 from training.results import held_out
 from training.runs.config import BatchPredict, TrainTable
+from training.runs.errors import ConfigError
+from training.table import learner_options
 from training.table import train as stage
 
 
@@ -225,6 +227,37 @@ def test_batch_answers_each_line_and_keeps_its_columns(
     (answer,) = model.encode(values, model.predict(values))
     key = columns[1]
     assert rows[5][key] == (pytest.approx(answer[key]) if key == "value" else answer[key])
+
+
+@pytest.mark.parametrize("learner", ["linear", "mlp", "keras"])
+@pytest.mark.parametrize(
+    ("target", "metric", "least"), [("price", "r2", 0.8), ("class", "auc", 0.9), ("quick", "auc", 0.8)]
+)
+def test_other_learners_learn_from_the_same_columns_and_explain_their_answers(
+    flat_settings: Settings, target: str, metric: str, least: float, learner: str
+) -> None:
+    spec = specs.get(flats.NAMES[target])
+    if why := learner_options.missing(learner):
+        with pytest.raises(ConfigError, match=why):
+            TrainTable(learner=learner).completed(spec)
+        return
+    version, folder, metrics = stage.train(spec, TrainTable(learner=learner), flat_settings)
+    assert metrics[f"test_{metric}"] > least
+    model: TableModel = catalog.load(folder)
+    assert (model.backend, model.metadata.config["learner"]) == ("numpy", learner)
+    rows = tables.read(spec).rows("test", 40)
+    rows[0, model.features.index("city")] = "Kyoto"
+    rows[1, model.features.index("area")] = np.nan
+    answers = model.predict(rows)
+    explained = model.encode(rows, answers, explain=True)
+    assert (explained[0]["unseen"], explained[1]["missing"]) == (["city"], ["area"])
+    margins = model.learner.margins(model.preprocessor(rows)).max(axis=1)
+    sums = [sum(one["contributions"].values()) for one in explained]
+    np.testing.assert_allclose(sums, margins, rtol=1e-6)
+    batch = predict(spec, BatchPredict(version=version, num_workers=1), flat_settings, folder.parent / f"of-{version}")
+    assert batch["errors"] == 0
+    key = "rmse" if target == "price" else "logloss"
+    assert checkpoint.read_evaluation(folder)["test"][key] == metrics[f"test_{key}"]
 
 
 def _champion(settings: Settings, target: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from ui.tuning import data as study_data
 from ui.tuning import handover
 from ui.tuning import space as study_space
+from ui.tuning import view as study_view
 
 
 def _study(trials: int, **options: Any) -> dict[str, Any]:
@@ -53,7 +55,36 @@ def test_figures_that_are_no_numbers_are_left_out() -> None:
     study["trials"][0]["metrics"] += [{"step": 40, "validation_logloss": None}, {"validation_logloss": 1}]
     study["trials"][0]["params"] = {"gamma": "<b>", "new": float("nan")}
     row = study_data.picture(study)["trials"][0]
-    assert row[5:] == [[None, None], [[20, 0.101]]]
+    assert row[5:] == [[None, None], [[20, 0.101]], None]
+
+
+def _of_learner(number: str, learner: str, steps: int, loss: float) -> dict[str, Any]:
+    costs = {"spread": 0.01, "validation_auc": 0.99, "fit_s": 0.25, "answer_us": 12.4, "size_bytes": 2048}
+    metrics = [{"step": step, "validation_logloss": loss, **costs} for step in range(1, steps + 1)]
+    params = {"learner": learner, "l2": 0.5}
+    return {"trial": number, "params": params, "metrics": metrics, "state": "finished", "stopped_because": ""} | {
+        "started": 1767323045.0,
+        "duration_s": 1.0,
+    }
+
+
+def test_leaderboard_has_the_best_whole_trial_of_each_learner_best_first() -> None:
+    trials = [_of_learner("1", "xgboost", 5, 0.11), _of_learner("2", "linear", 5, 0.08)]
+    trials += [
+        _of_learner("3", "linear", 5, 0.07),
+        _of_learner("4", "linear", 2, 0.01),
+        _of_learner("5", "mlp", 2, 0.02),
+    ]
+    tunable = {"l2": {"title": "L2 penalty", "description": ""}}
+    study = _study(0, tunable=tunable, step="fold") | {"trials": trials}
+    rows = re.findall(r'<tr><th scope="row">(.*?)</tr>', str(study_view.leaderboard(study)))
+    assert [" ".join(re.sub("<.*?>", " ", row).split()) for row in rows] == [
+        "linear trial 3: l2 penalty 0.5 0.07 ± 0.01 5 folds 0.99 0.25 s 12 µs 2.0 kB",
+        "xgboost trial 1: l2 penalty 0.5 0.11 ± 0.01 5 folds 0.99 0.25 s 12 µs 2.0 kB",
+        "mlp trial 5: l2 penalty 0.5 0.02 ± 0.01 2 folds 0.99 0.25 s 12 µs 2.0 kB",
+    ]
+    assert study_data.picture(study)["trials"][0][-1] == "xgboost"
+    assert not str(study_view.leaderboard(_study(3))).strip()
 
 
 def test_trial_of_a_study_becomes_a_training_configuration() -> None:

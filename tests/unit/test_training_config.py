@@ -11,6 +11,7 @@ from tests.helpers.models import IMAGES, ROWS
 from training.jobs import store as jobs
 from training.runs.config import XGBOOST, TrainImages, TrainTable, from_command_line
 from training.runs.errors import ConfigError
+from training.table import learner_options
 from training.table.booster_params import SAME, refuse_without_effect
 from training.table.learners.trees import booster_params
 from training.tuning.space import BoosterParams
@@ -151,3 +152,62 @@ def test_preset_of_a_model_holds_for_what_is_not_given_on_the_command_line_too(
     words += [f"--{name.replace('_', '-')}={value}" for name, value in given.items() if name != "params"]
     typed = from_command_line(TrainTable, spec, words)
     assert typed.model_copy(update={"params": {k: float(v) for k, v in typed.params.items()}}) == config
+
+
+@pytest.mark.parametrize(
+    ("given", "learner"),
+    [
+        ({}, "xgboost"),
+        ({"max_depth": 4}, "xgboost"),
+        ({"l2": 0.5}, "linear"),
+        ({"hidden_units": 8}, "mlp"),
+        ({"epochs": 5, "learning_rate": 0.01}, "mlp"),
+        ({"learning_rate": 0.01}, "xgboost"),
+        ({"learner": "linear", "seed": 3}, "linear"),
+    ],
+)
+def test_learner_is_the_one_that_has_the_given_options(given: dict[str, Any], learner: str) -> None:
+    config = jobs.validated("train", "breast-cancer", given)
+    assert config["learner"] == learner
+    assert config.items() >= given.items()
+    assert jobs.validated("train", "breast-cancer", config) == config
+
+
+def test_options_of_a_learner_are_those_of_its_preset_and_no_others() -> None:
+    shared = {"data", "learner", "scaled_columns", "seed", "num_workers"}
+    trees = {"num_boost_round", "max_depth", "learning_rate", "params", "early_stopping"}
+    network = {"epochs", "hidden_units", "weight_decay", "learning_rate", "early_stopping"}
+    of = {name: jobs.validated("train", "breast-cancer", {"learner": name}) for name in ("xgboost", "linear", "mlp")}
+    assert set(of["xgboost"]) == shared | trees
+    assert set(of["linear"]) == shared | {"l2"}
+    assert set(of["mlp"]) == shared | network
+    assert (of["xgboost"]["learning_rate"], of["mlp"]["learning_rate"], of["mlp"]["early_stopping"]) == (0.2, 0.003, 20)
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (
+            {"learner": "linear", "max_depth": 4},
+            "config.max_depth: has no effect with the learner linear; leave it out.",
+        ),
+        ({"learner": "linear", "params": {"gamma": 1}}, "config.params: has no effect with the learner linear"),
+        ({"learner": "mlp", "l2": 2}, "config.l2: has no effect with the learner mlp"),
+        ({"learner": "xgboost", "epochs": 3}, "config.epochs: has no effect with the learner xgboost"),
+        ({"l2": 2, "max_depth": 4}, "config.l2: has no effect with the learner xgboost"),
+        ({"learner": "forest"}, "config.learner: must be 'xgboost', 'linear', 'mlp' or 'keras', got 'forest'."),
+    ],
+)
+def test_option_of_another_learner_is_refused_by_name(given: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        jobs.validated("train", "breast-cancer", given)
+    assert str(refused.value).startswith(sentence)
+
+
+def test_keras_without_tensorflow_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(learner_options, "find_spec", lambda name: None)
+    with pytest.raises(ConfigError) as refused:
+        jobs.validated("train", "breast-cancer", {"learner": "keras"})
+    assert str(refused.value) == f"config.learner: keras {learner_options.NO_TENSORFLOW}."
+    monkeypatch.setattr(learner_options, "find_spec", lambda name: name)
+    assert jobs.validated("train", "breast-cancer", {"learner": "keras"})["learner"] == "keras"

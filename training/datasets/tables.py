@@ -66,6 +66,10 @@ class Table:
         chosen = np.flatnonzero((self.split == split) if split else np.ones(len(self.split)))[:most]
         return as_rows([self.columns[name][chosen] for name in self.names], self.features)
 
+    def learned(self, rows: np.ndarray) -> np.ndarray:
+        """What is learned of these rows (n,): 1 for the positive of two classes, else the target itself."""
+        return (self.target[rows] == 0).astype(np.float32) if self.binary else self.target[rows]
+
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 over rows, targets and splits, independent of the order of rows."""

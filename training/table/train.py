@@ -106,17 +106,18 @@ def scaled_columns(config: TrainTable, features: list[str]) -> list[str]:
 def fit_preprocessor(spec: ModelSpec, table: dataset.Table, scaled: list[str]) -> list[Step]:
     """The steps of each feature, fitted on the training rows. Raises ConfigError."""
     columns, _ = table.part("train")
-    chains = {feature.name: preprocessors.chosen(spec, feature, feature.name in scaled) for feature in table.features}
-    return preprocessors.fit(columns, chains)
+    return preprocessors.fit(columns, chains_of(spec, table, scaled))
+
+
+def chains_of(spec: ModelSpec, table: dataset.Table, scaled: list[str]) -> dict[str, tuple[str, ...]]:
+    """The names of the steps of each feature. Raises ConfigError."""
+    return {feature.name: preprocessors.chosen(spec, feature, feature.name in scaled) for feature in table.features}
 
 
 def encoded(table: dataset.Table, preprocessor: Preprocessor, split: str) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of a split in the form of the learner, float32 (n, columns), and what it learns of each.
-
-    That is 1 for the positive of two classes, the place of one of several, or the number.
-    """
-    columns, target = table.part(split)
-    return preprocessor(columns), (target == 0).astype(np.float32) if table.binary else target
+    """Rows of a split in the form of the learner, float32 (n, columns), and what it learns of each."""
+    columns, _ = table.part(split)
+    return preprocessor(columns), table.learned(table.split == split)
 
 
 def _fit(

@@ -14,6 +14,7 @@ from models.table.preprocessing import Preprocessor
 from settings import Settings
 from training.datasets import tables
 from training.runs.ray_session import give_way
+from training.table import leaderboard
 from training.table.learners import Encoded, trees
 from training.table.train import encoded, fit_preprocessor, scaled_columns
 from training.tuning.config import Task
@@ -22,8 +23,10 @@ from training.tuning.reports import Prepared, report
 REPORT_EVERY_ROUNDS = 20
 
 
-def prepare(task: Task, settings: Settings) -> Prepared:  # noqa: ARG001 - the image family needs them
+def prepare(task: Task, settings: Settings) -> Prepared:
     """Read and encode the rows once, for all trials. Raises TrainingError."""
+    if task.search.learners:
+        return leaderboard.prepare(task, settings)
     table = tables.read_with_ray(task.spec, task.base.data)
     fitted = fit_preprocessor(task.spec, table, scaled_columns(task.base, table.names))
     preprocessor = Preprocessor(table.features, fitted)
@@ -39,7 +42,7 @@ def prepare(task: Task, settings: Settings) -> Prepared:  # noqa: ARG001 - the i
 def trial(drawn: dict[str, Any], task: Task, rows: Encoded, types: list[str]) -> None:
     """Boost with the drawn values. ``rows``: the encoded rows of "train" and "validation"."""
     give_way()
-    config = task.config.TUNABLE.training_config(task.base, drawn)
+    config = task.training(drawn)
     params = trees.booster_params(config, threads=1, data=task.spec.data)
     train, validation = (matrix_of(*rows[split], types) for split in ("train", "validation"))
     reports = _Reports(task, config.num_boost_round)

@@ -11,8 +11,9 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from models.specs import ModelSpec
+from models.specs import Learner, ModelSpec
 from training.runs.config import JobConfig, TrainImages, TrainTable, chosen_of
+from training.runs.errors import OptionError
 from training.tuning import space as spaces
 from training.tuning.space import BoosterParams, Space, Tunable
 
@@ -24,9 +25,9 @@ TRIAL_IMAGES = 10_000
 class Search(BaseModel):
     """How a study searches: the metric, the sampler and the early stopping.
 
-    ``step`` is the unit of a trial's progress (round or epoch). ASHA first compares trials after ``grace``
+    ``step`` is the unit of a trial's progress (round, epoch or fold). ASHA first compares trials after ``grace``
     steps and keeps the best 1/``reduction``; without ``grace`` every trial runs to its end. ``minutes`` is
-    the approximate time on 2 idle cores.
+    the approximate time on 2 idle cores. A study over ``learners`` has a space for each, and ``folds``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -37,7 +38,9 @@ class Search(BaseModel):
     step: str
     num_samples: int
     minutes: float | None = None
-    space: Space
+    space: Space = {}
+    learners: dict[Learner, Space] = {}
+    folds: int = 0
     grace: int | None = None
     reduction: int = 2
 
@@ -79,6 +82,8 @@ class TuneJob(JobConfig):
 
     def completed(self, spec: ModelSpec) -> Self:
         """These options; raises ConfigError unless the preset is one of the spec's searches."""
+        if self.space is not None and search_of(spec, self.preset).learners:
+            raise OptionError(["space"], f"the search {self.preset} has a space for each learner; leave it out", None)
         chosen_of(self.preset, spec.searches)
         return self
 
@@ -91,7 +96,7 @@ class TuneJob(JobConfig):
     def written_out(self, spec: ModelSpec) -> Any:
         """These options with the preset's values filled in, so that a record is complete by itself."""
         search = self.search(spec)
-        return self.model_copy(update={"num_samples": search.num_samples, "space": search.space})
+        return self.model_copy(update={"num_samples": search.num_samples, "space": search.space or None})
 
     def at_once(self, cores: int) -> int:
         """The number of concurrent trials: the option's, or one per core."""
@@ -166,3 +171,12 @@ class Task:
     def base(self) -> Any:
         """The training configuration that each trial changes."""
         return self.config.base(self.spec)
+
+    def training(self, drawn: dict[str, Any]) -> Any:
+        """The training configuration with the values of a trial. Raises ConfigError."""
+        if "learner" in drawn:
+            own = {name: value for name, value in drawn.items() if name in TrainTable.model_fields}
+            params = {name: value for name, value in drawn.items() if name not in own}
+            given = own | {"seed": self.config.seed} | ({"params": params} if params else {})
+            return TrainTable.model_validate(given).completed(self.spec)
+        return self.config.TUNABLE.training_config(self.base, drawn)

@@ -18,12 +18,15 @@ METHOD = (
     "the share of its variance that each parameter explains alone."
 )
 TOO_FEW = "Too few trials for an importance: {there} finished, at least {needed} are needed."
+LEARNERS = "Each learner has parameters of its own; the leaderboard compares the learners."
 NOTHING = "All trials have the same result, so no parameter matters."
 SEED = 0
 
 
 def importance(study: Study, space: Space) -> tuple[dict[str, float] | None, str | None]:
     """The share of each parameter, largest first, or None and the reason in a sentence."""
+    if not space:
+        return None, LEARNERS
     ended = [trial for trial in study.trials if trial.state == "finished" and trial.value(study.metric) is not None]
     needed = max(MIN_TRIALS, 2 * len(space))
     if len(ended) < needed:

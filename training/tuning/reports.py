@@ -17,12 +17,16 @@ from training.tuning.config import Task
 
 @dataclass(frozen=True)
 class Prepared:
-    """A study's trials, ready to run: the function, its maximum steps, GPUs per trial, and the data in words."""
+    """A study's trials, ready to run: the function, its maximum steps, GPUs per trial, and the data in words.
+
+    ``candidates`` are the parameters of all trials where no sampler draws them.
+    """
 
     trainable: Callable[[dict[str, Any]], None]
     longest: int
     about: dict[str, str]
     gpus: float = 0
+    candidates: list[dict[str, Any]] | None = None
 
 
 def report(task: Task, figures: dict[str, float], step: int, steps: int, folder: str | None = None) -> None:

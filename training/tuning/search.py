@@ -21,6 +21,7 @@ import optuna
 import ray
 from ray import tune
 from ray.tune.schedulers import ASHAScheduler
+from ray.tune.search import Searcher
 from ray.tune.search.optuna import OptunaSearch
 
 from training.runs.errors import TrainingError
@@ -47,7 +48,7 @@ MAX_STARTUP_TRIALS = 10
 class Plan:
     """What a study runs: ``trainable`` is Tune's, ``longest`` the maximum number of steps of a trial.
 
-    ``first`` is tried before the sampler draws.
+    ``first`` is tried before the sampler draws. With ``candidates`` no sampler draws: these are tried.
     """
 
     trainable: Callable[..., None]
@@ -58,6 +59,7 @@ class Plan:
     time_budget_s: float | None
     gpus: float
     first: dict[str, Any] | None
+    candidates: list[dict[str, Any]] | None = None
 
 
 class Observer(Protocol):
@@ -111,8 +113,11 @@ def _clear(run_storage: dict[str, Any], name: str) -> None:
         run_storage["storage_filesystem"].delete_dir(f"{run_storage['storage_path']}/{name}")
 
 
-def _searcher(plan: Plan, known: list[Trial], again: list[Trial]) -> OptunaSearch:
+def _searcher(plan: Plan, known: list[Trial], again: list[Trial]) -> Searcher:
     """The sampler, with every known trial that has a figure; interrupted trials run again first."""
+    if plan.candidates is not None:
+        ended = [trial.params for trial in known]
+        return _Listed([params for params in plan.candidates if params not in ended])
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
     # A restarted sampler must not draw the same values again.
@@ -138,6 +143,20 @@ def _searcher(plan: Plan, known: list[Trial], again: list[Trial]) -> OptunaSearc
         if trial.state != "failed" and value is not None:
             searcher.add_evaluated_point(trial.params, value)
     return searcher
+
+
+class _Listed(Searcher):
+    """Suggests what a list has."""
+
+    def __init__(self, candidates: list[dict[str, Any]]) -> None:
+        super().__init__()
+        self._left = list(candidates)
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str:  # noqa: ARG002 - Tune's signature
+        return self._left.pop(0) if self._left else Searcher.FINISHED
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        """Nothing is learned of a trial."""
 
 
 def _scheduler(plan: Plan, known: list[Trial]) -> ASHAScheduler | None:

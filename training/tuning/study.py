@@ -168,7 +168,7 @@ class StudyReporter:
         if best is not None and (study.best is None or best.trial != study.best.trial):
             if tune_trial.checkpoint is not None and best.trial == trial.trial:
                 self._recorder.keep_model(best.trial, tune_trial.checkpoint.to_directory)
-            training = self._task.config.TUNABLE.training_config(self._task.base, best.params)
+            training = self._task.training(best.params)
             found = Best(trial=best.trial, value=best.value(metric), params=best.params, config=training.recorded())
             self._recorder.save(best=found)
         value, best_value = trial.value(metric), self._recorder.study.best and self._recorder.study.best.value
@@ -205,11 +205,16 @@ def _plan(task: Task, prepared: Prepared) -> Any:
         gpus=prepared.gpus,
         # The defaults are tried first, so that the result is never worse than they are.
         first=first if possible and search.sampler == "tpe" else None,
+        candidates=prepared.candidates,
     )
 
 
 def _json(space: Any) -> str:
     return json.dumps({name: dimension.model_dump(mode="json") for name, dimension in space.items()})
+
+
+def _short(value: Any) -> str:
+    return value if isinstance(value, str) else f"{value:.4g}"
 
 
 def train_command(spec: ModelSpec, config: dict[str, Any]) -> str:
@@ -263,6 +268,6 @@ def main(arguments: list[str]) -> int:
         return 130
     best = outcome["best"]
     print(f"\nstudy {outcome['study']}: {task.search.metric} {best['value']:.4f} in trial {best['trial']}")
-    print("  ".join(f"{name} {value:.4g}" for name, value in best["params"].items()))
+    print("  ".join(f"{name} {_short(value)}" for name, value in best["params"].items()))
     print(f"train with these: {train_command(task.spec, outcome['config'])}")
     return 0

@@ -169,7 +169,8 @@ class Client(Connection):
     async def study(self, study: str) -> dict[str, Any]:
         """One study with every trial, and the words of its parameters as ``tunable``."""
         found = await self._json("GET", f"/tuning/{quote(study, safe='')}")
-        return found | {"tunable": (await self.searches(found["model"]))["tunable"]}
+        searches = await self.searches(found["model"])
+        return found | {"tunable": searches["of_learners"] | searches["tunable"]}
 
     async def champion(self, name: str) -> dict[str, Any]:
         """Figures of the version that is champion now."""

@@ -9,8 +9,9 @@ from ui.tuning.words import TRIAL_STATES, finite, metric_of, parameter
 
 Study = dict[str, Any]
 DIGITS = 6
+LEARNER = "learner"
 # A trial as a list: id, state, why it ended, duration, seconds from the study's begin to the trial's end,
-# its parameters, and its curve as pairs of step and value.
+# its parameters, its curve as pairs of step and value, and its learner in a study over learners.
 Row = list[Any]
 
 
@@ -41,7 +42,7 @@ def sent(message: dict[str, Any], before: dict[str, Any] | None) -> dict[str, An
 def picture(study: Study) -> dict[str, Any]:
     """Everything that is drawn, with the words for it."""
     space = (study["config"] or {}).get("space") or {}
-    tried = dict.fromkeys(name for trial in study["trials"] for name in trial["params"])
+    tried = dict.fromkeys(name for trial in study["trials"] for name in trial["params"] if name != LEARNER)
     names = [*(name for name in space if name in tried), *(name for name in tried if name not in space)]
     values = {name: [finite(trial["params"].get(name)) for trial in study["trials"]] for name in names}
     params = [_parameter(study["tunable"], name, space.get(name), values[name]) for name in names]
@@ -104,7 +105,8 @@ def _row(study: Study, trial: dict[str, Any], names: list[str]) -> Row:
     points = ((finite(row.get("step")), finite(row.get(study["metric"]))) for row in trial["metrics"])
     curve = [[step, _rounded(value)] for step, value in points if step is not None and value is not None]
     params = [_rounded(finite(trial["params"].get(name))) for name in names]
-    return [trial["trial"], trial["state"], trial["stopped_because"], duration, ended, params, curve]
+    learner = trial["params"].get(LEARNER)
+    return [trial["trial"], trial["state"], trial["stopped_because"], duration, ended, params, curve, learner]
 
 
 def _rounded(value: float | None) -> float | None:

@@ -36,6 +36,9 @@ watch('value', () => airSpace.faults(document.querySelector('[data-air-space]'),
 def preset_choice(family: str, search: dict[str, Any]) -> tuple[str, str]:
     """`Default: 50 trials of 8 parameters, about 1 minute`."""
     trials, names = search["num_samples"], len(search["space"])
+    if search["learners"]:
+        tried = f"{trials} trials of {len(search['learners'])} learners, each on {search['folds']} folds"
+        return f"Leaderboard: {', '.join(filter(None, [tried, takes(search['minutes'])]))}", search["preset"]
     title = "As in the chapter" if search["preset"] == "chapter" else search["preset"].capitalize()
     short = ", each a short training on a part of the pictures" if family == IMAGE else ""
     tried = f"{trials} trial{'' if trials == 1 else 's'} of {names} parameter{'' if names == 1 else 's'}"
@@ -71,7 +74,16 @@ class Form:
     def wire(self, ticking: Clock) -> None:
         """Make it work."""
         typed = list(self.fields.values())
-        filled = [self.sent, self.model, *self.sign_in.components, self.start, self.preset, self.space, self.faults]
+        filled = [
+            self.sent,
+            self.model,
+            *self.sign_in.components,
+            self.start,
+            self.preset,
+            self.space,
+            self.faults,
+            self.box,
+        ]
         gr.on(
             [*ticking.glances, self.model.change, self.preset.input, self.token.change],
             self._fill,
@@ -104,12 +116,14 @@ class Form:
         names = [name for _, name in presets]
         picked = preset if preset in names else names[0]
         space = {"key": f"{model} {picked}", "rows": study_space.rows(searches, picked)}
+        own_space = any(item["space"] for item in searches["searches"] if item["preset"] == picked)
         now = self.sign_in.shown(allowed) | options.described(self.fields, properties)
         now |= {
             self.start: gr.update(interactive=allowed.may),
             self.model: choices(models, model),
             self.preset: offered(presets, preset),
             self.space: space,
+            self.box: gr.update(visible=own_space or "hidden"),
         }
         sent = changed(self.sent, before, now)
         return sent | {self.faults: {}} if self.space in sent else sent
@@ -137,7 +151,9 @@ class Form:
         except ApiError as error:
             return {self.note: notice(str(error), "problem")}
         given, wrong = _typed(dict(zip(self.fields, texts, strict=True)), properties)
-        faults = study_space.check(rows, searches["tunable"]) if space else {}
+        if not any(item["space"] for item in searches["searches"] if item["preset"] == preset):
+            rows = []
+        faults = study_space.check(rows, searches["tunable"]) if rows else {}
         if faults or wrong:
             return self._refused(faults, wrong, properties)
         tried = {"space": study_space.space(rows)} if rows and rows != study_space.rows(searches, preset) else {}

@@ -70,6 +70,7 @@ class Screen:
                 self.progress = html(elem_id="air-study-progress")
                 self.buttons = JobButtons("air-study", "Cancel this study", "Resume this study", chosen)
                 self.summary = html(elem_id="air-study-summary")
+                self.leaderboard = html(elem_id="air-leaderboard")
                 self.train = gr.Button(
                     "Train with the best", visible=False, variant="primary", elem_id="air-study-train"
                 )
@@ -86,12 +87,12 @@ class Screen:
         """Make it work."""
         buttons, why_not = self.buttons, self.form.sign_in.why_not
         triggers = [state.change for state in (buttons.chosen, buttons.asked, buttons.acted, self.again, why_not)]
-        shown = [self.sent, self.studies, self.head, self.progress, self.summary, self.importance, self.log]
+        shown = [self.sent, self.studies, self.head, self.progress, self.summary, self.leaderboard, self.importance]
         gr.on(
             [*self.clock.looks, *triggers],
             self._watch,
             [self.sent, buttons.chosen, buttons.asked, why_not, self.again, self.token],
-            [*shown, self.logged, *buttons.components, self.train, self.drawing],
+            [*shown, self.log, self.logged, *buttons.components, self.train, self.drawing],
             **EVENTS,
         )
         self.form.wire(self.clock)
@@ -143,6 +144,7 @@ class Screen:
         now: Updates = {
             self.progress: study_view.progress(entry, study),
             self.summary: study_view.summary(study, public_api(request, self.public_url)),
+            self.leaderboard: study_view.leaderboard(study),
             self.importance: study_view.importance(study),
             self.log: await read_log(self.api, entry.job["id"], headers) if entry and entry.job else log_text(""),
         }

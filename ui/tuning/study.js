@@ -7,9 +7,9 @@ window.airStudy = (() => {
   const slot = name => document.querySelector(`[data-air-slot="${name}"]`);
   const number = value => (typeof value === 'number' && Number.isFinite(value) ? value : null);
 
-  function trialOf([id, state, because, duration, ended, params, curve]) {
+  function trialOf([id, state, because, duration, ended, params, curve, learner]) {
     const value = curve.length ? curve[curve.length - 1][1] : null;
-    return {id, state, because, duration, ended, params: params.map(number), curve, value, words: study.states[state] || state};
+    return {id, state, because, duration, ended, params: params.map(number), curve, learner, value, words: study.states[state] || state};
   }
 
   function take(message) {

@@ -18,6 +18,9 @@ window.airTable = (() => {
       {key: 'id', title: 'Trial', of: trial => trial.id, words: trial => trial.id},
       {key: 'value', title: study.metric.title, of: trial => trial.value, words: trial => figure(trial.value)},
       {key: 'state', title: 'State', of: trial => trial.words, words: trial => trial.words},
+      ...(study.trials.some(trial => trial.learner) ? [{
+        key: 'learner', title: 'Learner', of: trial => trial.learner || '', words: trial => trial.learner || '',
+      }] : []),
       ...study.order.map(index => ({
         key: `param ${index}`, title: study.params[index].title, of: trial => trial.params[index],
         words: trial => (trial.params[index] === null ? '' : airCharts.short(trial.params[index])),
@@ -114,7 +117,8 @@ window.airTable = (() => {
     const title = make('h3', {}, `Trial ${trial.id}${trial.id === study.best ? ', the best' : ''}`);
     const state = make('p', {class: 'air-quiet'}, symbol(trial.state, trial.id === study.best));
     state.append(`${trial.words}${trial.duration === null ? '' : `, took ${span(trial.duration)}`}${trial.because ? `: ${trial.because}` : ''}`);
-    const list = make('dl', {class: 'air-params'}, ...study.order.flatMap(index => [
+    const learner = trial.learner ? [make('dt', {}, 'Learner'), make('dd', {}, trial.learner)] : [];
+    const list = make('dl', {class: 'air-params'}, ...learner, ...study.order.filter(of => trial.params[of] !== null || !trial.learner).flatMap(index => [
       make('dt', {}, study.params[index].title, make('small', {}, study.params[index].name)),
       make('dd', {}, trial.params[index] === null ? '' : airCharts.short(trial.params[index])),
     ]));

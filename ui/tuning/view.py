@@ -223,6 +223,36 @@ def summary(study: dict[str, Any] | None, public: str) -> Markup | str:
     )
 
 
+def leaderboard(study: dict[str, Any] | None) -> Markup | str:
+    """The best trial of each learner, best first; nothing of a study over one learner."""
+    if study is None:
+        return ""
+    metric, sign = study["metric"], 1 if study["mode"] == "min" else -1
+    tried = [trial for trial in study["trials"] if "learner" in trial["params"] and trial["metrics"]]
+    # A trial that did all folds comes before one that was stopped: means of other folds do not compare.
+    tried.sort(key=lambda trial: (-trial["metrics"][-1]["step"], sign * trial["metrics"][-1][metric]))
+    best = {trial["params"]["learner"]: trial for trial in reversed(tried)}
+    ranked = sorted(best.values(), key=tried.index)
+    return render("tuning/leaderboard.html", metric=metric_of(metric), rows=[_ranked(study, trial) for trial in ranked])
+
+
+def _ranked(study: dict[str, Any], trial: dict[str, Any]) -> dict[str, Any]:
+    last, tunable = trial["metrics"][-1], study["tunable"]
+    params = {name: value for name, value in trial["params"].items() if name != "learner"}
+    return {
+        "learner": trial["params"]["learner"],
+        "trial": trial["trial"],
+        "value": metric_of(study["metric"]).text(last[study["metric"]]),
+        "spread": number(last["spread"]),
+        "auc": number(last["validation_auc"]) if "validation_auc" in last else "",
+        "folds": int(last["step"]),
+        "seconds": f"{last['fit_s']:.2g}",
+        "microseconds": f"{last['answer_us']:.0f}",
+        "size": f"{last['size_bytes'] / 1024:.1f} kB",
+        "params": listed([f"{parameter(tunable, name)[0].lower()} {number(value)}" for name, value in params.items()]),
+    }
+
+
 def importance(study: dict[str, Any] | None) -> Markup | str:
     """Which parameter mattered, and how that was calculated; with too few trials, why it is not known."""
     if study is None or not study["trials"]:
