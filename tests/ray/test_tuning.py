@@ -10,13 +10,10 @@ import numpy as np
 import pytest
 import torch
 import xgboost as xgb
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold, cross_validate
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from models.image.networks import build
 from models.registry import Registry
+from models.table.learners.trees import WEIGHTS
 from models.table.preprocessing import Preprocessor
 from settings import Settings
 from tests.helpers.models import IMAGES, ROWS
@@ -26,9 +23,7 @@ from training.image import trials as image_trials
 from training.runs.config import TrainImages, TrainTable, from_command_line
 from training.runs.errors import ConfigError, TrainingError
 from training.runs.progress import Listener
-from training.table import learner_options
 from training.table import train as breast_cancer
-from training.table import trials as table_trials
 from training.tuning import search as searching
 from training.tuning import studies
 from training.tuning import study as tuning
@@ -151,7 +146,7 @@ def test_every_trial_is_a_child_run_and_the_best_keeps_its_model(
         assert [metric.step for metric in history] == [figures["step"] for figures in trial.metrics]
     best = children[table_study.best.trial]
     folder = client.download_artifacts(best.info.run_id, "checkpoint", str(tmp_path))
-    booster = xgb.Booster(model_file=str(Path(folder) / table_trials.MODEL_FILE))
+    booster = xgb.Booster(model_file=str(Path(folder) / WEIGHTS))
     assert booster.num_boosted_rounds() == table_study.best.params["num_boost_round"]
 
 
@@ -318,34 +313,7 @@ def test_trials_scale_rows_as_training_does(training_settings: Settings, table_s
     preprocessor = Preprocessor(table.features, breast_cancer.fit_preprocessor(ROWS, table, scaled))
     rows, malignant = breast_cancer.encoded(table, preprocessor, "validation")
     folder = studies.Store(training_settings).folder(table_study.study) / f"checkpoint-{table_study.best.trial}"
-    booster = xgb.Booster(model_file=str(folder / table_trials.MODEL_FILE))
+    booster = xgb.Booster(model_file=str(folder / WEIGHTS))
     p = booster.inplace_predict(rows)
     logloss = -np.where(malignant, np.log(p), np.log(1 - p)).mean()
     assert logloss == pytest.approx(table_study.best.value, abs=1e-5)
-
-
-def test_leaderboard_compares_learners_on_the_same_folds_as_scikit_learn_does(
-    training_settings: Settings, store: studies.Store
-) -> None:
-    config = TuneTable(preset="learners", num_samples=4 if learner_options.missing("keras") else 5)
-    outcome = tuning.tune(ROWS, config, training_settings)
-    study = store.read(outcome["study"])
-    known = [name for name in ("xgboost", "linear", "mlp", "keras") if not learner_options.missing(name)]
-    assert [trial.params["learner"] for trial in study.trials[: len(known)]] == known  # each its preset first
-    assert (study.step, study.best.config["learner"]) == ("fold", study.best.params["learner"])
-    linear = next(trial for trial in study.trials if trial.params == {"learner": "linear", "l2": 1.0})
-    last = linear.metrics[-1]
-    assert (last["step"], last["size_bytes"] < 3000, last["answer_us"] > 0) == (5, True, True)
-    table = dataset.read(ROWS)
-    inside = table.split != "test"
-    values = np.column_stack([table.columns[name] for name in table.names])[inside]
-    malignant = table.target[inside] == 0
-    folds = StratifiedKFold(5, shuffle=True, random_state=0)
-    peer = make_pipeline(StandardScaler(), LogisticRegression(max_iter=5000))
-    found = cross_validate(peer, values, malignant, cv=folds, scoring=["roc_auc", "neg_log_loss"])
-    assert last["validation_auc"] == pytest.approx(found["test_roc_auc"].mean(), abs=0.002)
-    assert last["validation_logloss"] == pytest.approx(-found["test_neg_log_loss"].mean(), abs=0.002)
-    assert last["spread"] == pytest.approx(found["test_neg_log_loss"].std(ddof=1), abs=0.002)
-    assert outcome["config"] == study.best.config
-    trained = TrainTable.model_validate(study.best.config).completed(ROWS)
-    assert trained.learner == study.best.params["learner"]
