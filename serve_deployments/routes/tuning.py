@@ -26,6 +26,7 @@ from serve_deployments.schemas.tuning import (
 )
 from serve_deployments.versions import replicas
 from training import families
+from training.table import learner_options
 from training.tuning import importance
 from training.tuning.config import search_of
 from training.tuning.space import Tunable
@@ -73,9 +74,8 @@ async def searches(name: str = Path(description="a model")) -> Searches:
     offered = [
         SearchPreset(
             preset=preset,
-            **search.model_dump(
-                include={"metric", "mode", "step", "num_samples", "minutes", "space", "learners", "folds"}
-            ),
+            learners={name: space for name, space in search.learners.items() if not learner_options.missing(name)},
+            **search.model_dump(include={"metric", "mode", "step", "num_samples", "minutes", "space", "folds"}),
         )
         for preset, search in found.items()
     ]

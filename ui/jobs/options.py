@@ -15,6 +15,8 @@ from ui.kit.updates import Updates
 Option = dict[str, Any]
 DEFAULT = "by preset"
 BOUNDS = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
+# By its style alone: Gradio removes an invisible field from the page, with what was typed into it.
+HIDDEN = "hidden"
 PLAIN, WRONG = ["air-field"], ["air-field", "air-empty"]
 
 
@@ -45,7 +47,7 @@ def described(shown: dict[str, gr.Textbox], properties: dict[str, Option]) -> Up
 
 def _described(option: Option | None) -> Any:
     if option is None:
-        return gr.update(visible=False)
+        return gr.update(visible=HIDDEN)
     default = option.get("default")
     placeholder = DEFAULT if default is None else typed.shown(default)
     return gr.update(label=option["title"], info=help_of(option), placeholder=placeholder, visible=True)

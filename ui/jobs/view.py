@@ -25,7 +25,14 @@ SIGN_IN_TO_READ = "Sign in to read the log."
 TEST_SET, OWN_FILES = "the test set", "own files"
 # Options that the headline names, some as a count, some as a value.
 COUNTED = {"epochs": "epochs", "num_boost_round": "trees"}
-VALUED = {"max_depth": "max depth", "learning_rate": "learning rate", "seed": "seed"}
+VALUED = {
+    "max_depth": "max depth",
+    "l2": "L2 penalty",
+    "hidden_units": "hidden units",
+    "weight_decay": "weight decay",
+    "learning_rate": "learning rate",
+    "seed": "seed",
+}
 Job = dict[str, Any]
 
 
@@ -101,7 +108,7 @@ def job_list(kind: str, jobs: list[Job], shown: str | None) -> Markup:
 
 def title(job: Job) -> str:
     """`Images, quick`; `Table, rows.csv`."""
-    preset = job["config"].get("preset", "default")
+    preset = job["config"].get("preset") or job["config"].get("learner", "default")
     what = source(job) if job["kind"] == BATCH else f"{preset} search" if job["kind"] == TUNE else preset
     return f"{job['about']['model']['title']}, {what}"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import gradio as gr
 
@@ -40,6 +40,13 @@ def preset_choice(preset: dict[str, Any]) -> tuple[str, str]:
     return f"{preset['title']}: {known}" if known else preset["title"], preset["preset"]
 
 
+def preset_choices(presets: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """Every preset, with what the server lacks for it where others do not need that."""
+    alike = len({preset["needs"] for preset in presets}) == 1
+    found = [(*preset_choice(preset), preset["needs"]) for preset in presets]
+    return [(f"{words}. {needs}" if needs and not alike else words, name) for words, name, needs in found]
+
+
 def _chosen(presets: list[dict[str, Any]], preset: str | None) -> dict[str, Any]:
     """The preset of a name; the first where there is none such."""
     return next((item for item in presets if item["preset"] == preset), presets[0])
@@ -60,11 +67,6 @@ def _with_effect(properties: dict[str, options.Option], preset: dict[str, Any]) 
     }
 
 
-def _in_sight(shown: bool) -> bool | Literal["hidden"]:
-    """Hidden by its style alone: Gradio removes an invisible field from the page, with what was typed into it."""
-    return shown or "hidden"
-
-
 class Form:
     """The components of the form; creating it puts them on the page.
 
@@ -78,15 +80,12 @@ class Form:
         self.model = choice("air-train-model")
         self.preset = gr.Radio([], label=ASKS[IMAGE], interactive=True, elem_id="air-preset")
         self.learn = gr.Checkbox(label=LEARN, info=NOTHING_TO_LEARN, interactive=False, elem_id="air-learn")
-        self.groups: dict[str, gr.Column] = {}
         self.fields: dict[str, dict[str, gr.Textbox]] = {}
         with gr.Accordion("More options", open=False) as self.more:
             for family, names in ASKED.items():
-                with gr.Column(visible=_in_sight(family == IMAGE)) as self.groups[family]:
-                    with gr.Row(elem_classes="air-fields"):
-                        self.fields[family] = options.fields(names)
-                    if family == IMAGE:
-                        self.init = gr.Radio(STARTS, value="", label="Start from", interactive=True, elem_id="air-init")
+                with gr.Row(elem_classes="air-fields"):
+                    self.fields[family] = options.fields(names)
+            self.init = gr.Radio(STARTS, value="", label="Start from", interactive=True, elem_id="air-init")
         with gr.Column(visible=False, elem_id="air-taken", elem_classes="air-own") as self.brought:
             self.brought_note = html()
             self.remove = gr.Button("Remove them", size="sm", elem_id="air-taken-remove")
@@ -109,7 +108,7 @@ class Form:
             [*ticking.glances, self.model.change, self.preset.change, self.token.change, self.taken.change],
             self._fill,
             [self.sent, self.model, self.preset, self.token, self.taken],
-            [*filled, *brought, *self.groups.values(), *self.typed],
+            [*filled, *brought, self.init, *self.typed],
             **EVENTS,
         )
         self.sign_in.wire(self.api, self.token)
@@ -152,12 +151,13 @@ class Form:
         shown = _chosen(presets, _preset_of(presets, found) if new and found else preset)
         properties = _with_effect(properties, shown)
         now = {self.model: choices(models, model)} | self.sign_in.shown(allowed)
-        now |= options.described(own, properties)
-        now |= {group: gr.update(visible=_in_sight(name == family)) for name, group in self.groups.items()}
+        for name, fields in self.fields.items():
+            now |= options.described(fields, properties if name == family else {})
         now |= {
             self.train: gr.update(interactive=allowed.may),
-            self.preset: offered([preset_choice(item) for item in presets], preset)
-            | {"label": ASKS[family], "info": shown["needs"]},
+            self.init: gr.update(visible="init" in properties or options.HIDDEN),
+            self.preset: offered(preset_choices(presets), preset)
+            | {"label": ASKS[family], "info": presets[0]["needs"]},
             self.learn: await self._learnable("use_corrections" in properties),
             self.brought: gr.update(visible=found is not None),
             self.brought_note: handover.note(found, own) if found else "",

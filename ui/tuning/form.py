@@ -123,7 +123,7 @@ class Form:
             self.model: choices(models, model),
             self.preset: offered(presets, preset),
             self.space: space,
-            self.box: gr.update(visible=own_space or "hidden"),
+            self.box: gr.update(visible=own_space),
         }
         sent = changed(self.sent, before, now)
         return sent | {self.faults: {}} if self.space in sent else sent

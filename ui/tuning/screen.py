@@ -70,7 +70,6 @@ class Screen:
                 self.progress = html(elem_id="air-study-progress")
                 self.buttons = JobButtons("air-study", "Cancel this study", "Resume this study", chosen)
                 self.summary = html(elem_id="air-study-summary")
-                self.leaderboard = html(elem_id="air-leaderboard")
                 self.train = gr.Button(
                     "Train with the best", visible=False, variant="primary", elem_id="air-study-train"
                 )
@@ -78,6 +77,7 @@ class Screen:
                 with gr.Accordion("Log", open=False, visible=False) as self.logged:
                     self.log = html(log_text(""))
         with gr.Column(elem_classes="air-below"):
+            self.leaderboard = html(elem_id="air-leaderboard")
             self.importance = _build_trials()
         self.drawing = html(html_template="<span></span>", js_on_load=ON_DRAWING, elem_classes="air-carrier")
         self.sent, self.again = gr.State({}), gr.State(0)

@@ -46,6 +46,8 @@ window.airStudy = (() => {
 
   function draw() {
     for (const box of document.querySelectorAll('.air-of-study')) box.hidden = !study || !study.trials.length;
+    // No line leads through the parameters of several learners.
+    slot('parallel').closest('section').hidden ||= study?.trials.some(trial => trial.learner);
     width = slot('curves')?.clientWidth;
     if (!study || !study.trials.length || !width) return;
     for (const [name, text] of Object.entries(study.reading)) {
