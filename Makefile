@@ -1,7 +1,8 @@
 # make run    set up, start and open the demo at http://localhost:7860
 # make test   set up and run the tests, about 10 minutes; ARGS go to pytest: make test ARGS="tests/contract -k predict"
 # make proof      tests that take longer or break things: kills, floods, clouds, the real CIFAR-10
-# make test-all   both
+# make examples   the programs of the chapter, each run and its output compared; ARGS as above
+# make test-all   all three
 # make doctor check whether AIR Studio can run on this machine, and how to fix what would stop it
 # make lock   write requirements.lock after a change of requirements.txt; ARGS=--upgrade takes newer versions
 # make proof-container   the Dockerfile's steps without a container engine; root, Debian, about 12 GB of disk
@@ -17,7 +18,7 @@
 PYTHON ?= python3
 VENV_PYTHON := .venv/bin/python
 
-.PHONY: run test proof test-all doctor lint lock bench bench-serving bench-batch bench-training bench-gpu bench-tuning bench-table mlflow proof-container proof-cluster clean
+.PHONY: run test proof examples test-all doctor lint lock bench bench-serving bench-batch bench-training bench-gpu bench-tuning bench-table mlflow proof-container proof-cluster clean
 
 run:
 	@$(PYTHON) bootstrap.py
@@ -34,8 +35,13 @@ proof:
 	@$(VENV_PYTHON) -m tests.helpers.install.nginx
 	$(VENV_PYTHON) -m pytest $(or $(ARGS),tests/proof)
 
+examples:
+	@$(PYTHON) bootstrap.py --dev
+	$(VENV_PYTHON) -m pytest -n 2 $(or $(ARGS),tests/examples)
+
 test-all:
 	@$(MAKE) --no-print-directory test
+	@$(MAKE) --no-print-directory examples
 	@$(MAKE) --no-print-directory proof
 
 doctor:

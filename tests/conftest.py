@@ -3,6 +3,7 @@
 unit/      nothing                                contract/  the API in the test's process
 ui/        the page on that API, in Chromium      ray/       one Ray
 app/       one running app                        proof/     kills, floods, clouds, minutes
+examples/  the programs of examples/, each run as a reader runs it
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from tests.helpers.install.browser import system_browser
 from tests.helpers.models import IMAGES
 
 HERE = Path(__file__).parent
-ROOMS = ("unit", "contract", "ui", "ray", "app", "proof")
+ROOMS = ("unit", "contract", "ui", "ray", "app", "proof", "examples")
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
@@ -49,10 +50,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class RoomScheduling(LoadScopeScheduling):
-    """A folder goes to one process, so that its shared fixtures are made once."""
+    """A folder goes to one process, so that its shared fixtures are made once; the examples share none."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return nodeid.split("/")[1]
+        room = nodeid.split("/")[1]
+        return nodeid if room == "examples" else room
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:

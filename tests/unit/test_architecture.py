@@ -25,12 +25,15 @@ ALLOWED = {layer: set(LAYERS[: i + 1]) for i, layer in enumerate(LAYERS)} | {
     "ui": {"settings", "ui"},
     "app": PRODUCT,
     "benchmarks": {"benchmarks", *LAYERS},
+    "examples": {"examples", "training", "models", "settings"},
     "cluster": {"cluster", "app", "models", "settings"},
 }
 OURS = {*ALLOWED, "tests"}
 FOLDERS = sorted(OURS - {"settings", "app"})
 HEAVY = ("ray", "torch", "xgboost", "mlflow")
 MOST_FILES, MOST_LINES = 12, 350
+# The chapter's list, one program a section: as many files as it has sections, each read in a minute.
+EXAMPLES, MOST_LINES_OF_AN_EXAMPLE = "examples", 60
 SAY_NOTHING = {"core", "common", "utils"}
 
 
@@ -109,7 +112,7 @@ def test_ui_knows_only_http() -> None:
         assert not wrong, f"{_name(file)} imports {wrong}; the page gets everything from the API"
 
 
-@pytest.mark.parametrize("folder", FOLDERS)
+@pytest.mark.parametrize("folder", [folder for folder in FOLDERS if folder != EXAMPLES])
 def test_folders_hold_a_dozen_files_at_most(folder: str) -> None:
     for place in {file.parent for file in _files(folder)}:
         found = {file.name for file in place.glob("*.py")} - {"__init__.py"}
@@ -130,9 +133,22 @@ def test_names_of_modules_say_what_is_in_them(folder: str) -> None:
 
 @pytest.mark.parametrize("layer", sorted(OURS))
 def test_files_are_short(layer: str) -> None:
+    most = MOST_LINES_OF_AN_EXAMPLE if layer == EXAMPLES else MOST_LINES
     for file in _files(layer):
         lines = len(file.read_text().splitlines())
-        assert lines <= MOST_LINES, f"{_name(file)} has {lines} lines, {MOST_LINES} are allowed: split it"
+        assert lines <= most, f"{_name(file)} has {lines} lines, {most} are allowed: split it"
+
+
+def test_examples_run_only_as_programs() -> None:
+    """Importing one, as the page does to show its docstring, runs nothing."""
+    harmless = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign)
+    for file in _files(EXAMPLES):
+        docstring, *body = _parsed(file).body
+        started = [node for node in body if not isinstance(node, harmless)]
+        if file.name == "__init__.py":
+            assert started == [], f"{_name(file)} runs code at import"
+            continue
+        assert [ast.unparse(node).splitlines()[0] for node in started] == ["if __name__ == '__main__':"], _name(file)
 
 
 def test_import_starts_nothing_and_loads_no_model() -> None:
