@@ -17,12 +17,14 @@ from training.runs.progress import Listener
 from training.table import learner_options
 from training.tuning.config import TuneImages, TuneJob, TuneTable
 
+# The kinds of job that a model has.
+KINDS = ("train", "tune", "batch_predict")
 TRAIN: dict[Family, type[JobConfig]] = {"image": TrainImages, "table": TrainTable}
 TUNE: dict[Family, type[TuneJob]] = {"image": TuneImages, "table": TuneTable}
 
 
 def options(kind: str, family: Family) -> type[JobConfig]:
-    """The options of a job of a kind (train, tune, batch_predict)."""
+    """The options of a job of one of ``KINDS``."""
     return {"train": TRAIN[family], "tune": TUNE[family], "batch_predict": BatchPredict}[kind]
 
 

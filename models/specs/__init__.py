@@ -31,11 +31,11 @@ FILE = "spec.toml"
 NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
 # Paths of the API and the names of other applications: a model cannot have one of these names.
 TAKEN = {
-    *("about", "access", "cluster", "corrections", "datasets", "docs", "healthz", "jobs", "metrics", "models"),
-    *("readyz", "tuning", "uploads", "v2", "control", "ui", "redoc"),
+    *("about", "access", "cluster", "corrections", "datasets", "docs", "examples", "healthz", "jobs", "metrics"),
+    *("models", "readyz", "tuning", "uploads", "v2", "control", "ui", "redoc"),
 }
 # Titles of the page's own screens, which no model can have.
-SCREENS = {"Retrain", "Tuning", "Batch", "Cluster", "Your data"}
+SCREENS = {"Retrain", "Tuning", "Batch", "Cluster", "Chapter", "Your data"}
 Family = Literal["image", "table"]
 # What a cell of a column holds: a number, one of some texts, true or false, free text, a day.
 ColumnKind = Literal["number", "category", "boolean", "text", "date"]

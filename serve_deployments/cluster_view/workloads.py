@@ -16,7 +16,7 @@ from typing import Literal
 
 from models import specs
 from serve_deployments.cluster_view.ray_state import Process
-from training.jobs.store import Job
+from training.jobs.store import EXAMPLE, Job
 
 Workload = Literal["data", "training", "tuning", "serving", "own"]
 
@@ -30,10 +30,11 @@ SERVING = {
     "HAProxyManager": "runs HAProxy, the public port",
     "ProxyActor": "second entrance, behind HAProxy",
 }
+TRIAL = "ImplicitFunc"
 WORKING = {
     **dict.fromkeys(TRAINING_WORKERS, "training worker: learns from its share of the data"),
     "TrainController": "leads the training workers",
-    "ImplicitFunc": "runs a trial",
+    TRIAL: "runs a trial",
 }
 OWN = {
     "RegistryActor": "manages the versions",
@@ -41,7 +42,16 @@ OWN = {
     "Board": "records the progress of a training",
 }
 HELPER = "one of Ray's own helpers"
-LEADING = {"train": "leads the training", "tune": "leads the search", "batch_predict": "leads the batch prediction"}
+# Actors that Ray starts for itself, beside those whose name begins with an underscore.
+HELPERS = ("ActorLocationTracker",)
+LEADING = {
+    "train": "leads the training",
+    "tune": "leads the search",
+    "batch_predict": "leads the batch prediction",
+    EXAMPLE: "runs a program of the chapter",
+}
+# The package of the chapter's programs; a driver runs one of its modules.
+PROGRAMS = "examples."
 
 
 @dataclass(frozen=True)
@@ -61,7 +71,7 @@ def role(process: Process, commands: dict[str, str], jobs: list[Job]) -> Role:
         return _replica(process.name)
     if process.name in SERVING:
         return Role("serving", SERVING[process.name])
-    if kind is None or _is_bookkeeping(process):
+    if kind is None or _is_bookkeeping(process, kind):
         return Role("own", OWN.get(process.name, "started AIR Studio" if process.kind == "driver" else HELPER))
     return Role(_workload(process, kind), _does(process, kind), model, job)
 
@@ -86,6 +96,10 @@ def _job_of(command: str, jobs: list[Job]) -> tuple[str | None, str | None, str 
     found = next((job for job in jobs if words and PurePath(words[-1]).name == job.id), None)
     if found is not None:
         return found.kind, found.model, found.id
+    program = next((word for word in words if word.startswith(PROGRAMS)), None)
+    if program is not None:
+        ours = (job for job in jobs if job.kind == EXAMPLE and program == f"{PROGRAMS}{job.config['name']}")
+        return EXAMPLE, None, next((job.id for job in ours), None)
     # The shipped models have modules of their own that train them, such as ``training.breast_cancer``.
     trainers = {f"training.{spec.module}": name for name, spec in specs.all_specs().items()}
     trained = next((trainers[word] for word in words if word in trainers), None)
@@ -95,15 +109,20 @@ def _job_of(command: str, jobs: list[Job]) -> tuple[str | None, str | None, str 
     return kind, next((word for word in words if word in specs.names()), None), None
 
 
-def _is_bookkeeping(process: Process) -> bool:
+def _is_bookkeeping(process: Process, kind: str) -> bool:
     works = process.name in WORKING or process.name.startswith("MapWorker(")
+    if kind == EXAMPLE and not process.name.startswith("_") and process.name not in HELPERS:
+        works = True  # an actor of the program's own
     return process.kind == "actor" and not works
 
 
 def _workload(process: Process, kind: str) -> Workload:
     if kind == "tune":
         return "tuning"
-    return "data" if process.kind == "task" or (kind == "batch_predict" and process.kind == "driver") else "training"
+    if kind == EXAMPLE and process.name == TRIAL:
+        return "tuning"
+    leads_data = process.kind == "driver" and kind in ("batch_predict", EXAMPLE)
+    return "data" if process.kind == "task" or leads_data else "training"
 
 
 def _does(process: Process, kind: str) -> str:
@@ -114,4 +133,4 @@ def _does(process: Process, kind: str) -> str:
         return f"task: {function[:60]}"
     if process.name.startswith("MapWorker("):
         return "batch worker: holds the model and answers batch after batch"
-    return WORKING[process.name]
+    return WORKING.get(process.name, f"actor: {process.name[:60]}")

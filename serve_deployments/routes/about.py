@@ -32,6 +32,7 @@ KINDS = [
     JobKind(kind="train", one="training", several="Trainings"),
     JobKind(kind="tune", one="study", several="Studies"),
     JobKind(kind="batch_predict", one="batch prediction", several="Batch predictions"),
+    JobKind(kind="example", one="example", several="Examples"),
 ]
 WORDS: dict[State, str] = {
     "queued": "waiting",
@@ -64,6 +65,6 @@ async def about(settings: CurrentSettings) -> About:
 
 @router.get("/models/{name}/options")
 async def options(name: str = Path(description="a model")) -> Options:
-    """The JSON Schema of `config` for each kind of job: titles, descriptions, defaults and bounds."""
+    """The JSON Schema of `config` for each kind of job of a model: titles, descriptions, defaults and bounds."""
     spec = replicas.spec_of(name)
-    return Options(name=spec.name, **{kind.kind: families.json_schema(kind.kind, spec) for kind in KINDS})
+    return Options(name=spec.name, **{kind: families.json_schema(kind, spec) for kind in families.KINDS})

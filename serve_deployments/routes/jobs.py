@@ -9,7 +9,7 @@ from pathlib import Path as FilePath
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Depends, Path, Query, Request
-from starlette.responses import FileResponse
+from starlette.responses import FileResponse, Response
 
 from serve_deployments.http.access import check_reader
 from serve_deployments.http.errors import Busy, Conflict, Invalid, NotFound
@@ -28,7 +28,8 @@ from training.batch_predict.results import PARQUET, Show
 from training.batch_predict.sources import SUFFIXES
 from training.batch_predict.uploads import Store as Uploads
 from training.batch_predict.uploads import UnknownUpload
-from training.jobs.store import FILES, Job, Store, UnknownJob, validated
+from training.jobs import program
+from training.jobs.store import EXAMPLE, FILES, Job, Store, UnknownJob, validated
 from training.jobs.supervisor import NotPossible, QueueFull
 from training.runs.errors import ConfigError, OptionError
 
@@ -46,6 +47,7 @@ NOT_AN_ADDRESS = (
     "the file to /uploads"
 )
 FILE_TYPES = {"text/csv": {}, "application/octet-stream": {}}
+PNG = "image/png"
 ID = Path(max_length=64, description="the job's id")
 ERRORS = {status: {"model": ErrorReply} for status in (401, 409, 503)}
 REFUSALS = {UnknownJob: NotFound, QueueFull: Busy, NotPossible: Conflict, UnknownUpload: Invalid}
@@ -160,6 +162,20 @@ async def file(settings: CurrentSettings, name: str = Path(max_length=64), job_i
     kind = "text/csv" if name.endswith(".csv") else "application/octet-stream"
     headers = {"X-Content-Type-Options": "nosniff"}
     return FileResponse(_file(settings, job_id, name), media_type=kind, filename=f"{job_id}-{name}", headers=headers)
+
+
+@router.get("/{job_id}/picture", response_class=Response, responses={200: {"content": {PNG: {}}}})
+def picture(settings: CurrentSettings, job_id: str = ID) -> Response:
+    """The picture that an example has drawn, once it is complete."""
+    try:
+        store = Store(settings)
+        folder, job = store.folder(job_id), store.read(job_id, all_metrics=False)
+    except UnknownJob as error:
+        raise NotFound(str(error)) from None
+    drawn = program.picture(folder, job.config["name"]) if job.kind == EXAMPLE else None
+    if drawn is None:
+        raise NotFound(f"Job {job_id} has drawn no picture.")
+    return Response(drawn, media_type=PNG, headers={"X-Content-Type-Options": "nosniff"})
 
 
 def _file(settings: Settings, job_id: str, name: str) -> FilePath:

@@ -54,7 +54,7 @@ class About(Reply):
 
 
 class Options(Reply):
-    """``GET /models/{name}/options``: for each kind of job the JSON Schema of its ``config``."""
+    """``GET /models/{name}/options``: for each kind of job of a model the JSON Schema of its ``config``."""
 
     name: str
     train: dict[str, Any]

@@ -31,12 +31,12 @@ class TrainingPresets(Reply):
 
 
 class JobRequest(BaseModel):
-    """``POST /jobs``; ``config`` has the options of the job's command line."""
+    """``POST /jobs``; ``config`` has the options of the job's command line, for an example its ``name``."""
 
     model_config = ConfigDict(extra="forbid")
 
     kind: Kind
-    model: str = Field(max_length=64)
+    model: str = Field("", max_length=64, description="left out for an example, which has none")
     config: dict[str, Any] = Field({}, examples=[{"num_boost_round": 50}])
 
 

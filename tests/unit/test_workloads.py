@@ -15,12 +15,21 @@ COMMANDS = {
     "02": RUNNER,
     "03": "python -m training.tuning breast-cancer",
     "04": "python -m training.batch_predict cifar10",
+    "05": "/usr/bin/python -m examples.stateful_actors",
+    "06": "python -m examples.tuner",
 }
+EXAMPLE = Job(
+    id="20261125-120500-abcdef",
+    kind="example",
+    model="",
+    config={"name": "stateful_actors"},
+    created="2026-11-25T12:05:00",
+)
 TRAINING = Job(id="20261125-120000-abcdef", kind="train", model="cifar10", config={}, created="2026-11-25T12:00:00")
 
 
 def _role(kind: str, name: str, owner: str) -> Role:
-    return role(Process(7, "node", kind, name, owner, "alive"), COMMANDS, [TRAINING])
+    return role(Process(7, "node", kind, name, owner, "alive"), COMMANDS, [TRAINING, EXAMPLE])
 
 
 @pytest.mark.parametrize(
@@ -50,6 +59,23 @@ def test_each_process_has_its_kind_of_workload(
     found = _role(kind, name, owner)
     assert (found.workload, found.model) == (workload, model)
     assert found.job == (TRAINING.id if owner == "02" and workload != "own" else None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "owner", "workload", "does"),
+    [
+        ("driver", "python", "05", "data", "runs a program of the chapter"),
+        ("task", "square", "05", "data", "task: square"),
+        ("actor", "Counter", "05", "training", "actor: Counter"),
+        ("actor", "_StatsActor", "05", "own", "one of Ray's own helpers"),
+        ("actor", "ActorLocationTracker", "05", "own", "one of Ray's own helpers"),
+        ("actor", "ImplicitFunc", "06", "tuning", "runs a trial"),
+    ],
+)
+def test_processes_of_a_program_of_the_chapter(kind: str, name: str, owner: str, workload: str, does: str) -> None:
+    found = _role(kind, name, owner)
+    assert (found.workload, found.does, found.model) == (workload, does, None)
+    assert found.job == (EXAMPLE.id if owner == "05" and workload != "own" else None)
 
 
 def test_words_are_for_people() -> None:

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from models import specs
-from models.specs import ModelSpec
 from settings import Settings, get_settings
-from training import families
+from training import chapter, families
+from training.jobs import program
 from training.jobs import store as jobs
 from training.runs import ray_session
 from training.runs.errors import TrainingError
@@ -72,14 +72,13 @@ def run(folder: Path) -> int:
     ray_session.give_way()
     settings = get_settings()
     job = jobs.Job.model_validate_json((folder / jobs.JOB).read_bytes())
-    spec = specs.get(job.model)
-    config = families.options(job.kind, spec.family).model_validate(job.config)
     try:
         files = Files(folder)
-        # Workers of this Ray already have the app's environment; sending it again would cost seconds.
-        ray_session.connect(settings, runtime_env=None)
-        stop_on_sigterm()  # Ray puts a handler of its own in place, which prints a stack
-        result = _run_stages(job, spec, config, settings, files, folder)
+        if job.kind == jobs.EXAMPLE:
+            files.stage("running")
+            result = program.run(chapter.RunExample.model_validate(job.config), folder)
+        else:
+            result = _run_in_ray(job, settings, files, folder)
     except TrainingError as error:
         return _end(folder, {"error": str(error)})
     except Exception as error:
@@ -88,10 +87,13 @@ def run(folder: Path) -> int:
     return _end(folder, {"result": result})
 
 
-def _run_stages(
-    job: jobs.Job, spec: ModelSpec, config: Any, settings: Settings, files: Files, folder: Path
-) -> dict[str, Any]:
+def _run_in_ray(job: jobs.Job, settings: Settings, files: Files, folder: Path) -> dict[str, Any]:
     """What the job made, for its ``result``. Raises TrainingError."""
+    spec = specs.get(job.model)
+    config = families.options(job.kind, spec.family).model_validate(job.config)
+    # Workers of this Ray already have the app's environment; sending it again would cost seconds.
+    ray_session.connect(settings, runtime_env=None)
+    stop_on_sigterm()  # Ray puts a handler of its own in place, which prints a stack
     if job.kind == "batch_predict":
         from training.batch_predict import run as batch_predict
 

@@ -11,6 +11,7 @@
       outcome.json    the result, or the error in one sentence (the same, when it ends by itself)
       log.txt         the process's output
       files/          files to download
+      work/           the current folder of an example's program; its picture stays
       cancel          a request to stop it
 
 A job runs in its own process (``training.jobs.runner``): it can be stopped at any time, and
@@ -31,18 +32,20 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from models import specs
 from models.artifact.storage import without_secrets
 from settings import Settings, SettingsError, get_settings
-from training import families
+from training import chapter, families
 from training.runs import sentences
+from training.runs.config import JobConfig
 from training.runs.errors import ConfigError, OptionError
 from training.runs.records import ID, new_id, read_json, read_lines, write_json
 from training.tuning.space import SpaceError
 
-Kind = Literal["train", "tune", "batch_predict"]
+Kind = Literal["train", "tune", "batch_predict", "example"]
+EXAMPLE: Kind = "example"
 State = Literal["queued", "running", "stopping", "stopped", "succeeded", "failed", "interrupted"]
 RESUMABLE: set[State] = {"stopped", "failed", "interrupted"}
 ENDED: set[State] = {*RESUMABLE, "succeeded"}
 CANCELLABLE: set[State] = {"queued", "running"}
-JOB, PROGRESS, METRICS, OUTCOME, LOG, CANCEL, FILES = (
+JOB, PROGRESS, METRICS, OUTCOME, LOG, CANCEL, FILES, WORK = (
     "job.json",
     "progress.json",
     "metrics.jsonl",
@@ -50,6 +53,7 @@ JOB, PROGRESS, METRICS, OUTCOME, LOG, CANCEL, FILES = (
     "log.txt",
     "cancel",
     "files",
+    "work",
 )
 TAIL_BYTES = 8_192
 
@@ -65,7 +69,7 @@ class Progress(BaseModel):
 
 
 class Job(BaseModel):
-    """A job as the API shows it. Times are ISO 8601 with zone."""
+    """A job as the API shows it. Times are ISO 8601 with zone; ``model`` is empty for an example."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -97,11 +101,7 @@ class UnknownJob(Exception):
 def validated(kind: str, model: str, config: dict[str, Any]) -> dict[str, Any]:
     """``config`` with every default filled in. Raises ConfigError; OptionError where an option is wrong."""
     try:
-        spec = specs.get(model)
-    except specs.UnknownModel as error:
-        raise ConfigError(f"model: {_lower(error)}") from error
-    try:
-        return families.options(kind, spec.family).model_validate(config).completed(spec).recorded()
+        return _completed(kind, model, config).recorded()
     except OptionError as error:
         raise OptionError(error.field, error.problem) from error
     except ValidationError as error:
@@ -110,6 +110,21 @@ def validated(kind: str, model: str, config: dict[str, Any]) -> dict[str, Any]:
         field = [*map(str, first["loc"]), *(cause.path if isinstance(cause, SpaceError) else ())]
         said = cause.problem if isinstance(cause, SpaceError) else sentences.said_of(first)
         raise OptionError(field, f"{said}{sentences.got(first)}") from error
+
+
+def _completed(kind: str, model: str, config: dict[str, Any]) -> JobConfig:
+    """The options of a job. Raises ConfigError and pydantic's ValidationError."""
+    if kind == EXAMPLE:
+        if model:
+            raise ConfigError(f"model: an example has no model, got {model!r}.")
+        return chapter.RunExample.model_validate(config).known()
+    if not model:
+        raise ConfigError("model: is missing.")
+    try:
+        spec = specs.get(model)
+    except specs.UnknownModel as error:
+        raise ConfigError(f"model: {_lower(error)}") from error
+    return families.options(kind, spec.family).model_validate(config).completed(spec)
 
 
 def _lower(error: Exception) -> str:
@@ -211,7 +226,8 @@ def main(arguments: list[str]) -> int:
             case ["list"]:
                 for job in map(shown, store.jobs()):
                     share = f"{job.progress.share:.0%}" if job.state == "running" else ""
-                    print(f"{job.id}  {job.kind:13} {job.model:14} {job.state:12} {share:5} {job.error or ''}")
+                    what = job.model or job.config["name"]
+                    print(f"{job.id}  {job.kind:13} {what:14} {job.state:12} {share:5} {job.error or ''}")
             case ["show", job_id]:
                 print(shown(store.read(job_id)).model_dump_json(indent=2))
                 print(store.log_tail(job_id, 20))

@@ -80,8 +80,7 @@ class Supervisor:
 
     async def submit(self, kind: Kind, model: str, config: dict[str, Any]) -> Job:
         """Queue a job with a validated configuration. Raises QueueFull, UnknownUpload, NotPossible."""
-        if model not in specs.names():
-            raise NotPossible(f"There is no model {model} any more.")
+        _refuse_without_model(model)
         self._refuse_when_full()
         self._refuse_without_upload(config)
         job = self._store.create(kind, model, config)
@@ -140,8 +139,7 @@ class Supervisor:
         job = self._store.read(job_id)
         if job.state not in RESUMABLE:
             raise NotPossible(f"Job {job_id} is {job.state}; only one that stopped or failed can be resumed.")
-        if job.model not in specs.names():
-            raise NotPossible(f"There is no model {job.model} any more.")
+        _refuse_without_model(job.model)
         self._refuse_when_full()
         try:
             self._refuse_without_upload(job.config)
@@ -287,6 +285,12 @@ class Supervisor:
         used = job.config.get("upload")
         if used and state in ("succeeded", "stopped") and used not in self._uploads_in_use():
             self._uploads.delete(used)
+
+
+def _refuse_without_model(model: str) -> None:
+    """Raise NotPossible where the model of a job is gone; an example has none."""
+    if model and model not in specs.names():
+        raise NotPossible(f"There is no model {model} any more.")
 
 
 def _process_of(store: Store, job_id: str) -> psutil.Process | None:
