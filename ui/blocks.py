@@ -12,6 +12,7 @@ import gradio as gr
 from settings import MAX_UPLOAD_BYTES
 from ui import header
 from ui.batch import screen as batch
+from ui.chapter import screen as chapter
 from ui.cluster import screen as cluster
 from ui.kit import clock, sign_in
 from ui.kit.client import Client
@@ -55,6 +56,7 @@ def build(api: Client, public_url: str | None = None) -> gr.Blocks:
             ("Tuning", partial(tuning.build, api, public_url, token, taken)),
             ("Batch", partial(batch.build, api, public_url, token)),
             ("Cluster", partial(cluster.build, api, token)),
+            ("Chapter", partial(chapter.build, api, token)),
         ]
         clocks: dict[gr.Tab, clock.Clock | None] = {}
         with gr.Tabs():

@@ -19,6 +19,7 @@ from playwright.sync_api import Browser, Page
 from serve_deployments.routes import jobs as job_routes
 from settings import get_settings
 from tests.helpers.clients.screens import ADMIN_TOKEN, DESKTOP, REFRESH_S, WAIT_MS, Complaints
+from tests.helpers.in_process import chapter
 from tests.helpers.in_process.own_models import OwnModels
 from tests.helpers.in_process.processes import at_rest
 from tests.helpers.in_process.studio import Studio
@@ -34,12 +35,15 @@ END_S = 20
 def seldom(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Pages rarely check for changes by themselves: a test that changes something triggers it (``later``).
 
+    The chapter's programs are short.
+
     Gradio has one folder for uploads per process, which pages get as AIR_TMP.
     """
     folder = tmp_path_factory.mktemp("page")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AIR_REFRESH_S", str(REFRESH_S))
         patch.setattr(job_routes, "FRESH_S", 0.0)
+        chapter.with_programs(patch, tmp_path_factory.mktemp("examples"))
         patch.setenv("GRADIO_TEMP_DIR", str(folder))  # the page sets it; here it is as before in the end
         get_settings.cache_clear()
         yield folder

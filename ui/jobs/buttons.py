@@ -50,8 +50,8 @@ class JobButtons:
             self.resume: gr.update(visible=state["can_resume"] and resumable, interactive=may),
         }
 
-    def wire(self, api: Client, jobs: gr.HTML, watching: gr.State, token: gr.State, head: str) -> None:
-        """Make them work; one of the list ``jobs`` can be chosen, and is shown in the element ``head``."""
+    def wire(self, api: Client, jobs: gr.HTML | None, watching: gr.State, token: gr.State, head: str) -> None:
+        """Make them work; one of the list ``jobs``, if any, can be chosen, and is shown in the element ``head``."""
 
         async def cancel(before: Sent, token: str, request: gr.Request) -> Updates:
             try:
@@ -69,7 +69,8 @@ class JobButtons:
             return self._acted() | {self.chosen: job["id"]}
 
         self.chosen.change(None, js=show_on_narrow(head))
-        jobs.select(self._choose, None, [self.chosen, self.asked, self.note], **CLICKS)
+        if jobs is not None:
+            jobs.select(self._choose, None, [self.chosen, self.asked, self.note], **CLICKS)
         asked = self.cancel.click(lambda before: before["job"]["id"], watching, self.asked, **EVENTS)
         asked.then(None, js=focus_on(self.yes.elem_id))
         self.no.click(lambda: None, None, self.asked, **EVENTS)

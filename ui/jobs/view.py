@@ -1,7 +1,7 @@
 """Jobs in words and boxes: the list of the latest, and the one that is watched.
 
-The Retrain screen shows the trainings, Batch the batch predictions, Tuning the studies. A job comes from
-``Client.jobs`` with what the API says of its state, kind and model under ``about``.
+The Retrain screen shows the trainings, Batch the batch predictions, Tuning the studies, Chapter the examples. A job
+comes from ``Client.jobs`` with what the API says of its state, kind and model under ``about``.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import Any
 
 from markupsafe import Markup
 
-from ui.kit.cards import quiet
+from ui.kit.cards import notice, quiet
 from ui.kit.client import ApiError, Client, Headers
 from ui.kit.templates import render
 from ui.kit.words import duration, listed
 
-TRAIN, BATCH, TUNE = "train", "batch_predict", "tune"
+TRAIN, BATCH, TUNE, EXAMPLE = "train", "batch_predict", "tune", "example"
 SHOWN, NAMED, LONGEST = 10, 3, 60
 QUEUED = "Queued. You can leave this page and come back."
 LOOKS = {"failed": "problem", "interrupted": "warning", "stopped": "warning", "succeeded": "good"}
@@ -69,6 +69,13 @@ SCREENS = {
         "There are no studies yet. Press “Search” to start one.",
         "Its progress and its trials appear here.",
     ),
+    EXAMPLE: Screen(
+        "The example",
+        "running now",
+        "done",
+        "There are no runs yet. Press “Run” to start one.",
+        "Its output and its picture appear here.",
+    ),
 }
 
 
@@ -107,9 +114,17 @@ def job_list(kind: str, jobs: list[Job], shown: str | None) -> Markup:
 
 
 def title(job: Job) -> str:
-    """`Images, quick`; `Table, rows.csv`."""
+    """`Images, quick`; `Table, rows.csv`; `Chapter, read_csv`."""
     preset = job["config"].get("preset") or job["config"].get("learner", "default")
-    what = source(job) if job["kind"] == BATCH else f"{preset} search" if job["kind"] == TUNE else preset
+    match job["kind"]:
+        case "batch_predict":
+            what = source(job)
+        case "tune":
+            what = f"{preset} search"
+        case "example":
+            what = job["config"]["name"]
+        case _:
+            what = preset
     return f"{job['about']['model']['title']}, {what}"
 
 
@@ -133,6 +148,8 @@ def state(job: Job) -> str:
         return f"{words}: {counted(job['result'])}"
     if job["state"] == "succeeded" and job["result"].get("version"):
         return f"{words}: made version {job['result']['version']}"
+    if job["state"] == "succeeded" and job["kind"] == EXAMPLE:
+        return f"{words}: it took {duration(job['result']['seconds'])}"
     if job["error"]:
         return f"{words}: {job['error']}"
     return words
@@ -168,10 +185,19 @@ def headline(kind: str, job: Job | None, waits: str) -> Markup:
     screen = SCREENS[kind]
     if job is None:
         return render("jobs/none.html", title=screen.heading, text=screen.not_yet)
-    words = state(job).rstrip(".")
-    text = f"{words[0].upper()}{words[1:]}. {waits}".strip()
-    look = LOOKS.get(job["state"], "info")
+    text, look = _said(job, waits)
     return render("jobs/headline.html", title=title(job), options=options(job), text=text, look=look)
+
+
+def notice_of(job: Job, waits: str) -> Markup:
+    """The state of a job and what it waits for, without its title."""
+    return notice(*_said(job, waits))
+
+
+def _said(job: Job, waits: str) -> tuple[str, str]:
+    """The same as a sentence, and the kind of its notice."""
+    words = state(job).rstrip(".")
+    return f"{words[0].upper()}{words[1:]}. {waits}".strip(), LOOKS.get(job["state"], "info")
 
 
 def bar(job: Job | None) -> Markup | str:

@@ -28,6 +28,8 @@ UPLOAD_TIMEOUT = httpx.Timeout(600, connect=3)
 KILL_TIMEOUT = httpx.Timeout(150, connect=3)
 TOP_K = 5
 LOG_LINES = 60
+# In place of a model's title: an example belongs to the chapter.
+CHAPTER = "Chapter"
 
 
 class Client(Connection):
@@ -172,6 +174,17 @@ class Client(Connection):
         searches = await self.searches(found["model"])
         return found | {"tunable": searches["of_learners"] | searches["tunable"]}
 
+    async def chapter(self) -> list[dict[str, Any]]:
+        """The chapter's sections in its order, each with its program; fetched once."""
+        return (await self._once("/examples"))["examples"]
+
+    async def picture(self, job_id: str) -> bytes | None:
+        """The picture that an example has drawn; None while there is none."""
+        reply = await self._send("GET", f"/jobs/{quote(job_id, safe='')}/picture")
+        if reply.is_success or reply.status_code == 404:
+            return reply.content if reply.is_success else None
+        raise error_of(reply, body_of(reply))
+
     async def champion(self, name: str) -> dict[str, Any]:
         """Figures of the version that is champion now."""
         return await self._json("GET", f"/models/{name}/versions/champion/evaluation")
@@ -195,7 +208,7 @@ class Client(Connection):
                 "about": {
                     "state": states[each["state"]],
                     "kind": kinds[each.get("kind", "tune")],
-                    "model": models.get(each["model"], {"title": each["model"]}),
+                    "model": models.get(each["model"], {"title": each["model"] or CHAPTER}),
                 }
             }
             for each in found
@@ -211,7 +224,7 @@ class Client(Connection):
         return (await self._json("GET", path, params={"lines": LOG_LINES}, headers=headers))["log"]
 
     async def queue(self, kind: str, name: str, config: dict[str, Any], headers: Headers) -> dict[str, Any]:
-        """Queue a training, a study or a batch prediction; the job as it was queued."""
+        """Queue a job of a model, or an example, which has none; the job as it was queued."""
         wanted = {"kind": kind, "model": name, "config": config}
         return await self._json("POST", "/jobs", json=wanted, headers=headers)
 

@@ -76,6 +76,14 @@ def to_cluster(page: Page) -> Page:
     return page
 
 
+def to_chapter(page: Page) -> Page:
+    """The Chapter screen, once it has loaded the sections and the latest run."""
+    page.get_by_role("tab", name="Chapter").click()
+    page.locator("#air-chapter-section h2").wait_for()
+    expect(page.locator("#air-chapter-job")).not_to_be_empty()
+    return page
+
+
 def sign_in(page: Page, token: str = ADMIN_TOKEN) -> None:
     """Type the token into its field."""
     page.get_by_label("Admin's token").filter(visible=True).fill(token)

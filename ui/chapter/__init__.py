@@ -1,0 +1,1 @@
+"""The Chapter screen."""
