@@ -23,7 +23,7 @@ from ui.look.scripts import BUTTONS, show_on_narrow
 
 WAITING = "The sections appear as soon as the service is up."
 # Of a program's at most 60 lines, so that what it prints stays near.
-SHOWN_LINES = 24
+SHOWN_LINES = 20
 
 
 class Screen:
@@ -42,11 +42,6 @@ class Screen:
                 self.list = html(quiet(WAITING), js_on_load=BUTTONS, elem_id="air-chapter-list")
             with gr.Column(scale=7, min_width=300):
                 self.text = html(elem_id="air-chapter-section", html_template=LIVE)
-                self.sign_in = SignIn("air-chapter")
-                self.run = gr.Button(words.run, variant="primary", interactive=False, elem_id="air-chapter-run")
-                self.sign_in.why.render()
-                self.note = html(html_template=LIVE, elem_id="air-chapter-note")
-                self.sign_in.sign_out.render()
                 self.program = gr.Code(
                     language="python",
                     label="",
@@ -60,6 +55,11 @@ class Screen:
                     elem_classes="air-code",
                 )
                 self.meanwhile = html(elem_id="air-chapter-meanwhile")
+                self.sign_in = SignIn("air-chapter")
+                self.run = gr.Button(words.run, variant="primary", interactive=False, elem_id="air-chapter-run")
+                self.sign_in.why.render()
+                self.note = html(html_template=LIVE, elem_id="air-chapter-note")
+                self.sign_in.sign_out.render()
                 self.output = html(elem_id="air-chapter-output")
                 self.head = html(html_template=LIVE, elem_id="air-chapter-job")
                 self.buttons = JobButtons("air-chapter", "Cancel this run", "Run it again", chosen)
