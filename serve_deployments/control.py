@@ -42,7 +42,6 @@ from serve_deployments.predict.calculations import Calculations
 from serve_deployments.predict.deployment import REPLICA_CPUS
 from serve_deployments.protocol_v2 import routes as protocol_v2
 from serve_deployments.routes import about as about_routes
-from serve_deployments.routes import chapter as chapter_routes
 from serve_deployments.routes import cluster as cluster_routes
 from serve_deployments.routes import corrections as correction_routes
 from serve_deployments.routes import datasets as dataset_routes
@@ -69,7 +68,6 @@ ROUTERS = (
     dataset_routes,
     correction_routes,
     tuning_routes,
-    chapter_routes,
     cluster_routes,
     protocol_v2,
 )

@@ -1,4 +1,4 @@
-"""Routes about the server itself: its limits, kinds and states of jobs, and the options that jobs take."""
+"""Routes about the server itself: its limits, kinds and states of jobs, what jobs take, and the chapter's programs."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from fastapi import APIRouter, Path
 from serve_deployments.parts.services import CurrentSettings
 from serve_deployments.predict.table import MAX_EXPLAINED
 from serve_deployments.schemas.about import About, JobKind, JobState, Limits, Options
+from serve_deployments.schemas.chapter import Example, Examples
 from serve_deployments.versions import replicas
 from settings import MAX_BODY_BYTES, MAX_IMAGES, MAX_PIXELS, MAX_REQUEST_PIXELS, MAX_ROWS, MAX_UPLOAD_BYTES
-from training import families
+from training import chapter, families
 from training.batch_predict.pictures import MAX_PICTURES, MAX_UNPACKED_BYTES
 from training.batch_predict.uploads import MAX_FILES
 from training.jobs.store import CANCELLABLE, ENDED, RESUMABLE, State
@@ -68,3 +69,10 @@ async def options(name: str = Path(description="a model")) -> Options:
     """The JSON Schema of `config` for each kind of job of a model: titles, descriptions, defaults and bounds."""
     spec = replicas.spec_of(name)
     return Options(name=spec.name, **{kind: families.json_schema(kind, spec) for kind in families.KINDS})
+
+
+@router.get("/examples")
+def examples() -> Examples:
+    """The chapter's sections in its order: what each was about, old names and today's, and the program of today."""
+    found = chapter.sections().values()
+    return Examples(examples=[Example(**section.model_dump(), source=section.source()) for section in found])
