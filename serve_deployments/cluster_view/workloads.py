@@ -43,7 +43,13 @@ OWN = {
 }
 HELPER = "one of Ray's own helpers"
 # Actors that Ray starts for itself, beside those whose name begins with an underscore.
-HELPERS = ("ActorLocationTracker",)
+HELPERS = {
+    "ActorLocationTracker",
+    "DatasetManager",
+    "PlacementGroupCleaner",
+    "SplitCoordinator",
+    "SynchronizationActor",
+}
 LEADING = {
     "train": "leads the training",
     "tune": "leads the search",

@@ -160,6 +160,14 @@ def test_cancel_ends_the_program_and_its_children(run: Callable[[str], Jobs]) ->
     assert not child.is_running()
 
 
+def test_program_ends_with_a_job_that_is_killed(run: Callable[[str], Jobs]) -> None:
+    running = run("import os, time\nprint('child', os.getpid())\ntime.sleep(3600)")
+    running.look_until(lambda: _child(running) is not None)
+    child = _child(running)
+    running.processes[0].kill()
+    assert psutil.wait_procs([child], WAIT_S)[0] == [child]
+
+
 def test_log_grows_while_the_program_runs(run: Callable[[str], Jobs]) -> None:
     running = run("import time\nprint('first line')\ntime.sleep(3600)")
     running.look_until(lambda: running.log == "first line")

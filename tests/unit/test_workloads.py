@@ -68,6 +68,7 @@ def test_each_process_has_its_kind_of_workload(
         ("task", "square", "05", "data", "task: square"),
         ("actor", "Counter", "05", "training", "actor: Counter"),
         ("actor", "_StatsActor", "05", "own", "one of Ray's own helpers"),
+        ("actor", "SplitCoordinator", "05", "own", "one of Ray's own helpers"),
         ("actor", "ActorLocationTracker", "05", "own", "one of Ray's own helpers"),
         ("actor", "ImplicitFunc", "06", "tuning", "runs a trial"),
     ],

@@ -8,10 +8,12 @@ from __future__ import annotations
 import ctypes
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,8 @@ from training import chapter
 from training.jobs import store as jobs
 from training.runs.errors import TrainingError
 
-PR_SET_CHILD_SUBREAPER = 36
+# Of Linux's prctl.
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 # The supervisor kills a job that does not end within 4 s of its request.
 STOP_S, KILL_S = 2.0, 1.0
 LONGEST = 500
@@ -66,6 +69,7 @@ def _run(section: chapter.Section, work: Path) -> tuple[int, str]:
         env=_environment(),
         stdin=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
+        preexec_fn=_tied(),
     )
     # A thread: what the program left running may keep the pipe open after its end.
     reading = threading.Thread(target=_pass_on, args=(process, lines), daemon=True)
@@ -98,6 +102,14 @@ def _pass_on(process: subprocess.Popen, lines: list[str]) -> None:
         text = line.decode(errors="replace").strip()
         if text:
             lines[-1] = text
+
+
+def _tied() -> Callable[[], None] | None:
+    """What makes a new process end with this one, however this one ends; a Ray of its own ends with it in turn."""
+    if sys.platform != "linux":
+        return None
+    prctl = ctypes.CDLL(None).prctl  # loaded before the fork
+    return lambda: prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def _adopt_orphans() -> None:
