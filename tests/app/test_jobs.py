@@ -80,3 +80,13 @@ def test_archive_is_answered_as_one_by_one_and_is_gone_afterwards(app: RunningAp
     assert list((app.home / "uploads").iterdir()) == []
     again = jobs.post(kind="batch_predict", model="cifar10", config={"upload": upload["id"]})
     assert (again.status_code, "Send the files again" in again.json()["error"]["message"]) == (422, True)
+
+
+def test_example_runs_on_the_apps_ray_and_leaves_nothing_running(app: RunningApp, jobs: Jobs) -> None:
+    reply = jobs.post(kind="example", config={"name": "stateful_actors"})
+    assert reply.status_code == 202, reply.text
+    ended = jobs.wait_until_ended(reply.json()["id"])
+    assert (ended["state"], ended["error"]) == ("succeeded", None), jobs.log(ended["id"])
+    assert "learner A after 20 steps" in jobs.log(ended["id"])
+    assert jobs.processes("examples.stateful_actors") == []
+    assert requests.get(f"{app.url}/api/readyz").status_code == 200

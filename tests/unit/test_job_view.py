@@ -113,3 +113,14 @@ def test_study_is_drawn_with_its_texts_escaped() -> None:
     }
     _assert_text(study_view.summary(study, "http://here"))
     _assert_text(study_view.importance(study))
+
+
+def test_example_is_named_by_its_section_where_others_wait_for_it() -> None:
+    about = {"kind": {"one": "example", "several": "Examples"}, "model": {"title": "Chapter"}}
+    example = _job("running", kind="example", model="", config={"name": "tuner"}, about=about)
+    assert view.title(example) == "Chapter, tuner"
+    waits = view.ahead({"state": "queued", "position": 1}, [example])
+    assert waits == "One job runs at a time. Before this one: “Chapter, tuner” (an example)."
+    done = example | {"state": "succeeded", "error": None, "result": {"seconds": 7.3}}
+    done |= {"about": about | {"state": {"words": "done"}}}
+    assert "Done: it took 7 s." in view.notice_of(done, "")

@@ -15,7 +15,7 @@ from markupsafe import Markup
 from ui.kit.cards import notice, quiet
 from ui.kit.client import ApiError, Client, Headers
 from ui.kit.templates import render
-from ui.kit.words import duration, listed
+from ui.kit.words import an, duration, listed
 
 TRAIN, BATCH, TUNE, EXAMPLE = "train", "batch_predict", "tune", "example"
 SHOWN, NAMED, LONGEST = 10, 3, 60
@@ -93,7 +93,7 @@ def ahead(job: Job | None, jobs: list[Job]) -> str:
     before += [other for other in reversed(jobs) if _queued_before(other, job)]
     if not before:
         return ""
-    names = [f"“{title(other)}” (a {other['about']['kind']['one']})" for other in before]
+    names = [f"“{title(other)}” ({an(other['about']['kind']['one'])})" for other in before]
     return f"One job runs at a time. Before this one: {listed(names, NAMED + 1)}."
 
 
