@@ -5,6 +5,7 @@ Here is only what each of them would repeat: the Ray that it runs on, the data, 
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from importlib.util import find_spec
@@ -24,6 +25,9 @@ def start_ray(own: bool = False, **options: Any) -> None:
     """
     # Ray Train looks at its workers every 2 s by default, which these short trainings would spend waiting.
     os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")
+    # The newer output of Ray Tune prints tables even with verbose=0.
+    os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
+    logging.getLogger("mlflow").setLevel(logging.ERROR)
     from training.runs import ray_session
 
     settings = get_settings()
