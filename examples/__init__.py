@@ -38,3 +38,21 @@ def need(module: str, package: str) -> None:
     """End the program with one sentence when a package of requirements-extra.txt is missing."""
     if find_spec(module) is None:
         sys.exit(f'examples.{Path(sys.argv[0]).stem} needs {package}: run "make extras" first.')
+
+
+def start_serve() -> str:
+    """Start a Ray of this program's own with Serve, on a free port and without log lines; its URL."""
+    import logging
+    import socket
+
+    # An app around this program has set up its own Serve by these: HAProxy, and where its files and ports are.
+    for name in [name for name in os.environ if name.startswith("RAY_SERVE_")]:
+        del os.environ[name]
+    start_ray(own=True, num_cpus=4)
+    from ray import serve
+
+    logging.getLogger("ray.serve").setLevel("ERROR")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    serve.start(http_options={"port": port})
+    return f"http://127.0.0.1:{port}"
