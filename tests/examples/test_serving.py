@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 from PIL import Image
 
-from tests.helpers.programs import output_of, run_example
+from tests.helpers.programs import output_of
 
 
 def test_serve_requests_answers_refuses_and_ends(tmp_path: Path) -> None:
