@@ -39,7 +39,7 @@ TEXT = base64.b64encode(PICTURE).decode()
         (PROMOTE, b'{"version":"1","force":"perhaps"}', JSON, 422, "Field 'force' must be true or false"),
         (PROMOTE, b'{"version":"1","colour":1}', JSON, 422, "Field 'colour' is not known here"),
         ("/models/breast-cancer/rollback", b'{"reason":7}', JSON, 422, "Field 'reason' must be text"),
-        ("/jobs", b'{"kind":"bake","model":"cifar10"}', JSON, 422, "Field 'kind' must be 'train', 'tune' or"),
+        ("/jobs", b'{"kind":"bake","model":"cifar10"}', JSON, 422, "'train', 'tune', 'batch_predict' or 'example'"),
         ("/jobs", b'{"kind":"train","model":"cifar10","config":[]}', JSON, 422, "'config' must be a JSON object"),
         ("/corrections", b'{"image":"","label":[]}', JSON, 422, "Field 'label' must be text"),
         (PROMOTE, b"x", JSON | {"Content-Encoding": "br"}, 415, "Content-Encoding 'br'"),
