@@ -2,6 +2,7 @@
 # make test   set up and run the tests, about 10 minutes; ARGS go to pytest: make test ARGS="tests/contract -k predict"
 # make proof      tests that take longer or break things: kills, floods, clouds, the real CIFAR-10
 # make examples   the programs of the chapter, each run and its output compared; ARGS as above
+# make extras     what some examples and the Keras learner need besides: TensorFlow, Dask, Modin, Spark, RLlib; 2 GB
 # make test-all   all three
 # make doctor check whether AIR Studio can run on this machine, and how to fix what would stop it
 # make lock   write requirements.lock after a change of requirements.txt; ARGS=--upgrade takes newer versions
@@ -18,7 +19,7 @@
 PYTHON ?= python3
 VENV_PYTHON := .venv/bin/python
 
-.PHONY: run test proof examples test-all doctor lint lock bench bench-serving bench-batch bench-training bench-gpu bench-tuning bench-table mlflow proof-container proof-cluster clean
+.PHONY: run test proof examples extras test-all doctor lint lock bench bench-serving bench-batch bench-training bench-gpu bench-tuning bench-table mlflow proof-container proof-cluster clean
 
 run:
 	@$(PYTHON) bootstrap.py
@@ -38,6 +39,9 @@ proof:
 examples:
 	@$(PYTHON) bootstrap.py --dev
 	$(VENV_PYTHON) -m pytest -n 2 $(or $(ARGS),tests/examples)
+
+extras:
+	@$(PYTHON) bootstrap.py --extra
 
 test-all:
 	@$(MAKE) --no-print-directory test

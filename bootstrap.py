@@ -2,6 +2,7 @@
 
     python3 bootstrap.py          the packages of the app
     python3 bootstrap.py --dev    those of the tests too
+    python3 bootstrap.py --extra  those of some examples and of the Keras learner too
 
 Installs every package but torch by the hashes of requirements.lock, then torch, from AIR_TORCH_INDEX where that is
 set. Torch's dependencies are installed by then, so that index provides nothing but torch.
@@ -22,6 +23,9 @@ PYTHON = os.path.join(VENV, "bin", "python")
 NEWEST_FIRST = ("python3.13", "python3.12", "python3.11")
 NEEDED_BYTES = 9 * 1024**3
 LOCK, REQUIREMENTS, DEV = "requirements.lock", "requirements.txt", "requirements-dev.txt"
+EXTRA, MARS = "requirements-extra.txt", "requirements-mars.txt"
+EXTRA_BYTES = 2 * 1024**3
+MORE = {"--dev": (DEV,), "--extra": (EXTRA, MARS)}
 
 
 def fail(sentence):
@@ -61,19 +65,42 @@ def works():
     return os.path.exists(PYTHON) and subprocess.call([PYTHON, "-c", "import pip"], stderr=subprocess.DEVNULL) == 0
 
 
-def install(name, *options):
+def pip_installs(name, *options):
     print("installing %s into .venv; the first time takes a few minutes" % name, flush=True)
     command = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *options, "-r", name]
-    if subprocess.call(command, cwd=ROOT):
+    return subprocess.call(command, cwd=ROOT) == 0
+
+
+def install(name, *options):
+    if not pip_installs(name, *options):
         fail("pip could not install %s (its message is above); check network and disk, then run again." % name)
 
 
+def locked():
+    """Options for pip that keep the locked packages as they are, whatever others would like better."""
+    constraints = os.path.join(VENV, "constraints.txt")
+    with open(os.path.join(ROOT, LOCK)) as lock, open(constraints, "w") as file:
+        file.writelines(line.rstrip(" \\\n") + "\n" for line in lock if line[0].isalnum())
+    return "--constraint", constraints
+
+
+def install_extra():
+    if shutil.disk_usage(ROOT).free < EXTRA_BYTES:
+        fail("the extra packages need 2 GB, and the disk of %s has less free; free some space." % ROOT)
+    install(EXTRA, *locked())
+    if not pip_installs(MARS, *locked()):
+        print(
+            "MARS could not be compiled (Debian: apt install g++ python3-dev), so examples.mars cannot run; "
+            "everything else is installed."
+        )
+
+
 def main():
-    dev = "--dev" in sys.argv[1:]
+    option = next((option for option in MORE if option in sys.argv[1:]), "")
     run_key = wanted((LOCK, REQUIREMENTS))
-    key = wanted((LOCK, REQUIREMENTS, DEV)) if dev else run_key
-    dev_stamp, run_stamp = os.path.join(VENV, ".complete-dev"), os.path.join(VENV, ".complete")
-    stamp = dev_stamp if dev else run_stamp
+    key = wanted((LOCK, REQUIREMENTS, *MORE.get(option, ())))
+    run_stamp = os.path.join(VENV, ".complete")
+    stamp = run_stamp + option.replace("--", "-")
     if is_complete(stamp, key):
         return
     python = find_python()
@@ -88,13 +115,14 @@ def main():
     index = os.environ.get("AIR_TORCH_INDEX")
     install(LOCK, "--require-hashes")
     install(REQUIREMENTS, *(["--index-url", index] if index else []))
-    if dev:
+    if option == "--dev":
         install(DEV)
+    if option == "--extra":
+        install_extra()
     with open(stamp, "w") as file:
         file.write(key)
-    if dev:
-        with open(run_stamp, "w") as file:
-            file.write(run_key)
+    with open(run_stamp, "w") as file:
+        file.write(run_key)
 
 
 if __name__ == "__main__":
