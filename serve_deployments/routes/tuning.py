@@ -74,7 +74,11 @@ async def searches(name: str = Path(description="a model")) -> Searches:
     offered = [
         SearchPreset(
             preset=preset,
-            learners={name: space for name, space in search.learners.items() if not learner_options.missing(name)},
+            learners={
+                name: {key: dimension.model_dump() for key, dimension in space.items()}
+                for name, space in search.learners.items()
+                if not learner_options.missing(name)
+            },
             **search.model_dump(include={"metric", "mode", "step", "num_samples", "minutes", "space", "folds"}),
         )
         for preset, search in found.items()

@@ -7,7 +7,6 @@ from typing import Any
 from pydantic import Field
 
 from serve_deployments.schemas.base import Reply
-from training.tuning.space import Space
 from training.tuning.studies import Best, Trial
 
 
@@ -67,7 +66,9 @@ class SearchPreset(Reply):
     num_samples: int
     minutes: float | None = Field(description="on 2 idle cores; null if not measured yet")
     space: dict[str, dict[str, Any]]
-    learners: dict[str, Space] = Field(description="of a study over learners: the space of each that can learn here")
+    learners: dict[str, dict[str, dict[str, Any]]] = Field(
+        description="of a study over learners: the space of each that can learn here"
+    )
     folds: int = Field(description="of the cross-validation of such a study; else 0")
 
 

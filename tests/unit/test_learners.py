@@ -11,47 +11,21 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.preprocessing import StandardScaler
 
 from models.artifact.checkpoint import CheckpointError
-from models.specs import Question, TableData
+from models.specs import Question
 from models.table import learners as weights
 from models.table.learners.inputs import Inputs
 from models.table.learners.layers import Layers
+from tests.helpers.training.problems import data_of, problem_of, rows_of
 from training.runs.config import TrainTable
 from training.table import learners
 from training.table.learners import Problem, figures, linear, mlp
 from training.table.learners.networks import Rows, sizes_of
 
-LABELS = ["yes", "no", "perhaps"]
 FAST = {"epochs": 8, "hidden_units": 16, "learning_rate": 0.01, "weight_decay": 0.01}
 
 
-def _data(kind: Question) -> TableData:
-    labels = {"regression": [], "binary": LABELS[:2], "multiclass": LABELS}[kind]
-    positive = "yes" if kind == "binary" else None
-    return TableData(file="a.csv", target="t", kind=kind, labels={one: one for one in labels}, positive=positive)
-
-
-def _rows(count: int, kind: Question, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Two quantities and a category with gaps in both; the target follows from them."""
-    random = np.random.default_rng(seed)
-    encoded = np.column_stack(
-        [random.normal(50, 9, count), random.normal(0, 2, count), random.integers(0, 4, count)]
-    ).astype(np.float32)
-    score = (encoded[:, 0] - 50) / 9 + encoded[:, 1] - (encoded[:, 2] == 3) + random.normal(0, 0.3, count)
-    encoded[::11, 1] = np.nan
-    encoded[::7, 2] = np.nan
-    if kind == "regression":
-        return encoded, 1000 + 40 * score
-    return encoded, (score > 0).astype(np.float32) if kind == "binary" else np.digitize(score, [-1, 1]).astype(float)
-
-
-def _problem(kind: Question, learner: str, **options: object) -> Problem:
-    rows = {"train": _rows(600, kind), "validation": _rows(200, kind, 1)}
-    config = TrainTable.model_validate({"learner": learner, **options})
-    return Problem(config, _data(kind), ["q", "q", "c"], 1, rows)
-
-
 def test_inputs_are_standardised_categories_apart_and_gaps_the_mean() -> None:
-    encoded, _ = _rows(600, "binary")
+    encoded, _ = rows_of(600, "binary")
     inputs = Inputs.fitted(encoded, ["q", "q", "c"])
     rows = inputs(encoded)
     assert rows.shape == (600, 6)
@@ -70,7 +44,7 @@ def test_a_column_of_one_value_says_nothing_and_a_wild_value_not_everything() ->
 
 @pytest.mark.parametrize("kind", ["binary", "multiclass", "regression"])
 def test_linear_answers_as_scikit_learn_does(kind: Question) -> None:
-    problem = _problem(kind, "linear", l2=2.0)
+    problem = problem_of(kind, "linear", l2=2.0)
     learner, history = learners.fit(problem)
     encoded, target = problem.rows["train"]
     rows = learner.inputs(encoded)
@@ -87,9 +61,9 @@ def test_linear_answers_as_scikit_learn_does(kind: Question) -> None:
 
 
 def test_linear_gives_a_class_without_training_rows_no_chance() -> None:
-    encoded, target = _rows(600, "multiclass")
+    encoded, target = rows_of(600, "multiclass")
     seen = target < 2
-    problem = Problem(TrainTable(learner="linear"), _data("multiclass"), ["q", "q", "c"], 1)
+    problem = Problem(TrainTable(learner="linear"), data_of("multiclass"), ["q", "q", "c"], 1)
     problem.rows.update(train=(encoded[seen], target[seen]), validation=(encoded, target))
     margins = learners.fit(problem)[0].margins(encoded)
     assert margins.shape == (600, 3)
@@ -99,7 +73,7 @@ def test_linear_gives_a_class_without_training_rows_no_chance() -> None:
 
 @pytest.mark.parametrize("kind", ["binary", "multiclass", "regression"])
 def test_network_answers_without_pytorch_as_with_it(kind: Question) -> None:
-    problem = _problem(kind, "mlp", **FAST)
+    problem = problem_of(kind, "mlp", **FAST)
     torch.manual_seed(0)
     rows = Rows.of(problem)
     network = mlp.build(sizes_of(problem, rows.train[0].shape[1]))
@@ -113,7 +87,7 @@ def test_network_answers_without_pytorch_as_with_it(kind: Question) -> None:
 @pytest.mark.parametrize("kind", ["binary", "multiclass", "regression"])
 @pytest.mark.parametrize("name", ["linear", "mlp"])
 def test_contributions_sum_to_the_margins(kind: Question, name: str) -> None:
-    problem = _problem(kind, name, **(FAST if name == "mlp" else {}))
+    problem = problem_of(kind, name, **(FAST if name == "mlp" else {}))
     learner, _ = learners.fit(problem)
     encoded, _ = problem.rows["validation"]
     pushes, margins = learner.contributions(encoded, problem.types), learner.margins(encoded)
@@ -141,7 +115,7 @@ def test_network_learns_what_a_linear_model_cannot_and_keeps_its_best_epoch() ->
     right = {}
     for name in ("linear", "mlp"):
         config = TrainTable.model_validate({"learner": name} | (options if name == "mlp" else {}))
-        learner, history = learners.fit(Problem(config, _data("binary"), ["q", "q"], 1, rows))
+        learner, history = learners.fit(Problem(config, data_of("binary"), ["q", "q"], 1, rows))
         kept = figures.of_margins("binary", learner.margins(encoded[1500:]), target[1500:])
         assert kept["logloss"] == min(step["validation_logloss"] for step in history.values())
         right[name] = 1 - kept["error"]
@@ -151,14 +125,14 @@ def test_network_learns_what_a_linear_model_cannot_and_keeps_its_best_epoch() ->
 
 def test_same_seed_gives_the_same_network() -> None:
     first, second, other = (
-        learners.fit(_problem("binary", "mlp", **FAST, seed=seed))[0].layers[0][0] for seed in (3, 3, 4)
+        learners.fit(problem_of("binary", "mlp", **FAST, seed=seed))[0].layers[0][0] for seed in (3, 3, 4)
     )
     assert np.array_equal(first, second)
     assert not np.array_equal(first, other)
 
 
 def test_weights_come_back_from_their_folder(tmp_path: Path) -> None:
-    problem = _problem("multiclass", "mlp", **FAST)
+    problem = problem_of("multiclass", "mlp", **FAST)
     learner, _ = learners.fit(problem)
     learner.save(tmp_path)
     encoded, _ = problem.rows["validation"]
