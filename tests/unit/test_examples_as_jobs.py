@@ -120,6 +120,12 @@ def _child(running: Jobs) -> psutil.Process | None:
     return psutil.Process(int(words[1])) if words[:1] == ["child"] else None
 
 
+def test_colours_of_a_terminal_are_not_in_the_log(run: Callable[[str], Jobs]) -> None:
+    running = run(r"print('\x1b[36m(raylet)\x1b[0m A worker died')")
+    running.ended()
+    assert running.log == "(raylet) A worker died"
+
+
 def test_program_runs_in_its_folder_on_the_apps_ray_and_only_its_picture_stays(run: Callable[[str], Jobs]) -> None:
     running = run(DRAWS)
     job = running.ended()

@@ -21,6 +21,7 @@ Ray then frees everything that it held.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 from datetime import datetime
@@ -45,6 +46,8 @@ State = Literal["queued", "running", "stopping", "stopped", "succeeded", "failed
 RESUMABLE: set[State] = {"stopped", "failed", "interrupted"}
 ENDED: set[State] = {*RESUMABLE, "succeeded"}
 CANCELLABLE: set[State] = {"queued", "running"}
+# The colours of a terminal; Ray has them in its own lines.
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 JOB, PROGRESS, METRICS, OUTCOME, LOG, CANCEL, FILES, WORK = (
     "job.json",
     "progress.json",
@@ -192,10 +195,10 @@ class Store:
         return read_json(self.folder(job_id) / OUTCOME)
 
     def log_tail(self, job_id: str, lines: int) -> str:
-        """The last lines of the job's output; a progress bar counts as one line, however often it was redrawn."""
+        """The last lines of the job's output, without colours; a progress bar counts as one line."""
         try:
             # As bytes: read as text, each redrawing would be a line.
-            text = (self.folder(job_id) / LOG).read_bytes().decode(errors="replace")
+            text = COLOURS.sub("", (self.folder(job_id) / LOG).read_bytes().decode(errors="replace"))
         except FileNotFoundError:
             return ""
         drawn = (line.rpartition("\r")[2] for line in text.rstrip("\n").split("\n"))
