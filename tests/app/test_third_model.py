@@ -130,7 +130,7 @@ def test_page_asks_it_with_fields_of_its_own(
     page.get_by_role("tab", name="Retrain").click()
     page.get_by_role("radio", name="Wine: Which grape is this wine made of?").check()
     expect(page.locator("#air-now")).to_contain_text(re.compile(r"Version \d+ is the champion"))
-    expect(page.locator("#air-preset")).to_contain_text("Default")
+    expect(page.locator("#air-preset")).to_contain_text("Boosted trees")
 
 
 def test_model_comes_and_goes_over_http_while_another_answers(app: RunningApp, api: str) -> None:

@@ -14,7 +14,7 @@ OPTIONS: dict[Learner, tuple[str, ...]] = {
     "mlp": NETWORK,
     "keras": NETWORK,
 }
-NO_TENSORFLOW = "needs TensorFlow, which is not installed: run `make extras` on this server, or take mlp"
+NO_TENSORFLOW = 'needs TensorFlow, which is not installed: run "make extras" on this server, or take mlp'
 
 
 def with_options(given: Collection[str], usual: Learner) -> Learner:
