@@ -15,7 +15,7 @@ from examples.same_model import ADDED, compare
 
 def main() -> None:
     """Read and complete the rows in Dask, then train on them in Ray."""
-    need("dask.dataframe", "Dask")
+    need("dask", "Dask")
     import dask.dataframe as dd
     import ray
     from ray.util.dask import disable_dask_on_ray, enable_dask_on_ray
