@@ -20,9 +20,14 @@ watch('value', () => {
   (drawn.find(button => known(button) === last) ?? drawn[Math.min(place, drawn.length - 1)])?.focus(
     {preventScroll: true});
 });
+// The second click of a double click counts where the first one met no button: the list was drawn anew just then.
+let pressed = false;
+element.addEventListener('mousedown', event => { if (event.detail < 2) pressed = false; });
 element.addEventListener('click', event => {
   const button = event.target.closest('button');
-  if (button && event.detail < 2) trigger('select', {...button.closest('[data-list]')?.dataset, ...button.dataset});
+  if (!button || (pressed && event.detail > 1)) return;
+  pressed = true;
+  trigger('select', {...button.closest('[data-list]')?.dataset, ...button.dataset});
 });"""
 _SHOW_ON_NARROW = """\
 () => {
