@@ -21,6 +21,8 @@ UTIL = ["util", "util.concurrent", "util.concurrent.atomic", "util.concurrent.lo
 SUN = ["sun.nio.ch", "sun.nio.cs", "sun.security.action", "sun.util.calendar"]
 PACKAGES = [*(f"java.{name}" for name in LANG + IO + UTIL), *SUN]
 OPENS = " ".join(f"--add-opens=java.base/{name}=ALL-UNNAMED" for name in PACKAGES)
+PROCESSES = ("driver", "executor", "ray.raydp_app_master")
+SHORT_LIVED = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"  # little is compiled for a run of seconds
 
 
 def main() -> None:
@@ -32,7 +34,7 @@ def main() -> None:
     import raydp
 
     start_ray()
-    options = {f"spark.{process}.extraJavaOptions": OPENS for process in ("driver", "executor", "ray.raydp_app_master")}
+    options = {f"spark.{process}.extraJavaOptions": f"{OPENS} {SHORT_LIVED}" for process in PROCESSES}
     options |= {"spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false", "spark.log.level": "ERROR"}
     spark = raydp.init_spark("example", num_executors=1, executor_cores=1, executor_memory="512M", configs=options)
     try:
