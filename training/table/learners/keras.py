@@ -1,26 +1,26 @@
-"""A network of two hidden layers, by Keras on TensorFlow; several workers learn with Ray Train's TensorflowTrainer.
+"""A network of two hidden layers, by Keras on TensorFlow.
 
 TensorFlow is needed here alone (requirements-extra.txt): what is kept are plain arrays, which answer without it.
 """
 
 from __future__ import annotations
 
-import json
-import os
-from contextlib import nullcontext
+from contextlib import suppress
 from typing import Any
 
+# Loaded after TensorFlow, as torch's optimisers do where it is there, triton ends the process with a SIGSEGV.
+with suppress(ImportError):
+    import triton  # noqa: F401
+
 import keras
-import tensorflow as tf
 
 from models.table.learners.layers import Layer, Layers
 from training.table.learners import History, Problem
 from training.table.learners.figures import loss_of
-from training.table.learners.networks import Best, Rows, about, figures_of, shared, sizes_of
+from training.table.learners.networks import Best, Rows, about, figures_of, sizes_of
 
-__all__ = ["PACKAGES", "TRAINER", "about", "fit", "shared"]
+__all__ = ["PACKAGES", "about", "fit"]
 PACKAGES = ("tensorflow", "keras")
-TRAINER = "ray.train.tensorflow:TensorflowTrainer"
 
 
 def fit(problem: Problem) -> tuple[Layers, History]:
@@ -28,11 +28,9 @@ def fit(problem: Problem) -> tuple[Layers, History]:
     config, rows = problem.config, Rows.of(problem)
     keras.utils.set_random_seed(config.seed)
     steps = config.epochs * -(-len(rows.train[0]) // rows.batch)
-    with _together():
-        network = build(sizes_of(problem, rows.train[0].shape[1]))
-        rate = keras.optimizers.schedules.CosineDecay(config.learning_rate, steps)
-        optimizer = keras.optimizers.AdamW(rate, weight_decay=config.weight_decay)
-        network.compile(optimizer, _loss(problem))
+    network = build(sizes_of(problem, rows.train[0].shape[1]))
+    rate = keras.optimizers.schedules.CosineDecay(config.learning_rate, steps)
+    network.compile(keras.optimizers.AdamW(rate, weight_decay=config.weight_decay), _loss(problem))
     kept = _Kept(problem, rows)
     network.fit(*rows.train, batch_size=rows.batch, epochs=config.epochs, callbacks=[kept], verbose=0)
     return kept.best.learner, kept.history
@@ -73,11 +71,3 @@ def _loss(problem: Problem) -> keras.losses.Loss:
     if problem.data.kind == "binary":
         return keras.losses.BinaryCrossentropy(from_logits=True)
     return keras.losses.MeanSquaredError()
-
-
-def _together() -> Any:
-    """The scope in which workers of Ray Train share their gradients; nothing in a process alone."""
-    cluster = json.loads(os.environ.get("TF_CONFIG", "{}")).get("cluster", {})
-    if len(cluster.get("worker", [])) < 2:
-        return nullcontext()
-    return tf.distribute.MultiWorkerMirroredStrategy().scope()
