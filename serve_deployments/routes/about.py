@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path
 from serve_deployments.parts.services import CurrentSettings
 from serve_deployments.predict.table import MAX_EXPLAINED
 from serve_deployments.schemas.about import About, JobKind, JobState, Limits, Options
-from serve_deployments.schemas.chapter import Example, Examples
+from serve_deployments.schemas.chapter import Chapter, Example
 from serve_deployments.versions import replicas
 from settings import MAX_BODY_BYTES, MAX_IMAGES, MAX_PIXELS, MAX_REQUEST_PIXELS, MAX_ROWS, MAX_UPLOAD_BYTES
 from training import chapter, families
@@ -72,7 +72,7 @@ async def options(name: str = Path(description="a model")) -> Options:
 
 
 @router.get("/examples")
-def examples() -> Examples:
+def examples() -> Chapter:
     """The chapter's sections in its order: what each was about, old names and today's, and the program of today."""
     found = chapter.sections().values()
-    return Examples(examples=[Example(**section.model_dump(), source=section.source()) for section in found])
+    return Chapter(examples=[Example(**section.model_dump(), source=section.source()) for section in found])

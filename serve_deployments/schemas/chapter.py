@@ -28,7 +28,7 @@ class Example(Reply):
     source: str = Field(description="the program")
 
 
-class Examples(Reply):
+class Chapter(Reply):
     """``GET /examples``, in the chapter's order."""
 
     examples: list[Example]
