@@ -16,8 +16,7 @@ import keras
 
 from models.table.learners.layers import Layer, Layers
 from training.table.learners import History, Problem
-from training.table.learners.figures import loss_of
-from training.table.learners.networks import Best, Rows, about, figures_of, sizes_of
+from training.table.learners.networks import Epochs, Rows, about, sizes_of
 
 __all__ = ["PACKAGES", "about", "fit"]
 PACKAGES = ("tensorflow", "keras")
@@ -31,9 +30,9 @@ def fit(problem: Problem) -> tuple[Layers, History]:
     network = build(sizes_of(problem, rows.train[0].shape[1]))
     rate = keras.optimizers.schedules.CosineDecay(config.learning_rate, steps)
     network.compile(keras.optimizers.AdamW(rate, weight_decay=config.weight_decay), _loss(problem))
-    kept = _Kept(problem, rows)
-    network.fit(*rows.train, batch_size=rows.batch, epochs=config.epochs, callbacks=[kept], verbose=0)
-    return kept.best.learner, kept.history
+    epochs = Epochs(problem, rows)
+    network.fit(*rows.train, batch_size=rows.batch, epochs=config.epochs, callbacks=[_Noted(epochs)], verbose=0)
+    return epochs.learner, epochs.history
 
 
 def build(sizes: list[int]) -> keras.Sequential:
@@ -49,20 +48,15 @@ def layers_of(network: keras.Model) -> list[Layer]:
     return list(zip(arrays[::2], arrays[1::2], strict=True))
 
 
-class _Kept(keras.callbacks.Callback):
-    """Notes the figures of each epoch, and keeps the best one's weights."""
+class _Noted(keras.callbacks.Callback):
+    """Passes each epoch on."""
 
-    def __init__(self, problem: Problem, rows: Rows) -> None:
+    def __init__(self, epochs: Epochs) -> None:
         super().__init__()
-        self._problem, self._rows = problem, rows
-        self.best, self.history = Best(problem.config.early_stopping), History()
-        self._loss = f"validation_{loss_of(problem.data.kind)}"
+        self._epochs = epochs
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        learner = self._rows.learner(layers_of(self.model))
-        loss = float((logs or {})["loss"])
-        self.history[epoch] = figures_of(self._problem, self._rows, learner, loss, epoch)
-        self.model.stop_training = not self.best.keeps(self.history[epoch][self._loss], learner)
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002 - Keras's signature
+        self.model.stop_training = not self._epochs.note(float((logs or {})["loss"]), layers_of(self.model))
 
 
 def _loss(problem: Problem) -> keras.losses.Loss:

@@ -14,8 +14,7 @@ from torch import nn
 
 from models.table.learners.layers import Layer, Layers
 from training.table.learners import History, Problem
-from training.table.learners.figures import loss_of
-from training.table.learners.networks import Best, Rows, about, figures_of, shared, sizes_of
+from training.table.learners.networks import Epochs, Rows, about, shared, sizes_of
 
 __all__ = ["PACKAGES", "TRAINER", "about", "fit", "shared"]
 PACKAGES = ("torch",)
@@ -32,14 +31,12 @@ def fit(problem: Problem) -> tuple[Layers, History]:
     step = _step(problem, network, config.epochs * math.ceil(len(rows.train[0]) / rows.batch))
     train, target = map(torch.from_numpy, rows.train)
     target = target.long() if problem.data.kind == "multiclass" else target[:, None]
-    best, history, validation_loss = Best(config.early_stopping), {}, f"validation_{loss_of(problem.data.kind)}"
-    for epoch in range(config.epochs):
+    epochs = Epochs(problem, rows)
+    for _ in range(config.epochs):
         losses = [step(train[batch], target[batch]) for batch in torch.randperm(len(train)).split(rows.batch)]
-        learner = rows.learner(layers_of(network))
-        history[epoch] = figures_of(problem, rows, learner, sum(losses) / len(losses), epoch)
-        if not best.keeps(history[epoch][validation_loss], learner):
+        if not epochs.note(sum(losses) / len(losses), layers_of(network)):
             break
-    return best.learner, history
+    return epochs.learner, epochs.history
 
 
 def build(sizes: list[int]) -> nn.Sequential:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from models.table.learners.layers import Layer, Layers
-from training.table.learners import Problem, Standard, figures
+from training.table.learners import History, Problem, Standard, figures
 
 HIDDEN_LAYERS = 2
 # So many steps make an epoch at least, as far as the smallest batch allows.
@@ -62,31 +62,32 @@ def about(problem: Problem, learner: Layers) -> dict[str, Any]:
     return {"units": shape, "weight_decay": config.weight_decay, "learning_rate": config.learning_rate}
 
 
-class Best:
-    """Keeps the learner of the epoch that answers the validation rows best; ``patience`` 0 keeps the last."""
+class Epochs:
+    """Notes each epoch of a training, and keeps the learner of the one that answers the validation rows best.
 
-    def __init__(self, patience: int) -> None:
-        self._patience, self._loss, self._since = patience, np.inf, 0
+    Without ``early_stopping`` it keeps the last.
+    """
+
+    def __init__(self, problem: Problem, rows: Rows) -> None:
+        self._problem, self._rows = problem, rows
+        self._patience, self._best, self._since = problem.config.early_stopping, np.inf, 0
+        self.history: History = {}
         self.learner: Layers
 
-    def keeps(self, loss: float, learner: Layers) -> bool:
-        """Note an epoch; returns whether the training goes on."""
-        if loss < self._loss or not self._patience:
-            self._loss, self._since, self.learner = loss, 0, learner
+    def note(self, loss: float, layers: list[Layer]) -> bool:
+        """An epoch has ended with these layers; ``loss`` is its average. Returns whether the training goes on.
+
+        Raises DivergedError.
+        """
+        epoch, kind = len(self.history), self._problem.data.kind
+        figures.refuse_nan(loss, epoch, "epoch")
+        learner, (encoded, truth) = self._rows.learner(layers), self._problem.rows["validation"]
+        found = figures.of_margins(kind, learner.margins(encoded), truth)
+        own_unit = np.sqrt(loss) * self._rows.standard.std if kind == "regression" else loss
+        name = figures.loss_of(kind)
+        self.history[epoch] = {f"train_{name}": float(own_unit)} | {f"validation_{k}": v for k, v in found.items()}
+        if found[name] < self._best or not self._patience:
+            self._best, self._since, self.learner = found[name], 0, learner
             return True
         self._since += 1
         return self._since < self._patience
-
-
-def figures_of(problem: Problem, rows: Rows, learner: Layers, loss: float, epoch: int) -> dict[str, float]:
-    """The figures of an epoch: those of the validation rows, and the loss that was trained on, averaged over it.
-
-    Raises DivergedError.
-    """
-    figures.refuse_nan(loss, epoch, "epoch")
-    encoded, truth = problem.rows["validation"]
-    kind = problem.data.kind
-    found = figures.of_margins(kind, learner.margins(encoded), truth)
-    own_unit = np.sqrt(loss) * rows.standard.std if kind == "regression" else loss
-    of_validation = {f"validation_{name}": value for name, value in found.items()}
-    return {f"train_{figures.loss_of(kind)}": float(own_unit)} | of_validation
