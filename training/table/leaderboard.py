@@ -104,6 +104,7 @@ def trial(drawn: dict[str, Any], task: Task, folds: list[Fold]) -> None:
     config = task.training(drawn)
     kind, metric = task.spec.data.kind, task.search.metric
     found: list[dict[str, float]] = []
+    costs: dict[str, float] = {}
     for fold in folds:
         problem = _problem(config, task, fold)
         started = time.perf_counter()
@@ -112,7 +113,7 @@ def trial(drawn: dict[str, Any], task: Task, folds: list[Fold]) -> None:
         found.append(figures_of(kind, learner, *fold.answered) | {"fit_s": seconds})
         means = {name: float(np.mean([one[name] for one in found])) for name in found[0]}
         spread = float(np.std([one[metric] for one in found], ddof=1)) if len(found) > 1 else 0.0
-        costs = {"answer_us": _answer_us(learner, fold.answered[0]), "size_bytes": _size(learner)}
+        costs = costs or {"answer_us": _answer_us(learner, fold.answered[0]), "size_bytes": _size(learner)}
         report(task, means | {"spread": spread} | costs, len(found), len(folds))
 
 
