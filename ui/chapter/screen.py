@@ -14,7 +14,7 @@ from ui.chapter.words import ENGLISH, LANGUAGES, WORDS
 from ui.jobs.buttons import JobButtons
 from ui.jobs.view import EXAMPLE, QUEUED, Job, ahead, notice_of, read_log, watched
 from ui.kit import clock
-from ui.kit.cards import LIVE, html, notice, quiet
+from ui.kit.cards import LIVE, html, notice, python, quiet
 from ui.kit.client import ApiError, Client
 from ui.kit.sign_in import SignIn
 from ui.kit.updates import CLICKS, EVENTS, ONCE, Sent, Updates, changed
@@ -42,18 +42,7 @@ class Screen:
                 self.list = html(quiet(WAITING), js_on_load=BUTTONS, elem_id="air-chapter-list")
             with gr.Column(scale=7, min_width=300):
                 self.text = html(elem_id="air-chapter-section", html_template=LIVE)
-                self.program = gr.Code(
-                    language="python",
-                    label="",
-                    interactive=False,
-                    wrap_lines=True,
-                    show_line_numbers=False,
-                    lines=1,
-                    max_lines=SHOWN_LINES,
-                    buttons=["copy"],
-                    elem_id="air-chapter-program",
-                    elem_classes="air-code",
-                )
+                self.program = python("", max_lines=SHOWN_LINES, elem_id="air-chapter-program", elem_classes="air-code")
                 self.meanwhile = html(elem_id="air-chapter-meanwhile")
                 self.sign_in = SignIn("air-chapter")
                 self.run = gr.Button(words.run, variant="primary", interactive=False, elem_id="air-chapter-run")

@@ -21,15 +21,21 @@ def html(value: str = "", **options: Any) -> gr.HTML:
 def code_box() -> gr.Code:
     """Folded code with a copy button."""
     with gr.Accordion("Copy this call as Python code", open=False, elem_classes="air-code"):
-        return gr.Code(
-            language="python",
-            label="With requests",
-            interactive=False,
-            wrap_lines=True,
-            show_line_numbers=False,
-            lines=1,
-            buttons=["copy"],
-        )
+        return python("With requests")
+
+
+def python(label: str, **options: Any) -> gr.Code:
+    """Python code to read, with a copy button."""
+    return gr.Code(
+        language="python",
+        label=label,
+        interactive=False,
+        wrap_lines=True,
+        show_line_numbers=False,
+        lines=1,
+        buttons=["copy"],
+        **options,
+    )
 
 
 def card(title: str, body: Markup) -> Markup:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from ui.tuning.words import TRIAL_STATES, finite, metric_of, parameter
+from ui.tuning.words import LEARNER, TRIAL_STATES, finite, metric_of, parameter
 
 Study = dict[str, Any]
 DIGITS = 6
-LEARNER = "learner"
 # A trial as a list: id, state, why it ended, duration, seconds from the study's begin to the trial's end,
 # its parameters, its curve as pairs of step and value, and its learner in a study over learners.
 Row = list[Any]

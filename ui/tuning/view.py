@@ -17,7 +17,7 @@ from ui.jobs.view import LOOKS, SCREENS, TUNE, Job, ahead, bar
 from ui.kit.cards import quiet
 from ui.kit.templates import render
 from ui.kit.words import duration, listed
-from ui.tuning.words import TRIAL_STATES, metric_of, number, parameter
+from ui.tuning.words import LEARNER, TRIAL_STATES, metric_of, number, parameter
 
 SHOWN = 12
 KEPT = "The trials that had ended are kept."
@@ -228,19 +228,21 @@ def leaderboard(study: dict[str, Any] | None) -> Markup | str:
     if study is None:
         return ""
     metric, sign = study["metric"], 1 if study["mode"] == "min" else -1
-    tried = [trial for trial in study["trials"] if "learner" in trial["params"] and trial["metrics"]]
+    tried = [trial for trial in study["trials"] if LEARNER in trial["params"] and trial["metrics"]]
     # A trial that did all folds comes before one that was stopped: means of other folds do not compare.
     tried.sort(key=lambda trial: (-trial["metrics"][-1]["step"], sign * trial["metrics"][-1][metric]))
-    best = {trial["params"]["learner"]: trial for trial in reversed(tried)}
-    ranked = sorted(best.values(), key=tried.index)
-    return render("tuning/leaderboard.html", metric=metric_of(metric), rows=[_ranked(study, trial) for trial in ranked])
+    best: dict[str, dict[str, Any]] = {}
+    for trial in tried:
+        best.setdefault(trial["params"][LEARNER], trial)
+    rows = [_ranked(study, trial) for trial in best.values()]
+    return render("tuning/leaderboard.html", metric=metric_of(metric), rows=rows)
 
 
 def _ranked(study: dict[str, Any], trial: dict[str, Any]) -> dict[str, Any]:
     last, tunable = trial["metrics"][-1], study["tunable"]
-    params = {name: value for name, value in trial["params"].items() if name != "learner"}
+    params = {name: value for name, value in trial["params"].items() if name != LEARNER}
     return {
-        "learner": trial["params"]["learner"],
+        "learner": trial["params"][LEARNER],
         "trial": trial["trial"],
         "value": metric_of(study["metric"]).text(last[study["metric"]]),
         "spread": number(last["spread"]),

@@ -9,6 +9,8 @@ from typing import Any
 from ui.kit.words import listed, percent
 
 DIGITS = 4
+# The parameter of a study over learners that says which one a trial fits.
+LEARNER = "learner"
 TRIAL_STATES = {
     "running": "running now",
     "finished": "finished",
