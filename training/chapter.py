@@ -7,7 +7,6 @@ The programs are read and started (``training.jobs.program``), never imported.
 
 from __future__ import annotations
 
-import sys
 import tomllib
 from functools import cache
 from pathlib import Path
@@ -82,8 +81,3 @@ def described() -> dict[str, Section]:
     """Every section that ``chapter.toml`` describes, in its order."""
     texts = tomllib.loads(TEXTS.read_text(encoding="utf-8"))
     return {name: Section(name=name, **text) for name, text in texts.items()}
-
-
-def interpreter(section: Section) -> str:  # noqa: ARG001 - all programs run in one environment so far
-    """The Python that runs a section's program."""
-    return sys.executable

@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from models.specs import Family, ModelSpec
+from models.table.learners import name_of
 from settings import Settings
 from training.runs.config import BatchPredict, JobConfig, TrainImages, TrainTable, preset_of
 from training.runs.progress import Listener
@@ -46,7 +47,7 @@ def config_of(spec: ModelSpec, preset: str) -> dict[str, Any]:
     """The options that choose a preset of a model's spec: of an image model its name, of a table model the learner."""
     if spec.family == "image":
         return {"preset": preset}
-    return {"learner": spec.presets[preset].get("learner", "xgboost")}
+    return {"learner": name_of(spec.presets[preset])}
 
 
 def options_of(spec: ModelSpec, preset: str) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from typing import Any
 
 import psutil
 
+from models.pictures.blocks import PNG
 from settings import ROOT
 from training import chapter
 from training.jobs import store as jobs
@@ -31,7 +32,7 @@ PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 STOP_S, KILL_S = 2.0, 1.0
 LONGEST = 500
 MAX_PICTURE_BYTES = 1_000_000
-PNG_BEGIN, PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
+PNG_END = b"IEND\xaeB`\x82"
 
 
 def run(config: chapter.RunExample, folder: Path) -> dict[str, Any]:
@@ -56,7 +57,7 @@ def picture(folder: Path, name: str) -> bytes | None:
             data = file.read(MAX_PICTURE_BYTES + 1)
     except OSError:
         return None
-    complete = data.startswith(PNG_BEGIN) and data.endswith(PNG_END) and len(data) <= MAX_PICTURE_BYTES
+    complete = data.startswith(PNG) and data.endswith(PNG_END) and len(data) <= MAX_PICTURE_BYTES
     return data if complete else None
 
 
@@ -64,7 +65,7 @@ def _run(section: chapter.Section, work: Path) -> tuple[int, str]:
     """The program's exit status and its last line of errors."""
     lines = [""]
     process = subprocess.Popen(
-        [chapter.interpreter(section), "-m", f"examples.{section.name}"],
+        [sys.executable, "-m", f"examples.{section.name}"],
         cwd=work,
         env=_environment(),
         stdin=subprocess.DEVNULL,

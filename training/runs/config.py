@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from models.specs import Learner, ModelSpec, Question
+from models.table.learners import name_of
 from training.runs import sentences
 from training.runs.errors import ConfigError, OptionError
 from training.table import learner_options
@@ -245,7 +246,7 @@ class TrainTable(JobConfig):
         learner that cannot learn here.
         """
         given = [name for name, field in type(self).model_fields.items() if getattr(self, name) != field.default]
-        usual = spec.presets["default"].get("learner", "xgboost")
+        usual = name_of(spec.presets["default"])
         learner = self.learner or learner_options.with_options(given, usual)
         if why := learner_options.missing(learner):
             raise OptionError(["learner"], f"{learner} {why}", within=None)
@@ -297,7 +298,7 @@ class BatchPredictCommand(BatchPredict):
 
 def preset_of(spec: ModelSpec, learner: Learner) -> dict[str, Any]:
     """The options of a learner in the spec's presets."""
-    named = (given for given in spec.presets.values() if given.get("learner", "xgboost") == learner)
+    named = (given for given in spec.presets.values() if name_of(given) == learner)
     return {name: value for name, value in next(named, {}).items() if name in learner_options.OPTIONS[learner]}
 
 

@@ -82,9 +82,8 @@ class TuneJob(JobConfig):
 
     def completed(self, spec: ModelSpec) -> Self:
         """These options; raises ConfigError unless the preset is one of the spec's searches."""
-        if self.space is not None and search_of(spec, self.preset).learners:
+        if search_of(spec, self.preset).learners and self.space is not None:
             raise OptionError(["space"], f"the search {self.preset} has a space for each learner; leave it out", None)
-        chosen_of(self.preset, spec.searches)
         return self
 
     def search(self, spec: ModelSpec) -> Search:

@@ -2,7 +2,7 @@
 
     learner = load(folder, metadata.config)
     margins = learner.margins(encoded)              # log-odds, one of each class, or numbers
-    pushes = learner.contributions(encoded)         # what each column adds to them
+    pushes = learner.contributions(encoded, types)  # what each column adds to them
 
 ``training/table/learners`` fits them. A class of weights is imported when a version needs it: a replica of a linear
 model never imports XGBoost.
@@ -18,7 +18,6 @@ import numpy as np
 
 from models.specs import Learner as Name
 
-XGBOOST: Name = "xgboost"
 # Keras and PyTorch networks, and linear models, are layers: those answer without the library that trained them.
 FORMS: dict[Name, str] = {
     "xgboost": "trees:Trees",
@@ -54,8 +53,8 @@ class Learner(Protocol):
 
 
 def name_of(config: dict[str, Any]) -> Name:
-    """The learner in a version's ``config``; versions of earlier releases are trees."""
-    return config.get("learner", XGBOOST)
+    """The learner in a version's ``config`` or a spec's preset; those of earlier releases are trees."""
+    return config.get("learner", "xgboost")
 
 
 def load(folder: Path, config: dict[str, Any]) -> Learner:
