@@ -105,8 +105,9 @@ class PageGuard:
         visitor = headers.get("x-air-visitor", "") if self._settings.air_mode == "public" else ""
         match scope["method"], path:
             case "POST", "/gradio_api/queue/join":
-                receive = await self._event(visitor, headers, receive)
-                await self._app(scope, receive, send)
+                session, receive = await self._event(visitor, headers, receive)
+                state = scope.get("state", {}) | {"release": lambda path: self.uploads.release(path, session)}
+                await self._app({**scope, "state": state}, receive, send)
             case "POST", "/gradio_api/upload":
                 await self._upload(visitor, scope, headers, receive, send)
             case "GET", _ if path.startswith(STREAMS):
@@ -122,8 +123,8 @@ class PageGuard:
             return self.uploads.holds(path.removeprefix(FILE))
         return (path in PAGES and b"deep_link" not in scope["query_string"]) or path.startswith(FOLDERS)
 
-    async def _event(self, visitor: str, headers: Headers, receive: Receive) -> Receive:
-        """The event, replayed for Gradio, if it is small and names only files that its own session uploaded."""
+    async def _event(self, visitor: str, headers: Headers, receive: Receive) -> tuple[str, Receive]:
+        """Its session, and the event replayed for Gradio, if it is small and names only files of that session."""
         if (_announced(headers) or 0) > MAX_EVENT_BYTES:
             raise TooLarge(EVENT_TOO_LARGE)
         body = await _body(receive)
@@ -138,7 +139,7 @@ class PageGuard:
         self.sessions.saw(visitor, session)
         for path in named:
             self.uploads.claim(path, session)
-        return replayed(body, receive)
+        return session, replayed(body, receive)
 
     async def _upload(self, visitor: str, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
         """Accept files if their size is announced and there is room for them."""

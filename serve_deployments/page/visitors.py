@@ -19,6 +19,7 @@ from serve_deployments.http.errors import Busy, Forbidden, Unavailable
 from settings import MAX_UPLOAD_BYTES
 
 LEFT_S = 60
+LOADED_S = 5  # a browser that shows a picture has loaded it by then
 MAX_KEPT_BYTES = 4 * MAX_UPLOAD_BYTES
 MAX_KEPT_OF_ONE = MAX_UPLOAD_BYTES + 2 * 1024**2
 MAX_FILES = 4000
@@ -75,12 +76,13 @@ class Sessions:
 
 @dataclass
 class Kept:
-    """An uploaded file: uploads of it that no session has claimed yet, and the sessions that own it."""
+    """An uploaded file: uploads of it that no session has claimed yet, its owners, and when one released it."""
 
     visitor: str
     size: int
     unclaimed: int = 0
     owners: set[str] = field(default_factory=set)
+    released: float | None = None
 
 
 class Uploads:
@@ -127,16 +129,24 @@ class Uploads:
             kept.unclaimed -= 1
             kept.owners.add(session)
 
+    def release(self, path: str, session: str) -> None:
+        """A session no longer needs a file; it is deleted soon, unless another session owns it or it comes again."""
+        kept = self._files.get(self._inside(path) or self._folder)
+        if kept and session in kept.owners:
+            kept.owners.remove(session)
+            kept.released = time.monotonic()
+
     def holds(self, path: str) -> bool:
         """Whether this is an uploaded file."""
         return self._inside(path) in self._files
 
     async def sweep(self) -> None:
-        """Delete files whose sessions have all ended, and files that no session claimed within a minute."""
+        """Delete files whose sessions have all ended or released them, and what no session claimed within a minute."""
+        due = {path for path, kept in self._files.items() if _is_due(kept)}
         alive = {path for path, kept in self._files.items() if any(map(self._sessions.is_alive, kept.owners))}
         # No session can have named a file of an upload that is still in progress.
         since = min([began for *_, began in self._arriving.values()], default=time.time()) - LEFT_S
-        for path in await asyncio.to_thread(_clear, self._folder, alive, since, list(self._files)):
+        for path in await asyncio.to_thread(_clear, self._folder, alive, due, since, list(self._files)):
             self._files.pop(path, None)
 
     def _inside(self, path: str) -> Path | None:
@@ -146,11 +156,16 @@ class Uploads:
         return None
 
 
-def _clear(folder: Path, alive: set[Path], since: float, known: list[Path]) -> list[Path]:
-    """Delete old files of a folder; returns the known ones that no longer exist."""
+def _is_due(kept: Kept) -> bool:
+    left = not kept.owners and not kept.unclaimed
+    return left and kept.released is not None and time.monotonic() - kept.released >= LOADED_S
+
+
+def _clear(folder: Path, alive: set[Path], due: set[Path], since: float, known: list[Path]) -> list[Path]:
+    """Delete the files of a folder that are due or old; returns the known ones that no longer exist."""
     for path in folder.rglob("*"):
         with suppress(OSError):
-            if path in alive or path.stat().st_mtime >= since:
+            if path in alive or (path not in due and path.stat().st_mtime >= since):
                 continue
             path.rmdir() if path.is_dir() else path.unlink()  # fails for a folder that is not empty
     return [path for path in known if not path.exists()]

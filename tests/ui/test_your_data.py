@@ -23,6 +23,7 @@ from tests.helpers.clients.screens import (
     unfold,
 )
 from tests.helpers.in_process.own_models import OwnModels
+from tests.helpers.in_process.played import wait_for
 from tests.helpers.in_process.studio import Studio
 from tests.helpers.samples import own_models as samples
 
@@ -60,7 +61,6 @@ def test_from_a_table_to_the_model_that_answers_and_its_end(
     expect(page.get_by_label("Positive class")).to_have_value("yes")
     expect(page.get_by_text("the last column, with two values")).to_be_visible()
     expect(page.get_by_role("checkbox", name="order", exact=True)).not_to_be_checked()
-    assert not list(seldom.rglob(table_file.name)), "the page keeps no copy"
     page.get_by_role("checkbox", name="express", exact=True).uncheck()
     page.get_by_label("Title").fill("Orders")
     code = copied_code(page)
@@ -103,6 +103,7 @@ def test_from_a_table_to_the_model_that_answers_and_its_end(
     expect(page.get_by_text("The model bike-shop-orders is deleted, with its data.")).to_be_visible()
     expect(page.locator("#air-own-models li")).to_have_count(2)
     assert list(own.models) == [samples.PRICES, samples.BIRDS]
+    wait_for(lambda: not list(seldom.rglob(table_file.name)))  # the page keeps no copy
 
 
 def test_another_target_is_answered_as_the_data_says(

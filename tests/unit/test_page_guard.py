@@ -260,6 +260,48 @@ def test_files_go_a_minute_after_the_page_that_has_them(folder: Path, monkeypatc
         uploads.claim(mine, "mine")
 
 
+def test_released_file_stays_while_a_browser_may_load_it_or_another_session_has_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uploads = Uploads(folder, Sessions())
+    mine, shared, again = (_file(folder, f"0a/{name}") for name in ("mine", "shared", "again"))
+    uploads.came("", [mine, shared, shared, again])
+    for path, session in ((mine, "me"), (shared, "me"), (shared, "you"), (again, "me")):
+        uploads.claim(path, session)
+    for path in (mine, shared, again):
+        uploads.release(path, "me")
+    uploads.came("", [_file(folder, "0a/again")])  # the same file is given once more
+    asyncio.run(uploads.sweep())
+    assert uploads.holds(mine)
+    assert Path(mine).exists()
+    monkeypatch.setattr(page_visitors, "LOADED_S", 0)
+    asyncio.run(uploads.sweep())
+    assert [uploads.holds(path) for path in (mine, shared, again)] == [False, True, True]
+    assert sorted(path.name for path in folder.rglob("*") if path.is_file()) == ["again", "shared"]
+    uploads.claim(again, "me")
+
+
+def test_event_may_release_only_files_of_its_own_session(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page_visitors, "LOADED_S", 0)
+    released: list[Any] = []
+
+    class Releasing(Page):
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["path"] == JOIN:
+                released.append(scope["state"]["release"])
+            await super().__call__(scope, receive, send)
+
+    guard = PageGuard(Releasing(folder), LOCAL, folder, print)
+    client = TestClient(guard, base_url="http://localhost")
+    (path,) = client.post(UPLOAD, json=["0a/cat.png"]).json()
+    for session, named in (("mine", [{"path": path}]), ("another", [])):
+        client.post(JOIN, json={"fn_index": 1, "session_hash": session, "data": named})
+    for session, kept in ((1, True), (0, False)):
+        released[session](path)
+        asyncio.run(guard.sweep())
+        assert guard.uploads.holds(path) is kept
+
+
 def test_nothing_of_an_upload_under_way_is_deleted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     uploads = Uploads(folder, Sessions())
     monkeypatch.setattr(page_visitors, "LEFT_S", 0)

@@ -159,7 +159,7 @@ class Form:
         empty = {self.pictures: None, self.table: None}
         try:
             headers = await self._headers(listed, request, token)
-            upload = await uploads.pass_on(self.api, name, listed, headers)
+            upload = await uploads.pass_on(self.api, name, listed, headers, request)
         except ApiError as error:
             return empty | {self.reading: notice(str(error), "problem"), self.upload: None}
         return empty | {self.reading: "", self.upload: upload}
@@ -168,7 +168,7 @@ class Form:
         try:
             return await headers_for_change(self.api, request, token)
         except ApiError:
-            uploads.discard(files)
+            uploads.release(files, request)
             raise
 
     async def _take_another(self, upload: Upload | None, token: str, request: gr.Request) -> Updates:

@@ -1,7 +1,7 @@
 """Files on their way from a person's browser through the page's temporary folder to the API.
 
-The page keeps nothing of the files of a batch prediction or a data set: its own copy is deleted as soon as the API has
-the files or has refused them.
+The page keeps nothing of the files of a batch prediction or a data set: it releases its own copy as soon as the API has
+the files or has refused them, and the copy is deleted some seconds later.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import io
 import tempfile
 import zipfile
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
+import gradio as gr
 from gradio.utils import get_upload_folder
 
 from settings import MAX_BODY_BYTES
@@ -77,20 +77,22 @@ class LateFile(io.RawIOBase):
         self._file = None
 
 
-async def pass_on(api: Client, model: str, given: list[Given], headers: Headers) -> dict[str, Any]:
-    """What the API's check of these files found. Raises ApiError; deletes the page's own copy in any case."""
-    return await _sent(api, given, lambda files: api.upload(model, files, headers))
+async def pass_on(api: Client, model: str, given: list[Given], headers: Headers, request: gr.Request) -> dict[str, Any]:
+    """What the API's check of these files found. Raises ApiError; releases the page's own copy in any case."""
+    return await _sent(api, given, lambda files: api.upload(model, files, headers), request)
 
 
-async def pass_on_dataset(api: Client, family: str, given: Given, headers: Headers) -> dict[str, Any]:
-    """The API's profile of a data set. Raises ApiError; deletes the page's own copy in any case."""
-    return await _sent(api, [given], lambda files: api.add_dataset(family, files[0], headers))
+async def pass_on_dataset(
+    api: Client, family: str, given: Given, headers: Headers, request: gr.Request
+) -> dict[str, Any]:
+    """The API's profile of a data set. Raises ApiError; releases the page's own copy in any case."""
+    return await _sent(api, [given], lambda files: api.add_dataset(family, files[0], headers), request)
 
 
 async def pass_on_pictures(api: Client, name: str, classes: dict[str, list[str]], headers: Headers) -> dict[str, Any]:
     """The API's profile of pictures, which go as an archive of class folders. Raises ApiError.
 
-    The page's own copies are deleted when the API has them; after a refusal a person may go on with them.
+    After a refusal a person may go on with them, so that the page's own copies are not released here.
     """
     paths = {label: [_inside(path) for path in given] for label, given in classes.items()}
     every = [path for given in paths.values() for path in given]
@@ -100,11 +102,9 @@ async def pass_on_pictures(api: Client, name: str, classes: dict[str, list[str]]
             raise ApiError(TOO_LARGE.format(most // 1024**2))
         with tempfile.TemporaryFile() as archive:
             await asyncio.to_thread(_pack, archive, paths)
-            found = await api.add_dataset("image", (name, cast(BinaryIO, archive)), headers)
+            return await api.add_dataset("image", (name, cast(BinaryIO, archive)), headers)
     except OSError as error:
         raise ApiError(GONE) from error
-    delete(every)
-    return found
 
 
 def _pack(archive: IO[bytes], paths: dict[str, list[Path]]) -> None:
@@ -117,10 +117,13 @@ def _pack(archive: IO[bytes], paths: dict[str, list[Path]]) -> None:
 
 
 async def _sent(
-    api: Client, given: list[Given], send: Callable[[list[tuple[str, BinaryIO]]], Awaitable[dict[str, Any]]]
+    api: Client,
+    given: list[Given],
+    send: Callable[[list[tuple[str, BinaryIO]]], Awaitable[dict[str, Any]]],
+    request: gr.Request,
 ) -> dict[str, Any]:
-    paths = [_inside(item["path"]) for item in given]
     try:
+        paths = [_inside(item["path"]) for item in given]
         limits = (await api.about())["limits"]
         if len(given) > limits["upload_files"]:
             raise ApiError(TOO_MANY.format(limits["upload_files"]))
@@ -132,7 +135,7 @@ async def _sent(
     except OSError as error:
         raise ApiError(GONE) from error
     finally:
-        delete(paths)
+        release(given, request)
 
 
 def read(path: str) -> bytes:
@@ -150,21 +153,17 @@ def read(path: str) -> bytes:
         raise ApiError(PICTURE_GONE) from None
 
 
-def discard(given: list[Given]) -> None:
-    """Delete the page's own copy of files that are not passed on."""
-    delete([_inside(item["path"]) for item in given])
+def release(given: list[Given], request: gr.Request) -> None:
+    """This visitor's page no longer needs its copy of these files. Call it on the event loop.
 
-
-def delete(paths: list[Path]) -> None:
-    """Delete files and the folders that held nothing else."""
-    for path in paths:
-        with suppress(OSError):
-            path.unlink()
-            path.parent.rmdir()
+    Files of the same name and content have one path, so it is for the page's guard to say who else needs them.
+    """
+    for item in given:
+        request.state.release(item["path"])
 
 
 def _inside(path: str) -> Path:
-    """A path in the page's folder of uploads. Raises ApiError for any other, since these files get deleted."""
+    """A path in the page's folder of uploads. Raises ApiError for any other."""
     try:
         found = Path(path).resolve()
     except (OSError, ValueError):

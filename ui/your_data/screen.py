@@ -106,9 +106,9 @@ class Screen:
             try:
                 headers = await headers_for_change(self.api, request, token)
             except ApiError:
-                uploads.discard([file])
+                uploads.release([file], request)
                 raise
-            dataset = await uploads.pass_on_dataset(self.api, family, file, headers)
+            dataset = await uploads.pass_on_dataset(self.api, family, file, headers, request)
         except ApiError as error:
             return {self.file: None, self.reading: notice(str(error), "problem"), self.dataset: None}
         return {self.file: None, self.reading: "", self.dataset: dataset}

@@ -56,6 +56,12 @@ def _address(path: str) -> str:
     return f"gradio_api/file={quote(path)}"
 
 
+def release(given: list[Given], shots: list[Shot], request: gr.Request) -> None:
+    """Release pictures, but for those that a class has: the same picture may have been given twice."""
+    needed = {shot["path"] for shot in shots}
+    uploads.release([picture for picture in given if picture["path"] not in needed], request)
+
+
 class Shots:
     """The components; creating it puts them on the page. ``dataset`` becomes what the API finds in the pictures."""
 
@@ -81,21 +87,21 @@ class Shots:
             self.use = gr.Button("Use these pictures", interactive=False, elem_id="air-shots-use")
         self.shots = gr.State([])
 
-    def _given(self, given: Given | None, typed: str, shots: list[Shot]) -> Updates:
+    async def _given(self, given: Given | None, typed: str, shots: list[Shot], request: gr.Request) -> Updates:
         """A picture was taken or given; the field is free for the next one."""
         if not given:
             return {self.note: ""}
         label = label_of(typed)
         if not label or len(shots) >= MOST:
-            uploads.discard([given])
+            release([given], shots, request)
             return {self.picture: None, self.note: notice(FULL.format(MOST) if label else UNNAMED, "problem")}
         return {self.picture: None, self.note: "", self.shots: [*shots, {"label": label, "path": given["path"]}]}
 
-    def _removed(self, shots: list[Shot], event: gr.EventData) -> Updates:
+    async def _removed(self, shots: list[Shot], event: gr.EventData, request: gr.Request) -> Updates:
         """A class with its pictures is taken back."""
-        gone = [{"path": shot["path"]} for shot in shots if shot["label"] == event.label]
-        uploads.discard(gone)
-        return {self.shots: [shot for shot in shots if shot["label"] != event.label], self.note: ""}
+        left = [shot for shot in shots if shot["label"] != event.label]
+        release([shot for shot in shots if shot["label"] == event.label], left, request)
+        return {self.shots: left, self.note: ""}
 
     def _show(self, shots: list[Shot]) -> Updates:
         return {self.list: drawn(shots), self.use: gr.update(interactive=len(classes(shots)) > 1)}
@@ -109,6 +115,7 @@ class Shots:
         except ApiError as error:
             yield {self.note: notice(str(error), "problem")}
         else:
+            release(shots, [], request)
             yield {self.note: "", self.shots: [], self.dataset: dataset}
 
     def wire(self) -> None:
