@@ -5,6 +5,7 @@ That code is imported when it is first needed: torch and XGBoost take seconds.
 
 from __future__ import annotations
 
+from collections import ChainMap
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -33,7 +34,7 @@ def json_schema(kind: str, spec: ModelSpec) -> dict[str, Any]:
     """The options of a job of a kind as JSON Schema, with the presets of the model."""
     schema = options(kind, spec.family).model_json_schema()
     if kind == "train" and spec.family == "table":
-        for name, value in spec.presets["default"].items():
+        for name, value in ChainMap(*spec.presets.values()).items():
             if name in schema["properties"]:
                 schema["properties"][name]["default"] = value
     named = {"train": {"preset": spec.presets}, "tune": {"preset": spec.searches, "train_preset": spec.presets}}

@@ -297,12 +297,20 @@ def _completed(given: dict[str, Any]) -> dict[str, Any]:
     data = given.get("data")
     kind = data.get("kind") if isinstance(data, dict) else None
     of_kind = shared["kinds"].get(kind) or next(iter(shared["kinds"].values()))
-    merged = {
-        part: _merged(_merged(shared[part], of_kind.get(part, {})), given.get(part, {}))
-        for part in ("presets", "searches")
-    }
+    usual = {part: _merged(shared[part], of_kind.get(part, {})) for part in ("presets", "searches")}
+    merged = {part: _merged(_led_by(usual[part], given.get(part, {})), given.get(part, {})) for part in usual}
     pretrained = {"pretrained": shared["pretrained"]} if "pretrained" in shared else {}
     return {"gate": of_kind["gate"], **pretrained, **given, **merged}
+
+
+def _led_by(shared: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """The presets with the learner of a spec's own default first; the former default is named after its learner."""
+    learner = own.get("default", {}).get("learner")
+    place = next((name for name, given in shared.items() if given.get("learner") == learner), "default")
+    if learner is None or place == "default":
+        return shared
+    first = {"default": shared[place], shared["default"]["learner"]: shared["default"]}
+    return first | {name: given for name, given in shared.items() if name not in ("default", place)}
 
 
 def _merged(shared: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:

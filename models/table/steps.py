@@ -53,7 +53,14 @@ def normalize(values: np.ndarray, step: Step) -> np.ndarray:  # noqa: ARG001 - t
 
 def power(values: np.ndarray, step: Step) -> np.ndarray:
     """PowerTransformer by Yeo and Johnson, "A new family of power transformations", Biometrika 87 (2000)."""
-    return np.column_stack([_yeo_johnson(values[:, i], exponent) for i, exponent in enumerate(step["power"])])
+    exponents = np.array(step["power"])
+    negative = values < 0
+    # What is negative is mirrored: -1 and an exponent of 2 - e for it.
+    exponents = np.where(negative, 2 - exponents, exponents)
+    grown = np.log1p(np.abs(values))
+    with np.errstate(over="ignore"):
+        raised = np.where(exponents == 0, grown, np.expm1(exponents * grown) / np.where(exponents == 0, 1.0, exponents))
+    return np.where(negative, -raised, raised)
 
 
 def power_box_cox(values: np.ndarray, step: Step) -> np.ndarray:
@@ -78,15 +85,6 @@ def impute(values: np.ndarray, value: float | str) -> np.ndarray:
 
 def _impute_all(values: np.ndarray, step: Step) -> np.ndarray:
     return np.where(np.isnan(values), np.array(step["value"]), values)
-
-
-def _yeo_johnson(values: np.ndarray, exponent: float) -> np.ndarray:
-    result = np.full(len(values), np.nan)
-    positive, negative = values >= 0, values < 0
-    grown, shrunk = values[positive] + 1, 1 - values[negative]
-    result[positive] = np.log(grown) if exponent == 0 else (grown**exponent - 1) / exponent
-    result[negative] = -np.log(shrunk) if exponent == 2 else -(shrunk ** (2 - exponent) - 1) / (2 - exponent)
-    return result
 
 
 def one_hot(texts: np.ndarray, step: Step) -> np.ndarray:

@@ -79,7 +79,9 @@ async def searches(name: str = Path(description="a model")) -> Searches:
                 for name, space in search.learners.items()
                 if not learner_options.missing(name)
             },
-            **search.model_dump(include={"metric", "mode", "step", "num_samples", "minutes", "space", "folds"}),
+            **search.model_dump(
+                include={"metric", "mode", "step", "num_samples", "minutes", "space", "folds", "repeats"}
+            ),
         )
         for preset, search in found.items()
     ]

@@ -70,6 +70,7 @@ class SearchPreset(Reply):
         description="of a study over learners: the space of each that can learn here"
     )
     folds: int = Field(description="of the cross-validation of such a study; else 0")
+    repeats: int = Field(description="how often its rows are cut into folds; else 1")
 
 
 class Searches(Reply):

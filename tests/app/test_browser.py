@@ -70,7 +70,7 @@ def test_from_the_button_to_the_version_in_service_and_back(
     open_page: Callable[..., Page], app: RunningApp, api: str, jobs: str, rows_asked: list[Answer]
 ) -> None:
     page = to_retrain(open_page(app.url))
-    train(page, TABLE, "Trees", "20")
+    train(page, TABLE, "Trees", "20", "Boosted trees")
     expect(page.locator("#air-job")).to_contain_text("20 trees")
     page.reload()
     to_retrain(page)

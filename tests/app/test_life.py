@@ -63,11 +63,11 @@ def test_versions_registered_beside_the_app_are_seen_and_answer(app: RunningApp,
     assert [both[side]["model"]["version"] for side in ("champion", "challenger")] == ["1", second]
     assert both["champion"]["predictions"] == both["challenger"]["predictions"]
 
-    weights = app.home / "checkpoints" / "breast-cancer" / "beside-one" / "booster.ubj"
+    weights = app.home / "checkpoints" / "breast-cancer" / "beside-one" / "layers.npz"
     weights.write_bytes(weights.read_bytes()[:-50])
     damaged = requests.post(f"{api}/breast-cancer/predict?version={first}", json=row)
     assert damaged.status_code == 409
-    assert "booster.ubj has" in damaged.json()["error"]["message"]
+    assert "layers.npz has" in damaged.json()["error"]["message"]
     assert requests.post(f"{api}/breast-cancer/predict", json=row).json()["model"]["version"] == "1"
 
 

@@ -31,7 +31,7 @@ def test_models_list_versions_and_what_each_replica_serves(api: httpx.Client) ->
     assert {replica["version"] for replica in models["cifar10"]["serving"]} == {"1"}
     precision = "bf16" if has_fast_bf16() else "fp32"
     assert {"backend": "openvino", "precision": precision}.items() <= models["cifar10"]["serving"][0].items()
-    assert models["breast-cancer"]["serving"][0]["backend"] == "xgboost"
+    assert models["breast-cancer"]["serving"][0]["backend"] == "numpy"
 
 
 def test_features_come_with_ranges_of_the_training_rows(api: httpx.Client) -> None:

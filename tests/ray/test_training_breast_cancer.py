@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.special import logit
+from sklearn.preprocessing import PowerTransformer
 
 from models import catalog
 from models.artifact import checkpoint
@@ -23,11 +25,11 @@ from training.table import train as stage
 
 @pytest.fixture(scope="module")
 def trained(training_settings: Settings) -> dict[str, Path]:
-    """Folders of three runs: the defaults twice, and every column scaled."""
+    """Folders of three runs: the defaults twice, and trees with every column scaled."""
     runs = {
         "first": TrainTable(),
         "again": TrainTable(),
-        "scaled": TrainTable(scaled_columns=["all"], params={"gamma": 0.1}),
+        "scaled": TrainTable(learner="xgboost", scaled_columns=["all"], params={"gamma": 0.1}),
     }
     return {name: stage.train(ROWS, config, training_settings)[1] for name, config in runs.items()}
 
@@ -50,17 +52,19 @@ def test_one_seed_gives_the_same_predictions(trained: dict[str, Path]) -> None:
     assert np.abs(_test_answers(trained["first"]) - _test_answers(trained["again"])).max() < 1e-6
 
 
-def test_scaler_is_fitted_on_training_rows_and_serving_uses_it(trained: dict[str, Path]) -> None:
+def test_steps_are_fitted_on_training_rows_and_serving_uses_them(trained: dict[str, Path]) -> None:
     model = catalog.load(trained["first"])
     matrix = dataset.read(ROWS).rows("train")
-    (scaler,) = model.metadata.preprocessor["steps"]
+    scaler, power = model.metadata.preprocessor["steps"]
     assert (scaler["step"], scaler["columns"]) == ("standard", ["mean radius", "mean texture"])
+    assert (power["step"], len(power["columns"])) == ("power", 28)
     assert scaler["mean"][0] == pytest.approx(matrix[:, 0].mean())
     assert scaler["std"][0] == pytest.approx(matrix[:, 0].std(), rel=0.01)
     scaled = model.preprocessor(matrix)
     assert scaled[:, 0].mean() == pytest.approx(0, abs=1e-5)
-    assert np.array_equal(scaled[:, 2], matrix[:, 2].astype(np.float32))
-    assert np.allclose(model.learner.booster.inplace_predict(scaled), model.predict(matrix), atol=1e-6)
+    peer = PowerTransformer(standardize=False).fit(matrix[:, 2:])
+    assert scaled[:, 2:] == pytest.approx(peer.transform(matrix[:, 2:]), abs=1e-4)
+    assert model.learner.margins(scaled).ravel() == pytest.approx(logit(model.predict(matrix)), abs=1e-5)
 
 
 def test_contributions_sum_to_the_logit(trained: dict[str, Path]) -> None:

@@ -107,7 +107,7 @@ def test_from_the_button_to_the_promoted_version_and_back(
     page = open_screen(public.url)
     sign_in(page)
     expect(button(page, "Train")).to_be_enabled()
-    train(page, TABLE, "Trees", "20")
+    train(page, TABLE, "Trees", "20", "Boosted trees")
     job = _asked(page, admin)
     expect(page.locator("#air-job")).to_contain_text("20 trees")
     page.reload()

@@ -11,19 +11,17 @@ import pytest
 
 from models import catalog
 from models.artifact import checkpoint
-from settings import ROOT
-
-PRETRAINED = ROOT / "models" / "pretrained"
+from tests.helpers.samples.versions import SHIPPED, TREES
 
 
-@pytest.fixture(params=["cifar10", "breast-cancer"])
+@pytest.fixture(params=[SHIPPED / "cifar10", SHIPPED / "breast-cancer", TREES], ids=lambda path: path.name)
 def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """A copy of a shipped checkpoint folder."""
-    return Path(shutil.copytree(PRETRAINED / request.param, tmp_path / request.param))
+    """A copy of a shipped checkpoint folder, or of one of the first release."""
+    return Path(shutil.copytree(request.param, tmp_path / request.param.name))
 
 
 def _weights(folder: Path) -> Path:
-    return next(path for path in folder.iterdir() if path.suffix in (".pt", ".ubj"))
+    return next(path for path in folder.iterdir() if path.name in ("weights.pt", "layers.npz", "booster.ubj"))
 
 
 def _accept_changes(folder: Path) -> None:
@@ -36,7 +34,7 @@ def test_shipped_folder_loads_and_answers_its_golden_inputs(folder: Path) -> Non
     model = catalog.load(folder)
     with np.load(folder / checkpoint.GOLDEN) as golden:
         assert np.abs(model.predict(golden["inputs"]) - golden["outputs"]).max() < 1e-3
-    assert model.metadata.model == folder.name
+    assert model.metadata.model == ("cifar10" if folder.name == "cifar10" else "breast-cancer")
 
 
 def test_truncated_weights_are_named(folder: Path) -> None:

@@ -22,7 +22,7 @@ from tests.unit.conftest import BUCKET
 from training.runs import command, ray_session
 
 SOURCE = f"s3://{BUCKET}/air/breast-cancer/one"
-WEIGHTS = "air/breast-cancer/one/booster.ubj"
+WEIGHTS = "air/breast-cancer/one/layers.npz"
 
 
 def _machine(folder: Path, place: str = f"s3://{BUCKET}/air") -> Settings:
@@ -66,7 +66,7 @@ def test_manifest_is_written_last(s3: Any, tmp_path: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(storage, "_write", note)
     _publish(_machine(tmp_path))
-    assert sorted(written[:-1]) == ["booster.ubj", "evaluation.json", "golden.npz", "metadata.json"]
+    assert sorted(written[:-1]) == ["evaluation.json", "golden.npz", "layers.npz", "metadata.json"]
     assert written[-1] == "manifest.json"
 
 
@@ -100,7 +100,7 @@ def test_damage_on_the_way_is_named_and_never_reaches_the_cache(s3: Any, tmp_pat
     content[100] ^= 1
     s3.put_object(Key=WEIGHTS, Body=bytes(content))
     for _ in range(2):
-        with pytest.raises(CheckpointError, match=r"booster.ubj was changed after it was written"):
+        with pytest.raises(CheckpointError, match=r"layers.npz was changed after it was written"):
             storage.fetch(SOURCE, _machine(tmp_path / "two"))
     assert not list((tmp_path / "two").rglob("*.ubj"))
 

@@ -157,7 +157,7 @@ def test_preset_of_a_model_holds_for_what_is_not_given_on_the_command_line_too(
 @pytest.mark.parametrize(
     ("given", "learner"),
     [
-        ({}, "xgboost"),
+        ({}, "linear"),
         ({"max_depth": 4}, "xgboost"),
         ({"l2": 0.5}, "linear"),
         ({"hidden_units": 8}, "mlp"),
@@ -194,7 +194,7 @@ def test_options_of_a_learner_are_those_of_its_preset_and_no_others() -> None:
         ({"learner": "linear", "params": {"gamma": 1}}, "config.params: has no effect with the learner linear"),
         ({"learner": "mlp", "l2": 2}, "config.l2: has no effect with the learner mlp"),
         ({"learner": "xgboost", "epochs": 3}, "config.epochs: has no effect with the learner xgboost"),
-        ({"l2": 2, "max_depth": 4}, "config.l2: has no effect with the learner xgboost"),
+        ({"l2": 2, "max_depth": 4}, "config.max_depth: has no effect with the learner linear"),
         ({"learner": "forest"}, "config.learner: must be 'xgboost', 'linear', 'mlp' or 'keras', got 'forest'."),
     ],
 )

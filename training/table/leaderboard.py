@@ -3,7 +3,8 @@
     python -m training.tuning breast-cancer --preset learners
 
 Training and validation rows are cut into folds; a trial fits its learner on all but one, answers that one, and reports
-the mean so far after every fold, so that ASHA ends what cannot win. Each learner first tries its preset.
+the mean so far after every fold, so that ASHA ends what cannot win. Each learner first tries its preset. The rows are
+cut several times, and every fold has a seed of its own: else the best of twenty trials is the one that was lucky.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import numpy as np
 import optuna
 from ray import tune
 from sklearn.metrics import r2_score, roc_auc_score
-from sklearn.model_selection import KFold, StratifiedKFold, train_test_split
+from sklearn.model_selection import RepeatedKFold, RepeatedStratifiedKFold, train_test_split
 
 from models.specs import Question
 from models.table.learners import Learner
@@ -81,10 +82,11 @@ def _drawn(task: Task, learner: str) -> Iterator[dict[str, Any]]:
 
 
 def folds_of(task: Task, table: Table) -> Iterator[Fold]:
-    """The folds of training and validation rows, by class; the preprocessing is fitted for each anew."""
+    """The folds of training and validation rows, by class, cut ``repeats`` times; each has its own preprocessing."""
     known = np.flatnonzero(table.split != "test")
     numbers = task.spec.data.kind == "regression"
-    cut = (KFold if numbers else StratifiedKFold)(task.search.folds, shuffle=True, random_state=task.config.seed)
+    repeated = RepeatedKFold if numbers else RepeatedStratifiedKFold
+    cut = repeated(n_splits=task.search.folds, n_repeats=task.search.repeats, random_state=task.config.seed)
     chains = chains_of(task.spec, table, scaled_columns(task.base, table.names))
     for inside, outside in cut.split(known, None if numbers else table.target[known]):
         fitted, answered = known[inside], known[outside]
@@ -105,8 +107,9 @@ def trial(drawn: dict[str, Any], task: Task, folds: list[Fold]) -> None:
     kind, metric = task.spec.data.kind, task.search.metric
     found: list[dict[str, float]] = []
     costs: dict[str, float] = {}
-    for fold in folds:
-        problem = _problem(config, task, fold)
+    for number, fold in enumerate(folds):
+        # A network depends on its seed more than on its options; no trial shall win by one.
+        problem = _problem(config.model_copy(update={"seed": config.seed + number}), task, fold)
         started = time.perf_counter()
         learner, _ = learners.fit(problem)
         seconds = time.perf_counter() - started

@@ -41,6 +41,7 @@ class Search(BaseModel):
     space: Space = {}
     learners: dict[Learner, Space] = {}
     folds: int = 0
+    repeats: int = 1
     grace: int | None = None
     reduction: int = 2
 

@@ -37,7 +37,8 @@ def preset_choice(family: str, search: dict[str, Any]) -> tuple[str, str]:
     """`Default: 50 trials of 8 parameters, about 1 minute`."""
     trials, names = search["num_samples"], len(search["space"])
     if search["learners"]:
-        tried = f"{trials} trials of {len(search['learners'])} learners, each on {search['folds']} folds"
+        folds = f"{search['repeats']} × {search['folds']} folds"
+        tried = f"{trials} trials of {len(search['learners'])} learners, each on {folds}"
         return f"Leaderboard: {', '.join(filter(None, [tried, takes(search['minutes'])]))}", search["preset"]
     title = "As in the chapter" if search["preset"] == "chapter" else search["preset"].capitalize()
     short = ", each a short training on a part of the pictures" if family == IMAGE else ""

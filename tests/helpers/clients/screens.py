@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -215,9 +216,11 @@ class Complaints:
             self.found.append(f"request to another host: {request.url}")
 
 
-def train(page: Page, model: str, option: str, value: str) -> None:
-    """Press Train on the Retrain screen, with one option set."""
+def train(page: Page, model: str, option: str, value: str, preset: str = "") -> None:
+    """Press Train on the Retrain screen, with one option set, of another preset than the first where one is named."""
     page.get_by_role("radio", name=model, exact=True).check()
+    if preset:
+        page.get_by_role("radio", name=re.compile(f"^{preset}")).check()
     field = page.get_by_role("textbox", name=option)
     unfold(page, "More options", field)
     field.fill(value)

@@ -17,6 +17,8 @@ from models.table.model import TableModel
 from settings import ROOT, Settings
 
 SHIPPED = ROOT / "models" / "pretrained"
+# The version of the first release: trees, and metadata in the form of that release.
+TREES = Path(__file__).parent / "boosted_trees"
 State = dict[str, torch.Tensor]
 
 
@@ -31,9 +33,9 @@ def add_shifted(home: Path, name: str = "shifted", metrics: dict[str, float] | N
 
 
 def add_cut(home: Path, trees: int, name: str) -> str:
-    """Register a table model of the first trees of the shipped one, with that one's figures; returns its version."""
-    shipped = TableModel.load(SHIPPED / "breast-cancer")
-    model = TableModel(Trees(shipped.learner.booster[:trees]), shipped.metadata)
+    """Register a table model of the first of TREES, with the figures of all; returns its version."""
+    whole = TableModel.load(TREES)
+    model = TableModel(Trees(whole.learner.booster[:trees]), whole.metadata)
     return _registered(home, "breast-cancer", name, model)
 
 
