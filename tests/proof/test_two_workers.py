@@ -98,3 +98,11 @@ def test_table_model_learns_and_is_a_version_with_lineage(training_settings: Set
     assert len({metric.step for metric in history}) >= 100
     figures = {item.path for item in registry.client.list_artifacts(newest.run_id, "figures")}
     assert "figures/confusion.html" in figures
+
+
+def test_two_workers_train_a_network_as_good_as_that_of_one(training_settings: Settings) -> None:
+    one, two = (
+        table_stage.train(ROWS, TrainTable(learner="mlp", num_workers=workers), training_settings)[2]
+        for workers in (1, 2)
+    )
+    assert two == pytest.approx(one, abs=0.03)

@@ -1,37 +1,59 @@
-"""A network of two hidden layers, by Keras on TensorFlow.
+"""A network of two hidden layers, by Keras on TensorFlow; several workers learn together with TensorflowTrainer.
 
 TensorFlow is needed here alone (requirements-extra.txt): what is kept are plain arrays, which answer without it.
 """
 
 from __future__ import annotations
 
+import math
+import os
+import sys
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from importlib.metadata import packages_distributions
 
-# Loaded after TensorFlow, as torch's optimisers do where it is there, triton ends the process with a SIGSEGV.
-with suppress(ImportError):
-    import triton  # noqa: F401
+# Loaded after TensorFlow, as torch's optimisers do where it is there, triton ends the process with a SIGSEGV. A worker
+# of Ray Train has TensorFlow already, and never needs triton.
+if "tensorflow" not in sys.modules:
+    with suppress(ImportError):
+        import triton  # noqa: F401
 
 import keras
+import numpy as np
+import tensorflow as tf
 
 from models.table.learners.layers import Layer, Layers
 from training.table.learners import History, Problem
-from training.table.learners.networks import Epochs, Rows, about, sizes_of
+from training.table.learners.networks import Epochs, Rows, about, shared, sizes_of
 
-__all__ = ["PACKAGES", "about", "fit"]
-PACKAGES = ("tensorflow", "keras")
+__all__ = ["PACKAGES", "TRAINER", "about", "fit", "shared"]
+# The package is tensorflow, tensorflow-cpu or another that has the module.
+PACKAGES = (packages_distributions()["tensorflow"][0], "keras")
+TRAINER = "ray.train.tensorflow:TensorflowTrainer"
+LOSSES = {
+    "binary": keras.losses.BinaryCrossentropy(from_logits=True),
+    "multiclass": keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    "regression": keras.losses.MeanSquaredError(),
+}
 
 
 def fit(problem: Problem) -> tuple[Layers, History]:
     """Train for ``epochs``, or fewer with ``early_stopping``. Raises DivergedError."""
     config, rows = problem.config, Rows.of(problem)
+    # TensorflowTrainer tells each worker of the others in TF_CONFIG; several must be known before TensorFlow computes.
+    several = "TF_CONFIG" in os.environ
+    strategy = tf.distribute.MultiWorkerMirroredStrategy() if several else tf.distribute.get_strategy()
     keras.utils.set_random_seed(config.seed)
-    steps = config.epochs * -(-len(rows.train[0]) // rows.batch)
-    network = build(sizes_of(problem, rows.train[0].shape[1]))
-    rate = keras.optimizers.schedules.CosineDecay(config.learning_rate, steps)
-    network.compile(keras.optimizers.AdamW(rate, weight_decay=config.weight_decay), _loss(problem))
-    epochs = Epochs(problem, rows)
-    network.fit(*rows.train, batch_size=rows.batch, epochs=config.epochs, callbacks=[_Noted(epochs)], verbose=0)
+    (train, target), epochs = rows.train, Epochs(problem, rows)
+    with strategy.scope():
+        network = build(sizes_of(problem, train.shape[1]))
+        step = _step(problem, network, config.epochs * math.ceil(len(train) / rows.batch))
+    cuts = range(rows.batch, len(train), rows.batch)
+    for _ in range(config.epochs):
+        batches = np.split(np.random.permutation(len(train)), cuts)
+        losses = [float(step(train[batch], target[batch, None])) for batch in batches]
+        if not epochs.note(sum(losses) / len(losses), layers_of(network)):
+            break
     return epochs.learner, epochs.history
 
 
@@ -48,20 +70,21 @@ def layers_of(network: keras.Model) -> list[Layer]:
     return list(zip(arrays[::2], arrays[1::2], strict=True))
 
 
-class _Noted(keras.callbacks.Callback):
-    """Passes each epoch on."""
+def _step(problem: Problem, network: keras.Model, steps: int) -> Callable[[np.ndarray, np.ndarray], tf.Tensor]:
+    """A function that learns from a batch and returns its loss; workers of Ray Train average their gradients.
 
-    def __init__(self, epochs: Epochs) -> None:
-        super().__init__()
-        self._epochs = epochs
+    Not Keras's ``fit``, which fails with several workers in 3.15.
+    """
+    strategy, loss_of, weights = tf.distribute.get_strategy(), LOSSES[problem.data.kind], network.trainable_variables
+    rate = keras.optimizers.schedules.CosineDecay(problem.config.learning_rate, steps)
+    optimiser = keras.optimizers.AdamW(rate, weight_decay=problem.config.weight_decay)
+    optimiser.build(weights)
 
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002 - Keras's signature
-        self.model.stop_training = not self._epochs.note(float((logs or {})["loss"]), layers_of(self.model))
+    def learn(rows: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+        with tf.GradientTape() as tape:
+            loss = loss_of(target, network(rows, training=True))
+            share = loss / strategy.num_replicas_in_sync  # the optimiser adds the workers' gradients up
+        optimiser.apply_gradients(zip(tape.gradient(share, weights), weights, strict=True))
+        return loss
 
-
-def _loss(problem: Problem) -> keras.losses.Loss:
-    if problem.data.kind == "multiclass":
-        return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    if problem.data.kind == "binary":
-        return keras.losses.BinaryCrossentropy(from_logits=True)
-    return keras.losses.MeanSquaredError()
+    return tf.function(lambda rows, target: strategy.run(learn, args=(rows, target)), reduce_retracing=True)
