@@ -19,6 +19,8 @@ from settings import ROOT, Settings
 SHIPPED = ROOT / "models" / "pretrained"
 # The version of the first release: trees, and metadata in the form of that release.
 TREES = Path(__file__).parent / "boosted_trees"
+# Made by ``python -m training.breast_cancer --learner keras --hidden-units 16`` and copied from AIR_HOME.
+KERAS = Path(__file__).parent / "by_keras"
 State = dict[str, torch.Tensor]
 
 
@@ -37,6 +39,13 @@ def add_cut(home: Path, trees: int, name: str) -> str:
     whole = TableModel.load(TREES)
     model = TableModel(Trees(whole.learner.booster[:trees]), whole.metadata)
     return _registered(home, "breast-cancer", name, model)
+
+
+def add_keras(home: Path) -> str:
+    """Register a table model that Keras trained; returns its version."""
+    folder = home / "checkpoints" / "breast-cancer" / KERAS.name
+    shutil.copytree(KERAS, folder)
+    return Registry(Settings(air_home=home)).register(str(folder))
 
 
 def add_broken(home: Path, name: str, harm: Callable[[State], None]) -> str:
