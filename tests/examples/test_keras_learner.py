@@ -10,12 +10,13 @@ import pytest
 from models.specs import Question
 from settings import Settings
 from tests.helpers.models import ROWS
+from tests.helpers.training import kept_by_rank
 from tests.helpers.training.own_ray import own_ray
 from tests.helpers.training.problems import problem_of
 from training.jobs import store as jobs
 from training.runs.config import TrainTable
 from training.runs.errors import ConfigError
-from training.table import learner_options, learners
+from training.table import learner_options, learners, workers
 from training.table import train as stage
 from training.table.learners.networks import Rows
 
@@ -51,11 +52,13 @@ def test_kept_layers_answer_as_keras_does(kind: Question, monkeypatch: pytest.Mo
     np.testing.assert_allclose(pushes.sum(axis=-1).reshape(margins.shape), margins, rtol=1e-6, atol=1e-6)
 
 
-def test_two_workers_train_a_network_as_good_as_that_of_one(tmp_path: Path) -> None:
+def test_two_workers_train_one_network_as_good_as_that_of_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if _is_refused({"learner": "keras", "num_workers": 2}):
         return
-    with own_ray(Settings(air_home=tmp_path)) as settings:
+    monkeypatch.setattr(workers, "train_loop", kept_by_rank.train_loop_kept_in(tmp_path))
+    with own_ray(Settings(air_home=tmp_path / "home")) as settings:
         one, two = (
-            stage.train(ROWS, TrainTable(learner="keras", num_workers=workers), settings)[2] for workers in (1, 2)
+            stage.train(ROWS, TrainTable(learner="keras", num_workers=number), settings)[2] for number in (1, 2)
         )
+    kept_by_rank.assert_learned_as_one(tmp_path)
     assert two == pytest.approx(one, abs=0.03)

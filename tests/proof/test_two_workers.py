@@ -13,6 +13,7 @@ from models import catalog
 from models.registry import Registry
 from settings import Settings
 from tests.helpers.models import IMAGES, ROWS
+from tests.helpers.training import kept_by_rank
 from tests.helpers.training.killed_worker import train_loop_killed_at
 from tests.helpers.training.own_ray import own_ray
 from training.datasets import tables as breast_cancer
@@ -21,6 +22,7 @@ from training.image import train as stage
 from training.runs.config import TrainImages, TrainTable
 from training.runs.errors import DivergedError
 from training.table import train as table_stage
+from training.table import workers as table_workers
 
 EPOCHS = 4
 RUN = TrainImages(preset="quick", epochs=EPOCHS, batch_size=60, num_workers=2)
@@ -100,9 +102,13 @@ def test_table_model_learns_and_is_a_version_with_lineage(training_settings: Set
     assert "figures/confusion.html" in figures
 
 
-def test_two_workers_train_a_network_as_good_as_that_of_one(training_settings: Settings) -> None:
+def test_two_workers_train_one_network_as_good_as_that_of_one(
+    training_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(table_workers, "train_loop", kept_by_rank.train_loop_kept_in(tmp_path))
     one, two = (
-        table_stage.train(ROWS, TrainTable(learner="mlp", num_workers=workers), training_settings)[2]
-        for workers in (1, 2)
+        table_stage.train(ROWS, TrainTable(learner="mlp", num_workers=number), training_settings)[2]
+        for number in (1, 2)
     )
+    kept_by_rank.assert_learned_as_one(tmp_path)
     assert two == pytest.approx(one, abs=0.03)
