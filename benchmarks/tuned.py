@@ -43,7 +43,7 @@ ROWS = specs.get("breast-cancer")
 def of_rows() -> Callable[[TrainTable], Figures]:
     """What trains the table model and gives its last figures."""
     table = dataset.read(ROWS)
-    columns = breast_cancer.scaled_columns(TrainTable().completed(ROWS), table.names)
+    columns = breast_cancer.scaled_columns(TrainTable(learner="xgboost").completed(ROWS), table.names)
     preprocessor = Preprocessor(table.features, breast_cancer.fit_preprocessor(ROWS, table, columns))
     matrices = [xgb.DMatrix(*breast_cancer.encoded(table, preprocessor, split)) for split in ("train", "validation")]
 

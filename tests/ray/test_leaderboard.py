@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold, cross_validate
+from sklearn.model_selection import RepeatedStratifiedKFold, cross_validate
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import PowerTransformer
 
 from settings import Settings
 from tests.helpers.models import ROWS
@@ -22,21 +22,23 @@ from training.tuning.config import TuneTable
 def test_leaderboard_compares_learners_on_the_same_folds_as_scikit_learn_does(
     training_settings: Settings,
 ) -> None:
-    config = TuneTable(preset="learners", num_samples=4 if learner_options.missing("keras") else 5)
-    outcome = tuning.tune(ROWS, config, training_settings)
-    study = studies.Store(training_settings).read(outcome["study"])
     known = [name for name in ("xgboost", "linear", "mlp", "keras") if not learner_options.missing(name)]
-    assert [trial.params["learner"] for trial in study.trials[: len(known)]] == known  # each its preset first
+    config = TuneTable(preset="learners", num_samples=len(known))
+    few = ROWS.searches["learners"] | {"folds": 4, "repeats": 2}
+    spec = ROWS.model_copy(update={"searches": ROWS.searches | {"learners": few}})
+    outcome = tuning.tune(spec, config, training_settings)
+    study = studies.Store(training_settings).read(outcome["study"])
+    assert [trial.params["learner"] for trial in study.trials] == known  # each its preset first
     assert (study.step, study.best.config["learner"]) == ("fold", study.best.params["learner"])
     linear = next(trial for trial in study.trials if trial.params == {"learner": "linear", "l2": 1.0})
     last = linear.metrics[-1]
-    assert (last["step"], last["size_bytes"] < 3000, last["answer_us"] > 0) == (5, True, True)
+    assert (last["step"], last["size_bytes"] < 3000, last["answer_us"] > 0) == (8, True, True)
     table = dataset.read(ROWS)
     inside = table.split != "test"
     values = np.column_stack([table.columns[name] for name in table.names])[inside]
     malignant = table.target[inside] == 0
-    folds = StratifiedKFold(5, shuffle=True, random_state=0)
-    peer = make_pipeline(StandardScaler(), LogisticRegression(max_iter=5000))
+    folds = RepeatedStratifiedKFold(n_splits=4, n_repeats=2, random_state=0)
+    peer = make_pipeline(PowerTransformer(), LogisticRegression(max_iter=5000))
     found = cross_validate(peer, values, malignant, cv=folds, scoring=["roc_auc", "neg_log_loss"])
     assert last["validation_auc"] == pytest.approx(found["test_roc_auc"].mean(), abs=0.002)
     assert last["validation_logloss"] == pytest.approx(-found["test_neg_log_loss"].mean(), abs=0.002)
