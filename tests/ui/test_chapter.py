@@ -88,6 +88,40 @@ def test_language_is_switched_and_switched_back(open_screen: Callable[..., Page]
     expect(button(page, "Run")).to_be_enabled()
 
 
+def test_state_and_buttons_are_in_the_language(
+    open_screen: Callable[..., Page], public: Studio, admin: httpx.Client, jobs: str
+) -> None:
+    page = open_screen(public.url)
+    page.get_by_role("radio", name=CHINESE).check()
+    expect(button(page, "登入")).to_be_visible()
+    page.get_by_role("radio", name="English").check()
+    sign_in(page)
+    page.get_by_role("radio", name=CHINESE).check()
+    state = page.locator("#air-chapter-job")
+    expect(state).to_have_text("尚未有人執行。輸出與圖片會顯示在這裡。")
+    button(page, "執行").click()
+    expect(page.locator("#air-chapter-note")).to_have_text("已排入佇列。你可以離開此頁，稍後再回來。")
+    running = chapter.play(public, _newest(admin)["id"])
+    later(page)
+    expect(state).to_have_text("執行中。")
+    button(page, "取消這次執行").click()
+    button(page, "否，繼續執行").click()
+    running.succeed({"seconds": 7.3})
+    later(page)
+    expect(state).to_have_text("已完成，耗時 7 秒。")
+    button(page, "執行").click()
+    running = chapter.play(public, _newest(admin)["id"])
+    later(page)
+    button(page, "取消這次執行").click()
+    button(page, "是，停止執行").click()
+    running.wait_until_ended()
+    later(page)
+    expect(state).to_have_text("已停止。")
+    page.get_by_role("radio", name="English").check()
+    expect(state).to_have_text("Stopped.")
+    expect(button(page, "Sign out")).to_be_visible()
+
+
 def test_program_is_copied(open_screen: Callable[..., Page], app_url: str, http: httpx.Client) -> None:
     page = open_screen(app_url)
     _open(page, XGBOOST.title.en)

@@ -8,9 +8,13 @@ from pathlib import Path
 import pytest
 
 from models import specs
+from serve_deployments.routes.about import WORDS
 from training import chapter
 from training.jobs.store import validated
 from training.runs.errors import ConfigError, OptionError
+from ui.chapter import view
+from ui.chapter.words import CHINESE as ZH
+from ui.chapter.words import STATES
 
 FAMILIES = {"Images", "Table"}
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
@@ -71,3 +75,25 @@ def test_wrong_example_is_refused(model: str, config: dict[str, object], sentenc
 @pytest.mark.usefixtures("programs")
 def test_example_has_a_name_and_no_other_option() -> None:
     assert validated("example", "", {"name": "tuner"}) == {"name": "tuner"}
+
+
+def _run(state: str, **more: object) -> dict[str, object]:
+    return {"id": state, "state": state, "result": {}, "error": None, "position": None} | more
+
+
+@pytest.mark.parametrize(
+    ("job", "text"),
+    [
+        (_run("succeeded", result={"seconds": 7.3}), "已完成，耗時 7 秒。"),
+        (_run("failed", error="It needs <Java>."), "執行失敗：It needs &lt;Java&gt;。"),
+        (_run("queued", position=2), "等待中。一次只執行一個工作，前面還有 2 個。"),
+        (_run("interrupted"), "已中斷。"),
+    ],
+)
+def test_state_is_said_in_chinese(job: dict[str, object], text: str) -> None:
+    others = [_run("queued", position=3), _run("queued", position=1), _run("running")]
+    assert f">{text}</p>" in view.state(job, others, ZH)
+
+
+def test_every_state_has_chinese_words() -> None:
+    assert set(STATES) == set(WORDS)

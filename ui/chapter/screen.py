@@ -10,9 +10,9 @@ import asyncio
 import gradio as gr
 
 from ui.chapter import view
-from ui.chapter.words import ENGLISH, LANGUAGES, WORDS
+from ui.chapter.words import ENGLISH, LANGUAGES, WORDS, Words
 from ui.jobs.buttons import JobButtons
-from ui.jobs.view import EXAMPLE, QUEUED, Job, ahead, notice_of, read_log, watched
+from ui.jobs.view import EXAMPLE, Job, read_log, watched
 from ui.kit import clock
 from ui.kit.cards import LIVE, html, notice, python, quiet
 from ui.kit.client import ApiError, Client
@@ -51,9 +51,11 @@ class Screen:
                 self.sign_in.sign_out.render()
                 self.output = html(elem_id="air-chapter-output")
                 self.head = html(html_template=LIVE, elem_id="air-chapter-job")
-                self.buttons = JobButtons("air-chapter", "Cancel this run", "Run it again", chosen)
+                self.buttons = JobButtons("air-chapter", words.cancel, "Run it again", chosen)
                 self.picture = html(elem_id="air-chapter-picture")
                 self.log = html(elem_id="air-chapter-log")
+        jobs, sign_in = self.buttons, self.sign_in
+        self.named = [self.run, jobs.cancel, jobs.yes, jobs.no, sign_in.enter, sign_in.sign_out]
         self.clock = clock.build()
         self.shown, self.filled, self.watched = gr.State({}), gr.State({}), gr.State({})
 
@@ -63,7 +65,7 @@ class Screen:
             sections = await self.api.chapter()
         except ApiError as error:
             return changed(self.shown, before, {self.list: notice(str(error), "warning")})
-        now = {self.intro: view.intro(language), self.run: gr.update(value=WORDS[language].run)}
+        now = {self.intro: view.intro(language), **self._named(WORDS[language])}
         found = _chosen(sections, section)
         if found is not None:
             now |= {
@@ -73,6 +75,11 @@ class Screen:
                 self.meanwhile: view.meanwhile(found, language),
             }
         return changed(self.shown, before, now)
+
+    def _named(self, words: Words) -> Updates:
+        """The buttons in the words of a language."""
+        names = [words.run, words.cancel, words.yes, words.no, words.enter, words.leave]
+        return {button: gr.update(value=name) for button, name in zip(self.named, names, strict=True)}
 
     async def _fill(self, before: Sent, token: str, request: gr.Request) -> Updates:
         """What this visitor may do."""
@@ -103,11 +110,10 @@ class Screen:
             details = await self._details(job, before, language, token, request)
         except ApiError as error:
             return changed(self.watched, before, {self.head: notice(str(error), "warning")})
-        words = WORDS[language]
         now = details | self.buttons.shown(job, asked, may=why_not == "", resumable=False)
         now |= {
-            self.output: view.heading(words.output, language),
-            self.head: notice_of(job, ahead(job, everything)) if job else quiet(words.not_yet),
+            self.output: view.heading(WORDS[language].output, language),
+            self.head: view.state(job, everything, language),
         }
         return changed(self.watched, before, now, job=job, seen=(language, bool(token)))
 
@@ -123,7 +129,7 @@ class Screen:
         )
         return {self.log: log, self.picture: view.picture(picture, language)}
 
-    async def _run(self, section: str | None, token: str, request: gr.Request) -> Updates:
+    async def _run(self, section: str | None, language: str, token: str, request: gr.Request) -> Updates:
         """Queue a run of the chosen section's program and watch it."""
         try:
             found = _chosen(await self.api.chapter(), section)
@@ -131,7 +137,7 @@ class Screen:
             job = await self.api.queue(EXAMPLE, "", {"name": found["name"] if found else ""}, headers)
         except ApiError as error:
             return {self.note: notice(str(error), "problem")}
-        return {self.buttons.chosen: job["id"], self.note: notice(QUEUED, "good")}
+        return {self.buttons.chosen: job["id"], self.note: notice(WORDS[language].queued, "good")}
 
     def _choose(self, event: gr.EventData) -> Updates:
         return {self.section: event.section, self.note: ""}
@@ -144,7 +150,7 @@ class Screen:
             [*self.clock.glances, *changes],
             self._show,
             [self.shown, *choice],
-            [self.shown, self.intro, self.list, self.text, self.run, self.program, self.meanwhile],
+            [self.shown, self.intro, self.list, self.text, self.program, self.meanwhile, *self.named],
             **EVENTS,
         )
         gr.on(
@@ -165,7 +171,7 @@ class Screen:
         sign_in.wire(self.api, self.token)
         opened = self.list.select(self._choose, None, [self.section, self.note], **CLICKS)
         opened.then(None, js=show_on_narrow("air-chapter-section"))
-        self.run.click(self._run, [self.section, self.token], [buttons.chosen, self.note], **ONCE)
+        self.run.click(self._run, [*choice, self.token], [buttons.chosen, self.note], **ONCE)
         buttons.wire(self.api, None, self.watched, self.token, "air-chapter-output")
 
 

@@ -7,7 +7,9 @@ from typing import Any
 
 from markupsafe import Markup
 
-from ui.chapter.words import TAGS, WORDS
+from ui.chapter.words import ENGLISH, STATES, TAGS, WAITS, WORDS
+from ui.jobs.view import Job, ahead, look, notice_of, waiting_for
+from ui.kit.cards import notice, quiet
 from ui.kit.templates import macro, render
 
 Section = dict[str, Any]
@@ -39,6 +41,23 @@ def meanwhile(section: Section, language: str) -> Markup:
 def heading(title: str, language: str) -> Markup:
     """The heading above a program's output."""
     return Markup('<h3 lang="{}">{}</h3>').format(TAGS[language], title)
+
+
+def state(job: Job | None, jobs: list[Job], language: str) -> Markup:
+    """The state of a program's run, and what it waits for."""
+    if job is None:
+        said = quiet(WORDS[language].not_yet)
+    elif language == ENGLISH:
+        said = notice_of(job, ahead(job, jobs))
+    else:
+        said = notice(_chinese(job, len(waiting_for(job, jobs))), look(job))
+    return Markup('<div lang="{}">{}</div>').format(TAGS[language], said)
+
+
+def _chinese(job: Job, before: int) -> str:
+    words = STATES[job["state"]].format(seconds=max(job["result"].get("seconds", 0), 1))
+    error = f"：{job['error'].rstrip('.')}" if job["error"] else ""
+    return f"{words}{error}。{WAITS.format(count=before) if before else ''}"
 
 
 def picture(data: bytes | None, language: str) -> Markup | str:

@@ -1,8 +1,15 @@
-"""The screen's own words in its two languages; those of the sections come from the API, those of jobs are English."""
+"""The screen's own words in its two languages; those of the sections come from the API.
+
+So do the English words of a job's state; their Chinese is here.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from ui.jobs.buttons import NO, YES
+from ui.jobs.view import QUEUED
+from ui.kit.sign_in import ENTER, LEAVE
 
 ENGLISH, CHINESE = "en", "zh"
 LANGUAGES = [("English", ENGLISH), ("繁體中文", CHINESE)]
@@ -27,6 +34,12 @@ class Words:
     output: str
     not_yet: str
     picture: str
+    queued: str
+    cancel: str
+    yes: str
+    no: str
+    enter: str
+    leave: str
 
 
 WORDS = {
@@ -47,6 +60,12 @@ WORDS = {
         output="Output",
         not_yet="Nobody has run it yet. Its output and its picture appear here.",
         picture="Picture that the program drew",
+        queued=QUEUED,
+        cancel="Cancel this run",
+        yes=YES,
+        no=NO,
+        enter=ENTER,
+        leave=LEAVE,
     ),
     CHINESE: Words(
         heading="以程式呈現的章節",
@@ -65,5 +84,22 @@ WORDS = {
         output="輸出",
         not_yet="尚未有人執行。輸出與圖片會顯示在這裡。",
         picture="程式繪製的圖片",
+        queued="已排入佇列。你可以離開此頁，稍後再回來。",
+        cancel="取消這次執行",
+        yes="是，停止執行",
+        no="否，繼續執行",
+        enter="登入",
+        leave="登出",
     ),
 }
+# A job's states in Chinese; what the program itself says of an error stays as it is.
+STATES = {
+    "queued": "等待中",
+    "running": "執行中",
+    "stopping": "正在停止",
+    "stopped": "已停止",
+    "succeeded": "已完成，耗時 {seconds:.0f} 秒",
+    "failed": "執行失敗",
+    "interrupted": "已中斷",
+}
+WAITS = "一次只執行一個工作，前面還有 {count} 個。"

@@ -15,6 +15,8 @@ from ui.kit.updates import CLICKS, EVENTS, ONCE, Sent, Updates
 from ui.kit.visitor import headers_for_change
 from ui.look.scripts import focus_on, show_on_narrow
 
+YES, NO = "Yes, stop it", "No, continue"
+
 
 class JobButtons:
     """The components, and the states behind them; creating it puts the buttons on the page.
@@ -30,8 +32,8 @@ class JobButtons:
             self.cancel = gr.Button(stop, visible=False, elem_id=f"{prefix}-cancel")
             self.resume = gr.Button(resume, visible=False, elem_id=f"{prefix}-resume")
         with gr.Row(visible=False, elem_classes="air-actions") as self.asking:
-            self.yes = gr.Button("Yes, stop it", variant="stop", elem_id=f"{prefix}-cancel-yes")
-            self.no = gr.Button("No, continue", elem_id=f"{prefix}-cancel-no")
+            self.yes = gr.Button(YES, variant="stop", elem_id=f"{prefix}-cancel-yes")
+            self.no = gr.Button(NO, elem_id=f"{prefix}-cancel-no")
         self.note = html(html_template=LIVE, elem_id=f"{prefix}-job-note")
         self.chosen, self.asked, self.acted = chosen, gr.State(None), gr.State(0)
 

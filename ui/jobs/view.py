@@ -87,14 +87,19 @@ def watched(jobs: list[Job], chosen: str | None) -> Job | None:
 
 def ahead(job: Job | None, jobs: list[Job]) -> str:
     """What a queued job waits for, of whatever kind; nothing for any other job."""
-    if job is None or job["state"] != "queued":
-        return ""
-    before = [other for other in jobs if other["state"] in ("running", "stopping")]
-    before += [other for other in reversed(jobs) if _queued_before(other, job)]
+    before = waiting_for(job, jobs)
     if not before:
         return ""
     names = [f"“{title(other)}” ({an(other['about']['kind']['one'])})" for other in before]
     return f"One job runs at a time. Before this one: {listed(names, NAMED + 1)}."
+
+
+def waiting_for(job: Job | None, jobs: list[Job]) -> list[Job]:
+    """The jobs that come before a queued one; none for any other job."""
+    if job is None or job["state"] != "queued":
+        return []
+    running = [other for other in jobs if other["state"] in ("running", "stopping")]
+    return running + [other for other in reversed(jobs) if _queued_before(other, job)]
 
 
 def _queued_before(other: Job, job: Job) -> bool:
@@ -185,8 +190,8 @@ def headline(kind: str, job: Job | None, waits: str) -> Markup:
     screen = SCREENS[kind]
     if job is None:
         return render("jobs/none.html", title=screen.heading, text=screen.not_yet)
-    text, look = _said(job, waits)
-    return render("jobs/headline.html", title=title(job), options=options(job), text=text, look=look)
+    text, kind = _said(job, waits)
+    return render("jobs/headline.html", title=title(job), options=options(job), text=text, look=kind)
 
 
 def notice_of(job: Job, waits: str) -> Markup:
@@ -194,10 +199,15 @@ def notice_of(job: Job, waits: str) -> Markup:
     return notice(*_said(job, waits))
 
 
+def look(job: Job) -> str:
+    """The kind of notice that a job's state is."""
+    return LOOKS.get(job["state"], "info")
+
+
 def _said(job: Job, waits: str) -> tuple[str, str]:
     """The same as a sentence, and the kind of its notice."""
     words = state(job).rstrip(".")
-    return f"{words[0].upper()}{words[1:]}. {waits}".strip(), LOOKS.get(job["state"], "info")
+    return f"{words[0].upper()}{words[1:]}. {waits}".strip(), look(job)
 
 
 def bar(job: Job | None) -> Markup | str:

@@ -15,6 +15,7 @@ from ui.kit.client import ApiError, Client
 from ui.kit.updates import EVENTS, Updates
 from ui.kit.visitor import SIGN_IN, Permission, sign_in
 
+ENTER, LEAVE = "Sign in", "Sign out"
 PASSWORD: dict[str, Any] = {
     "label": "Admin's token",
     "type": "password",
@@ -39,10 +40,10 @@ class SignIn:
             html(notice(SIGN_IN))
             with gr.Row(elem_classes="air-actions"):
                 self.password = gr.Textbox(**PASSWORD)
-                self.enter = gr.Button("Sign in", elem_classes="air-enter")
+                self.enter = gr.Button(ENTER, elem_classes="air-enter")
             self.note = html(html_template=LIVE)
         self.why = html(elem_id=f"{name}-why", render=False)
-        self.sign_out = gr.Button("Sign out", size="sm", visible=False, elem_id=f"{name}-sign-out", render=False)
+        self.sign_out = gr.Button(LEAVE, size="sm", visible=False, elem_id=f"{name}-sign-out", render=False)
         self.why_not = gr.State(None)
 
     @property
