@@ -110,6 +110,7 @@ def test_state_and_buttons_are_in_the_language(
     later(page)
     expect(state).to_have_text("已完成，耗時 7 秒。")
     button(page, "執行").click()
+    expect(state).to_have_text(re.compile("等待中|執行中"))
     running = chapter.play(public, _newest(admin)["id"])
     later(page)
     button(page, "取消這次執行").click()

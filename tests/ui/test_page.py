@@ -28,16 +28,19 @@ from tests.helpers.clients.screens import (
     button,
     give_picture,
     to_batch,
+    to_chapter,
     to_cluster,
     to_retrain,
     to_table,
     to_tuning,
     violations,
 )
+from training import chapter
 from ui.kit.client import ApiError, Client
 from ui.kit.visitor import headers_for_change
 
 SHIP = ROOT / "docs" / "example.png"
+XGBOOST = chapter.described()["xgboost_trainer"]
 PROXY = "You came here through a proxy"
 
 
@@ -217,10 +220,15 @@ def test_page_changes_nothing_for_whatever_sign_of_a_proxy(app_url: str) -> None
             thread.submit(asyncio.run, asked).result()
 
 
-def test_screenshots(open_page: Callable[..., Page], app_url: str, tmp_path: Path) -> None:
-    """Of one of our own pictures: those of the data set are not ours to publish."""
-    folder = ROOT / "docs" / "screenshots" if os.environ.get("AIR_SCREENSHOTS") == "1" else tmp_path
-    folder.mkdir(parents=True, exist_ok=True)
+def test_screenshots(
+    open_page: Callable[..., Page], app_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of one of our own pictures: those of the data set are not ours to publish; and of a real program."""
+    folder = tmp_path
+    if os.environ.get("AIR_SCREENSHOTS") == "1":
+        folder = ROOT / "docs" / "screenshots"
+        folder.mkdir(parents=True, exist_ok=True)
+        monkeypatch.setattr(chapter, "FOLDER", ROOT / "examples")
     page = open_page(app_url)
     page.locator(".air-gallery button, #air-images-examples .air-quiet").first.wait_for()
     give_picture(page, "air-images-picture", SHIP)
@@ -232,6 +240,9 @@ def test_screenshots(open_page: Callable[..., Page], app_url: str, tmp_path: Pat
     page.get_by_role("button", name="Load a real row").click()
     page.get_by_text("the true label of this real row is").wait_for()
     page.screenshot(path=folder / "table.png", full_page=True)
-    for name in ("images.png", "table.png"):
+    to_chapter(page).get_by_role("button", name=XGBOOST.title.en).click()
+    expect(page.locator("#air-chapter-program")).to_contain_text("xgboost_trainer")
+    page.screenshot(path=folder / "chapter.png", full_page=True)
+    for name in ("images.png", "table.png", "chapter.png"):
         with Image.open(folder / name) as shot:
             assert shot.width == DESKTOP["width"]
