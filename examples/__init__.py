@@ -10,9 +10,12 @@ import os
 import sys
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from settings import ROOT, get_settings
+
+if TYPE_CHECKING:
+    from training.datasets.pictures import Splits
 
 # The chapter's data: 569 samples, 30 measurements, and "target": 0 for malignant, 1 for benign.
 CSV = ROOT / "models" / "specs" / "breast-cancer" / "breast_cancer.csv"
@@ -31,13 +34,34 @@ def start_ray(own: bool = False, **options: Any) -> None:
     from training.runs import ray_session
 
     settings = get_settings()
-    ray_session.connect(settings.model_copy(update={"ray_address": None}) if own else settings, **options)
+    if own or not settings.ray_address:
+        settings, options = settings.model_copy(update={"ray_address": None}), {"num_cpus": 4} | options
+    ray_session.connect(settings, **options)
+    from ray.data import DataContext
+
+    # Each process of Ray's costs seconds of a small machine. Ray Data would start one for every CPU, to shuffle rows
+    # into 200 parts too.
+    context = DataContext.get_current()
+    context.default_hash_shuffle_parallelism = 1
+    context.execution_options.resource_limits = context.execution_options.resource_limits.copy(cpu=2)
 
 
 def need(module: str, package: str) -> None:
     """End the program with one sentence when a package of requirements-extra.txt is missing."""
     if find_spec(module) is None:
         sys.exit(f'examples.{Path(sys.argv[0]).stem} needs {package}: run "make extras" first.')
+
+
+def cifar10() -> Splits:
+    """The pictures of CIFAR-10. Ends the program with one sentence where they are not here and cannot be downloaded."""
+    from models import specs
+    from training.datasets import pictures
+    from training.runs.errors import DataError
+
+    try:
+        return pictures.load(specs.get("cifar10"), get_settings())
+    except DataError as error:
+        sys.exit(str(error))
 
 
 def start_serve() -> str:
@@ -48,7 +72,7 @@ def start_serve() -> str:
     # An app around this program has set up its own Serve by these: HAProxy, and where its files and ports are.
     for name in [name for name in os.environ if name.startswith("RAY_SERVE_")]:
         del os.environ[name]
-    start_ray(own=True, num_cpus=4)
+    start_ray(own=True)
     from ray import serve
 
     logging.getLogger("ray.serve").setLevel("ERROR")

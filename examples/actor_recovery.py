@@ -30,7 +30,7 @@ class Counter:
         return self.count, os.getpid()
 
 
-@serve.deployment(num_replicas=2)
+@serve.deployment(num_replicas=2, health_check_period_s=0.5)  # by default, Serve looks every 10 s
 def replica(_: object) -> str:
     """The process that answers."""
     return str(os.getpid())

@@ -6,8 +6,6 @@ The chapter: ``BatchPredictor.from_checkpoint(checkpoint, XGBoostPredictor).pred
 Look at: two actors loaded the model, and answered all batches.
 """
 
-from __future__ import annotations
-
 import os
 import uuid
 
@@ -47,7 +45,9 @@ def main() -> None:
     # So few batches would all be answered by the actor that has started first.
     ray.data.DataContext.get_current().wait_for_min_actors_s = 60
     rows = ray.data.read_csv(str(CSV)).repartition(8).materialize()
-    answers = rows.map_batches(Predictor, compute=ray.data.ActorPoolStrategy(size=2)).to_pandas()
+    # Without restarts: Ray warns that what the actors were made from could be lost by then.
+    options = {"compute": ray.data.ActorPoolStrategy(size=2), "max_restarts": 0, "max_task_retries": 0}
+    answers = rows.map_batches(Predictor, **options).to_pandas()
     print(f"{len(answers)} rows in {answers['batch'].nunique()} batches, {answers['actor'].nunique()} actors")
     for row in answers.head(3).itertuples():
         print(f"it is {LABELS[row.target]}; answer: {row.label}, malignant with {row.malignant:.3f}")

@@ -4,7 +4,6 @@ The chapter: ``TorchTrainer``, ``TorchCheckpoint``, ``PredictorDeployment`` with
 are folders of one's own files, and Serve takes any function. Look at: how many answers are right; by chance, a tenth.
 """
 
-import tempfile
 from pathlib import Path
 
 import requests
@@ -13,11 +12,9 @@ from ray import serve, train
 from ray.train.torch import TorchTrainer
 from starlette.requests import Request
 
-from examples import start_serve
+from examples import cifar10, start_serve
 from models import specs
 from models.image.networks import LeNet
-from settings import get_settings
-from training.datasets import pictures
 
 
 def scores(net: LeNet, pixels: torch.Tensor) -> torch.Tensor:
@@ -26,25 +23,27 @@ def scores(net: LeNet, pixels: torch.Tensor) -> torch.Tensor:
 
 
 def train_loop(config: dict) -> None:
-    """Five epochs in the worker, and a checkpoint."""
+    """Five epochs, and a checkpoint."""
     net, pixels, labels = LeNet(10), config["pixels"].split(50), config["labels"].split(50)
-    optimizer, folder = torch.optim.Adam(net.parameters(), lr=0.002), tempfile.mkdtemp()
+    optimizer, folder = torch.optim.Adam(net.parameters(), lr=0.002), config["folder"]
     for some, known in [*zip(pixels, labels, strict=True)] * 5:
         optimizer.zero_grad()
         torch.nn.functional.cross_entropy(scores(net, some), known).backward()
         optimizer.step()
-    torch.save(net.state_dict(), Path(folder, "net.pt"))
-    train.report({}, checkpoint=train.Checkpoint(folder), delete_local_checkpoint_after_upload=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.save(net.state_dict(), folder / "net.pt")
+    train.report({}, checkpoint=train.Checkpoint(folder))
 
 
 def main() -> None:
     """Train with at most 4,000 pictures, serve the net, ask for one of the others."""
     spec, net = specs.get("cifar10"), LeNet(10)
-    splits, url = pictures.load(spec, get_settings()), start_serve()
+    splits, url = cifar10(), start_serve()
     parts = [part.take(range(min(len(part), 4_000))) for part in (splits.train, splits.test)]
     (some, known), (others, right) = ((torch.tensor(p.decoded()), torch.tensor(p.labels)) for p in parts)
-    runs = train.RunConfig(storage_path=str(Path.cwd() / "runs"))
-    trainer = TorchTrainer(train_loop, train_loop_config={"pixels": some, "labels": known}, run_config=runs)
+    config = {"pixels": some, "labels": known, "folder": Path.cwd() / "runs" / "cifar10"}
+    here = train.ScalingConfig(num_workers=0)  # so the loop runs in this process; with n, in n others
+    trainer = TorchTrainer(train_loop, train_loop_config=config, scaling_config=here)
     net.load_state_dict(torch.load(Path(trainer.fit().checkpoint.path, "net.pt")))
     print(f"{len(some)} pictures learned, {sum(scores(net, others).argmax(1) == right)} of {len(others)} others right")
 

@@ -5,18 +5,16 @@ Train one writes a ``UserCallback``, which gets what all workers report, in one 
 Look at: a figure a round. ``mlflow ui --backend-store-uri sqlite:///mlflow.db`` shows them in a browser.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
-import pandas as pd
 from mlflow.tracking import MlflowClient
 from ray import train, tune
 from ray.air.integrations.mlflow import MLflowLoggerCallback
 from ray.train.xgboost import XGBoostTrainer
+from sklearn.datasets import load_breast_cancer
 from xgboost import XGBClassifier
 
-from examples import CSV, start_ray
+from examples import start_ray
 
 
 class Tracking(train.UserCallback):
@@ -31,8 +29,7 @@ class Tracking(train.UserCallback):
 
 def boost(config: dict[str, int]) -> None:
     """Boost five trees and report the log loss after each; this is both a worker's loop and a trial."""
-    rows = pd.read_csv(CSV)
-    data = (rows, rows.pop("target"))
+    data = load_breast_cancer(return_X_y=True)
     trees = XGBClassifier(n_estimators=5, max_depth=config["max_depth"]).fit(*data, eval_set=[data], verbose=False)
     for i, loss in enumerate(trees.evals_result()["validation_0"]["logloss"]):
         (train if "worker" in config else tune).report({"round": i + 1, "log_loss": loss})
@@ -43,13 +40,16 @@ def main() -> None:
     start_ray()
     storage, uri = {"storage_path": str(Path.cwd() / "runs")}, f"sqlite:///{Path.cwd()}/mlflow.db"
     client = MlflowClient(uri)
-    run = client.create_run(client.create_experiment("training")).info.run_id
+    known = client.get_experiment_by_name("training")
+    run = client.create_run(known.experiment_id if known else client.create_experiment("training")).info.run_id
     client.log_param(run, "max_depth", 3)
     run_config = train.RunConfig(**storage, callbacks=[Tracking(uri, run)])
     XGBoostTrainer(boost, train_loop_config={"max_depth": 3, "worker": True}, run_config=run_config).fit()
     client.set_terminated(run)
     run_config = tune.RunConfig(**storage, verbose=0, callbacks=[MLflowLoggerCallback(uri, experiment_name="search")])
-    tune.Tuner(boost, param_space={"max_depth": tune.grid_search([1, 2])}, run_config=run_config).fit()
+    space = {"max_depth": tune.grid_search([1, 2])}
+    tune_config = tune.TuneConfig(max_concurrent_trials=1, reuse_actors=True)
+    tune.Tuner(boost, param_space=space, tune_config=tune_config, run_config=run_config).fit()
     for experiment in client.search_experiments():
         for found in client.search_runs([experiment.experiment_id], order_by=["params.max_depth"]):
             losses = [round(figure.value, 3) for figure in client.get_metric_history(found.info.run_id, "log_loss")]

@@ -39,17 +39,17 @@ def main() -> None:
     start_ray()
     train, validation = ray.data.read_csv(str(CSV)).train_test_split(test_size=0.3, stratify=TARGET, seed=42)
     scaler = StandardScaler([name for name in train.columns() if name != TARGET]).fit(train)
-    parts = {"train": train, "validation": validation}
+    parts = {"train": scaler.transform(train).materialize(), "validation": scaler.transform(validation).materialize()}
     trainer = XGBoostTrainer(
         train_loop,
         train_loop_config={"rounds": 20},
         scaling_config=ScalingConfig(num_workers=2),
-        datasets={name: scaler.transform(part).materialize() for name, part in parts.items()},
+        datasets=parts,
         dataset_config=DataConfig(datasets_to_split=["train"]),
         run_config=RunConfig(storage_path=str(Path.cwd() / "runs")),
     )
     result = trainer.fit()
-    print(f"2 workers with {result.return_value} of {train.count()} rows each")
+    print(f"2 workers with {result.return_value} of {parts['train'].count()} rows each")
     for name in ("train-logloss", "validation-logloss", "validation-auc"):
         print(f"{name}: {result.metrics[name]:.4f}")
     booster = RayTrainReportCallback.get_model(result.checkpoint)

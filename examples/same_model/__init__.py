@@ -1,4 +1,7 @@
-"""The model that dask_on_ray, modin_on_ray and spark_on_ray train, each from a data frame of its own."""
+"""The model that dask_on_ray, modin_on_ray and spark_on_ray train, each from a data frame of its own.
+
+The trainer runs its loop in the program itself, without workers: what counts here is where the rows come from.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ def auc_of(frame: Any) -> float:
 
 
 def train_loop() -> float:
-    """What the training worker runs; its value is kept in the result."""
+    """What each worker would run; its value is kept in the result."""
     import ray.train
 
     return auc_of(ray.train.get_dataset_shard("train").materialize().to_pandas())
@@ -43,7 +46,7 @@ def compare(dataset: Any) -> None:
     print(f"Ray Dataset: {dataset.count()} rows in {dataset.num_blocks()} blocks, {len(dataset.columns())} columns")
     trainer = XGBoostTrainer(
         train_loop,
-        scaling_config=ScalingConfig(num_workers=1),
+        scaling_config=ScalingConfig(num_workers=0),  # no process besides this one
         datasets={"train": dataset},
         run_config=RunConfig(storage_path=str(Path.cwd() / "runs")),
     )

@@ -69,10 +69,10 @@ def test_loaded_keras_network_gives_the_answers_of_the_trained_one(tmp_path: Pat
     loss, right, difference = lines
     first, last = map(float, re.fullmatch(r"loss from (\d\.\d\d) to (\d\.\d\d)", loss).groups())
     assert last < 0.1 < 0.3 < first
-    share = re.fullmatch(r"model\.keras has (\d+\.\d)% of 170 held-out rows right", right).group(1)
+    share = re.fullmatch(r"model\.keras has (\d+\.\d)% of 171 held-out rows right", right).group(1)
     assert float(share) >= 95
     assert float(difference.removeprefix("largest change of an answer: ")) <= 1e-6
-    assert len(list(tmp_path.glob("runs/*/checkpoint_*/model.keras"))) == 1
+    assert (tmp_path / "runs" / "keras" / "model.keras").is_file()
 
 
 def test_policy_learns_and_its_actors_have_its_weights(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_policy_learns_and_its_actors_have_its_weights(tmp_path: Path) -> None:
         return
     *iterations, weights = lines
     rewards = [int(re.fullmatch(r"iteration \d: mean reward (\d+)", line).group(1)) for line in iterations]
-    assert len(rewards) == 6
+    assert len(rewards) == 5
     assert rewards[0] < 40 < 100 < rewards[-1]
     assert weights == "2 of 2 actors have the learner's weights, which came through the object store"
     assert (tmp_path / "rllib_cartpole.png").read_bytes().startswith(b"\x89PNG")

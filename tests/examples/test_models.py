@@ -46,11 +46,11 @@ def test_batches_are_answered_by_two_actors(tmp_path: Path) -> None:
 
 
 def test_mlflow_has_a_run_for_the_training_and_for_each_trial(tmp_path: Path) -> None:
+    client = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
+    ids = [client.create_experiment(name) for name in ("training", "search")]  # as an earlier run would
     assert sorted(output_of("mlflow_tracking", tmp_path)) == [
         "search, max_depth 1: log loss [0.486, 0.378, 0.309, 0.259, 0.227]",
         "search, max_depth 2: log loss [0.452, 0.339, 0.265, 0.216, 0.18]",
         "training, max_depth 3: log loss [0.435, 0.318, 0.241, 0.189, 0.152]",
     ]
-    client = MlflowClient(f"sqlite:///{tmp_path}/mlflow.db")
-    ids = [client.get_experiment_by_name(name).experiment_id for name in ("training", "search")]
     assert [run.info.status for run in client.search_runs(ids)] == ["FINISHED"] * 3

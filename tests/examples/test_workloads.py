@@ -43,6 +43,6 @@ def test_tasks_compute_and_an_actor_remembers(tmp_path: Path) -> None:
 def test_workers_that_take_every_cpu_read_nothing(tmp_path: Path) -> None:
     assert output_of("free_cpus", tmp_path) == [
         "the chapter's setting: got an unexpected keyword argument '_max_cpu_fraction_per_node'",
-        "2 workers of 1 CPU on 2 CPUs: the first one read 0 rows",
-        "2 workers of 0.5 CPU on 2 CPUs: the first one read 500 rows",
+        "a worker that requests 2 of 2 CPUs: it read 0 rows",
+        "a worker that requests 1 of 2 CPUs: it read 1000 rows",
     ]
