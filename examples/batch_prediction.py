@@ -7,7 +7,7 @@ Look at: two actors loaded the model, and answered all batches.
 """
 
 import os
-import uuid
+import warnings
 
 import numpy as np
 
@@ -28,7 +28,7 @@ class Predictor:
     def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The probability that each sample is malignant, its label, and who answered."""
         probabilities = self.model.predict(np.column_stack([batch[name] for name in self.model.features]))
-        same = {"actor": os.getpid(), "batch": uuid.uuid4().hex}
+        same = {"actor": os.getpid(), "batch": os.urandom(8).hex()}
         return {
             "target": batch["target"],
             "malignant": probabilities,
@@ -45,9 +45,10 @@ def main() -> None:
     # So few batches would all be answered by the actor that has started first.
     ray.data.DataContext.get_current().wait_for_min_actors_s = 60
     rows = ray.data.read_csv(str(CSV)).repartition(8).materialize()
-    # Without restarts: Ray warns that what the actors were made from could be lost by then.
-    options = {"compute": ray.data.ActorPoolStrategy(size=2), "max_restarts": 0, "max_task_retries": 0}
-    answers = rows.map_batches(Predictor, **options).to_pandas()
+    # Of actors that may restart, Ray warns that what they were made from could be lost. The option has no newer name.
+    warnings.filterwarnings("ignore", "`ray_remote_args` is deprecated")
+    pool = {"compute": ray.data.ActorPoolStrategy(size=2), "max_restarts": 0, "max_task_retries": 0}
+    answers = rows.map_batches(Predictor, **pool).to_pandas()
     print(f"{len(answers)} rows in {answers['batch'].nunique()} batches, {answers['actor'].nunique()} actors")
     for row in answers.head(3).itertuples():
         print(f"it is {LABELS[row.target]}; answer: {row.label}, malignant with {row.malignant:.3f}")

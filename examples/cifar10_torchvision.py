@@ -41,6 +41,7 @@ def main() -> None:
     splits, url = cifar10(), start_serve()
     parts = [part.take(range(min(len(part), 4_000))) for part in (splits.train, splits.test)]
     (some, known), (others, right) = ((torch.tensor(p.decoded()), torch.tensor(p.labels)) for p in parts)
+    torch.set_num_threads(1)  # the net is so small that a second thread only waits
     config = {"pixels": some, "labels": known, "folder": Path.cwd() / "runs" / "cifar10"}
     here = train.ScalingConfig(num_workers=0)  # so the loop runs in this process; with n, in n others
     trainer = TorchTrainer(train_loop, train_loop_config=config, scaling_config=here)
