@@ -1,6 +1,6 @@
 """The chapter as programs, one a section: ``python -m examples.read_csv``.
 
-Here is only what each of them would repeat: the Ray that it runs on, the data, and the sentence for a missing package.
+Here is only what each of them would repeat: the Ray that it runs on, the data, and the sentence for what is missing.
 """
 
 from __future__ import annotations
@@ -10,12 +10,9 @@ import os
 import sys
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from settings import ROOT, get_settings
-
-if TYPE_CHECKING:
-    from training.datasets.pictures import Splits
 
 # The chapter's data: 569 samples, 30 measurements, and "target": 0 for malignant, 1 for benign.
 CSV = ROOT / "models" / "specs" / "breast-cancer" / "breast_cancer.csv"
@@ -39,8 +36,7 @@ def start_ray(own: bool = False, **options: Any) -> None:
     ray_session.connect(settings, **options)
     from ray.data import DataContext
 
-    # Each process of Ray's costs seconds of a small machine. Ray Data would start one for every CPU, to shuffle rows
-    # into 200 parts too.
+    # Each process costs seconds of a small machine. Ray Data starts one for every CPU, and shuffles into 200 parts.
     context = DataContext.get_current()
     context.default_hash_shuffle_parallelism = 1
     context.execution_options.resource_limits = context.execution_options.resource_limits.copy(cpu=2)
@@ -52,8 +48,8 @@ def need(module: str, package: str) -> None:
         sys.exit(f'examples.{Path(sys.argv[0]).stem} needs {package}: run "make extras" first.')
 
 
-def cifar10() -> Splits:
-    """The pictures of CIFAR-10. Ends the program with one sentence where they are not here and cannot be downloaded."""
+def cifar10() -> Any:
+    """The splits of CIFAR-10. Ends the program with one sentence where they are not here and cannot be downloaded."""
     from models import specs
     from training.datasets import pictures
     from training.runs.errors import DataError
@@ -62,21 +58,3 @@ def cifar10() -> Splits:
         return pictures.load(specs.get("cifar10"), get_settings())
     except DataError as error:
         sys.exit(str(error))
-
-
-def start_serve() -> str:
-    """Start a Ray of this program's own with Serve, on a free port and without log lines; its URL."""
-    import logging
-    import socket
-
-    # An app around this program has set up its own Serve by these: HAProxy, and where its files and ports are.
-    for name in [name for name in os.environ if name.startswith("RAY_SERVE_")]:
-        del os.environ[name]
-    start_ray(own=True)
-    from ray import serve
-
-    logging.getLogger("ray.serve").setLevel("ERROR")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    serve.start(http_options={"port": port})
-    return f"http://127.0.0.1:{port}"

@@ -13,7 +13,7 @@ import ray
 import requests
 from ray import serve
 
-from examples import start_serve
+from examples.serving import start_serve
 
 
 @ray.remote(max_restarts=1, max_task_retries=-1)

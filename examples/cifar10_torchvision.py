@@ -12,7 +12,8 @@ from ray import serve, train
 from ray.train.torch import TorchTrainer
 from starlette.requests import Request
 
-from examples import cifar10, start_serve
+from examples import cifar10
+from examples.serving import start_serve
 from models import specs
 from models.image.networks import LeNet
 
@@ -36,15 +37,14 @@ def train_loop(config: dict) -> None:
 
 
 def main() -> None:
-    """Train with at most 4,000 pictures, serve the net, ask for one of the others."""
+    """Train here (``num_workers=0``) with at most 4,000 pictures, serve the net, ask for one of the others."""
     spec, net = specs.get("cifar10"), LeNet(10)
     splits, url = cifar10(), start_serve()
     parts = [part.take(range(min(len(part), 4_000))) for part in (splits.train, splits.test)]
     (some, known), (others, right) = ((torch.tensor(p.decoded()), torch.tensor(p.labels)) for p in parts)
     torch.set_num_threads(1)  # the net is so small that a second thread only waits
     config = {"pixels": some, "labels": known, "folder": Path.cwd() / "runs" / "cifar10"}
-    here = train.ScalingConfig(num_workers=0)  # so the loop runs in this process; with n, in n others
-    trainer = TorchTrainer(train_loop, train_loop_config=config, scaling_config=here)
+    trainer = TorchTrainer(train_loop, train_loop_config=config, scaling_config=train.ScalingConfig(num_workers=0))
     net.load_state_dict(torch.load(Path(trainer.fit().checkpoint.path, "net.pt")))
     print(f"{len(some)} pictures learned, {sum(scores(net, others).argmax(1) == right)} of {len(others)} others right")
 

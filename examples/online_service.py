@@ -14,7 +14,7 @@ from sklearn.linear_model import SGDClassifier
 from sklearn.preprocessing import StandardScaler
 from starlette.requests import Request
 
-from examples import start_serve
+from examples.serving import start_serve
 
 
 @ray.remote(num_cpus=0)

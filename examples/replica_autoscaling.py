@@ -14,7 +14,7 @@ import requests
 from ray import serve
 from starlette.requests import Request
 
-from examples import start_serve
+from examples.serving import start_serve
 
 AT_ONCE = 16
 SCALING = {"min_replicas": 1, "max_replicas": 3, "target_ongoing_requests": 4}

@@ -6,8 +6,6 @@ with ``@serve.deployment``, which loads the checkpoint once a replica and reads 
 Look at: each answer beside the diagnosis in the data, the row that is refused, and that nobody listens at the end.
 """
 
-from __future__ import annotations
-
 import io
 from contextlib import redirect_stdout
 
@@ -17,7 +15,8 @@ from ray import serve
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from examples import CSV, start_serve
+from examples import CSV
+from examples.serving import start_serve
 from models.table.model import TableModel
 from settings import ROOT
 
