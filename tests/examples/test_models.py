@@ -38,10 +38,10 @@ def test_search_prints_every_depth_and_the_best(tmp_path: Path) -> None:
 def test_batches_are_answered_by_two_actors(tmp_path: Path) -> None:
     assert output_of("batch_prediction", tmp_path) == [
         "569 rows in 8 batches, 2 actors",
-        "it is malignant; answer: malignant, malignant with 0.989",
-        "it is malignant; answer: malignant, malignant with 0.994",
         "it is malignant; answer: malignant, malignant with 0.999",
-        "right: 98.9%, of rows that are mostly the model's own training rows",
+        "it is malignant; answer: malignant, malignant with 1.000",
+        "it is malignant; answer: malignant, malignant with 1.000",
+        "right: 98.2%, of rows that are mostly the model's own training rows",
     ]
 
 

@@ -11,9 +11,9 @@ from tests.helpers.programs import output_of
 
 def test_serve_requests_answers_refuses_and_ends(tmp_path: Path) -> None:
     assert output_of("serve_requests", tmp_path) == [
-        "malignant: malignant with 0.989",
-        "benign: malignant with 0.011",
-        "malignant: malignant with 0.880",
+        "malignant: malignant with 0.999",
+        "benign: malignant with 0.078",
+        "malignant: malignant with 0.287",
         "one value of thirty: status 422, A row needs 'mean texture'.",
         "after the shutdown: nobody listens",
     ]
