@@ -190,8 +190,8 @@ def headline(kind: str, job: Job | None, waits: str) -> Markup:
     screen = SCREENS[kind]
     if job is None:
         return render("jobs/none.html", title=screen.heading, text=screen.not_yet)
-    text, kind = _said(job, waits)
-    return render("jobs/headline.html", title=title(job), options=options(job), text=text, look=kind)
+    text, tone = _said(job, waits)
+    return render("jobs/headline.html", title=title(job), options=options(job), text=text, look=tone)
 
 
 def notice_of(job: Job, waits: str) -> Markup:
