@@ -34,7 +34,12 @@ proof:
 	@$(PYTHON) bootstrap.py --dev
 	@$(VENV_PYTHON) -m tests.helpers.install.browser
 	@$(VENV_PYTHON) -m tests.helpers.install.nginx
-	$(VENV_PYTHON) -m pytest $(or $(ARGS),tests/proof)
+ifdef ARGS
+	$(VENV_PYTHON) -m pytest $(ARGS)
+else
+	$(VENV_PYTHON) -m pytest -n 2 -m "not alone" tests/proof
+	$(VENV_PYTHON) -m pytest -m alone tests/proof
+endif
 
 examples:
 	@$(PYTHON) bootstrap.py --dev

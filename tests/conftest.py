@@ -36,6 +36,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """A marker per folder: ``-m "unit or contract"``."""
     for room in ROOMS:
         config.addinivalue_line("markers", f"{room}: tests in tests/{room}")
+    config.addinivalue_line("markers", "alone: proofs that need the machine for themselves")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -50,15 +51,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class RoomScheduling(LoadScopeScheduling):
-    """A folder goes to one process, so that its shared fixtures are made once; the examples share none."""
+    """A folder goes to one process, so that its shared fixtures are made once; proofs share some within a file."""
 
     def _split_scope(self, nodeid: str) -> str:
         room = nodeid.split("/")[1]
-        return nodeid if room == "examples" else room
+        return {"examples": nodeid, "proof": nodeid.partition("::")[0]}.get(room, room)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
-    """With ``-n 2``, two folders at a time."""
+    """With ``-n 2``, two folders, files of proofs, or examples at a time."""
     return RoomScheduling(config, log)
 
 

@@ -1,4 +1,7 @@
-"""Running apps that tests may break: one in local mode, one in public mode with an admin; one at a time."""
+"""Running apps that tests may break: one in local mode, one in public mode with an admin; one at a time.
+
+A proof about an app has the machine for itself (marker ``alone``), since it measures what others would slow down.
+"""
 
 from __future__ import annotations
 
@@ -14,16 +17,20 @@ from tests.helpers.clients.screens import ADMIN_TOKEN
 from tests.helpers.samples import versions
 
 HERE = Path(__file__).parent
+STARTS = {"start_app", "site_below_a_path"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Proofs that share an app run together, those without one first."""
+    """Proofs that share an app run together, and alone; those without one come first."""
 
     def when(item: pytest.Item) -> int:
         names = set(getattr(item, "fixturenames", ()))
-        return 2 if "public_app" in names else 1 if "app" in names else 0
+        return 3 if "public_app" in names else 2 if "app" in names else 1 if names & STARTS else 0
 
     proofs = [place for place, item in enumerate(items) if item.path.parent == HERE]
+    for item in (items[place] for place in proofs):
+        if when(item):
+            item.add_marker("alone")
     for place, item in zip(proofs, sorted((items[place] for place in proofs), key=when), strict=True):
         items[place] = item
 

@@ -8,10 +8,13 @@ import time
 from pathlib import Path
 
 import psutil
+import pytest
 import requests
 
 from benchmarks.harness.running_app import RunningApp
 from tests.helpers.clients.processes import wait_until_gone
+
+pytestmark = pytest.mark.alone
 
 
 def test_killed_app_starts_again_on_the_same_port_and_home(tmp_path: Path) -> None:

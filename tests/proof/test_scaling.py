@@ -6,11 +6,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 import requests
 
 from benchmarks.harness.running_app import RunningApp
 from settings import ROOT
 from tests.helpers.clients.load import Load
+
+pytestmark = pytest.mark.alone
 
 PICTURES_A_REQUEST = 16
 SCALE_S = 240

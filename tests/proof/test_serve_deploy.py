@@ -18,6 +18,8 @@ import pytest
 
 from settings import ROOT
 
+pytestmark = pytest.mark.alone
+
 COMMANDS = """
 set -e
 ip link set lo up

@@ -85,6 +85,7 @@ def test_state_of_a_training_with_one_worker_stands_in_the_bucket(tmp_path: Path
     assert _names(bucket, "alone/") == []
 
 
+@pytest.mark.alone
 def test_app_trains_promotes_and_discards_with_s3_and_an_mlflow_server(
     tmp_path: Path, bucket: Any, mlflow_url: str
 ) -> None:
