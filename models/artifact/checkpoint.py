@@ -161,7 +161,7 @@ def check_golden(folder: Path, predict: Any, atol: float) -> None:
 
     Raises CheckpointError when they differ by more, have another shape or are not finite.
     """
-    with np.load(folder / GOLDEN, allow_pickle=False) as golden:
+    with (folder / GOLDEN).open("rb") as file, np.load(file, allow_pickle=False) as golden:
         inputs, expected = golden["inputs"], golden["outputs"]
     if inputs.dtype.kind == "U":
         inputs = np.array([json.loads(row) for row in inputs], dtype=object)

@@ -163,6 +163,7 @@ def test_preset_of_a_model_holds_for_what_is_not_given_on_the_command_line_too(
         ({"hidden_units": 8}, "mlp"),
         ({"epochs": 5, "learning_rate": 0.01}, "mlp"),
         ({"learning_rate": 0.01}, "xgboost"),
+        ({"num_workers": 2}, "xgboost"),
         ({"learner": "linear", "seed": 3}, "linear"),
     ],
 )
@@ -174,9 +175,9 @@ def test_learner_is_the_one_that_has_the_given_options(given: dict[str, Any], le
 
 
 def test_options_of_a_learner_are_those_of_its_preset_and_no_others() -> None:
-    shared = {"data", "learner", "scaled_columns", "seed", "num_workers"}
-    trees = {"num_boost_round", "max_depth", "learning_rate", "params", "early_stopping"}
-    network = {"epochs", "hidden_units", "weight_decay", "learning_rate", "early_stopping"}
+    shared = {"data", "learner", "scaled_columns", "seed"}
+    trees = {"num_boost_round", "max_depth", "learning_rate", "params", "early_stopping", "num_workers"}
+    network = {"epochs", "hidden_units", "weight_decay", "learning_rate", "early_stopping", "num_workers"}
     of = {name: jobs.validated("train", "breast-cancer", {"learner": name}) for name in ("xgboost", "linear", "mlp")}
     assert set(of["xgboost"]) == shared | trees
     assert set(of["linear"]) == shared | {"l2"}
@@ -192,6 +193,7 @@ def test_options_of_a_learner_are_those_of_its_preset_and_no_others() -> None:
             "config.max_depth: has no effect with the learner linear; leave it out.",
         ),
         ({"learner": "linear", "params": {"gamma": 1}}, "config.params: has no effect with the learner linear"),
+        ({"learner": "linear", "num_workers": 2}, "config.num_workers: has no effect with the learner linear"),
         ({"learner": "mlp", "l2": 2}, "config.l2: has no effect with the learner mlp"),
         ({"learner": "xgboost", "epochs": 3}, "config.epochs: has no effect with the learner xgboost"),
         ({"l2": 2, "max_depth": 4}, "config.max_depth: has no effect with the learner linear"),

@@ -7,9 +7,9 @@ from importlib.util import find_spec
 
 from models.specs import Learner
 
-NETWORK = ("epochs", "hidden_units", "weight_decay", "learning_rate", "early_stopping")
+NETWORK = ("epochs", "hidden_units", "weight_decay", "learning_rate", "early_stopping", "num_workers")
 OPTIONS: dict[Learner, tuple[str, ...]] = {
-    "xgboost": ("num_boost_round", "max_depth", "learning_rate", "params", "early_stopping"),
+    "xgboost": ("num_boost_round", "max_depth", "learning_rate", "params", "early_stopping", "num_workers"),
     "linear": ("l2",),
     "mlp": NETWORK,
     "keras": NETWORK,

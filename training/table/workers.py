@@ -17,7 +17,6 @@ from models.table import learners as weights
 from models.table.learners import Learner
 from settings import Settings
 from training.runs import fitting, progress
-from training.runs.errors import OptionError
 from training.runs.progress import Listener
 from training.runs.ray_session import give_way
 from training.table import learners
@@ -30,15 +29,13 @@ RESTARTS = 1
 def fit_on_workers(
     problem: Problem, model: str, settings: Settings, listener: Listener, run_name: str
 ) -> tuple[Learner, History]:
-    """Fit with ``num_workers`` workers. Raises OptionError for a learner that cannot share its work, TrainingError."""
+    """Fit with ``num_workers`` workers. Raises TrainingError."""
     import ray
     from ray.data import ExecutionOptions
     from ray.train import DataConfig
 
     config = problem.config
     module = learners.module(config.learner)
-    if not hasattr(module, "TRAINER"):
-        raise OptionError(["num_workers"], f"the learner {config.learner} learns in one process; use 1", within=None)
     package, trainer = module.TRAINER.split(":")
     history: History = {}
     with progress.shown(config.learner, history.__setitem__, listener, quiet=True) as board:

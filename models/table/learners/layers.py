@@ -39,7 +39,7 @@ class Layers:
     def load(cls, folder: Path) -> Layers:
         """The layers of a checkpoint folder. Raises CheckpointError."""
         try:
-            with np.load(folder / WEIGHTS, allow_pickle=False) as kept:
+            with (folder / WEIGHTS).open("rb") as file, np.load(file, allow_pickle=False) as kept:
                 arrays = dict(kept)
             layers = [(arrays[f"matrix{i}"], arrays[f"bias{i}"]) for i in range(int(arrays["layers"]))]
             return cls(Inputs(arrays["sizes"], arrays["mean"], arrays["std"]), layers)
