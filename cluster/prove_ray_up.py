@@ -56,9 +56,9 @@ PICTURES = """
 from pathlib import Path
 import numpy as np
 from PIL import Image
-from training.datasets.pictures import LABELS
+from models import specs
 random = np.random.default_rng(0)
-for label, name in enumerate(LABELS):
+for label, name in enumerate(specs.get("cifar10").data.labels):
     colour = np.array([(label % 3) * 100, (label // 3 % 2) * 180, (label // 6) * 200])
     for split, count in (("train", 120), ("test", 20)):
         folder = Path("/root/pictures", split, name)
