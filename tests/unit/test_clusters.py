@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from cluster.prove_ray_up import PICTURES
 from settings import ROOT
+from tests.helpers.models import IMAGES
 from tests.helpers.repository import cluster_files
 
 NO_LONGER_TAKEN = {"initial_workers", "autoscaling_mode", "target_utilization_fraction"}
@@ -99,3 +101,10 @@ def test_own_machines_are_the_ones_named_in_the_file(tmp_path: Path, monkeypatch
     assert provider.non_terminated_nodes({TAG_RAY_NODE_KIND: "head"}) == [written["provider"]["head_ip"]]
     assert provider.non_terminated_nodes({TAG_RAY_NODE_KIND: "worker"}) == written["provider"]["worker_ips"]
     assert config["auth"]["ssh_user"] == "ubuntu"
+
+
+def test_proof_of_ray_up_draws_the_pictures_that_it_trains_with(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-c", PICTURES.replace("/root/pictures", str(tmp_path))], cwd=ROOT, check=True)
+    found = {split: len(list((tmp_path / split).glob("*/*.png"))) for split in ("train", "test")}
+    assert found == {"train": 1200, "test": 200}
+    assert sorted(path.name for path in (tmp_path / "train").iterdir()) == sorted(IMAGES.data.labels)
