@@ -76,7 +76,7 @@ def test_half_written_folder_is_not_there(s3: Any, tmp_path: Path) -> None:
     assert not storage.exists(SOURCE)
     with pytest.raises(CheckpointError, match=r"s3://studio/air/breast-cancer/one: manifest.json is missing"):
         storage.fetch(SOURCE, _machine(tmp_path / "two"))
-    assert not list((tmp_path / "two").rglob("*.ubj"))
+    assert not list((tmp_path / "two").rglob("layers.npz"))
 
 
 def test_upload_that_breaks_off_leaves_nothing(s3: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,7 +91,7 @@ def test_upload_that_breaks_off_leaves_nothing(s3: Any, tmp_path: Path, monkeypa
     with pytest.raises(StorageError, match=r"one cannot be used: the connection was reset"):
         _publish(_machine(tmp_path))
     assert _names(s3) == []
-    assert not list(tmp_path.rglob("*.ubj"))
+    assert not list(tmp_path.rglob("layers.npz"))
 
 
 def test_damage_on_the_way_is_named_and_never_reaches_the_cache(s3: Any, tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_damage_on_the_way_is_named_and_never_reaches_the_cache(s3: Any, tmp_pat
     for _ in range(2):
         with pytest.raises(CheckpointError, match=r"layers.npz was changed after it was written"):
             storage.fetch(SOURCE, _machine(tmp_path / "two"))
-    assert not list((tmp_path / "two").rglob("*.ubj"))
+    assert not list((tmp_path / "two").rglob("layers.npz"))
 
 
 def test_published_folder_is_never_overwritten(s3: Any, tmp_path: Path) -> None:
