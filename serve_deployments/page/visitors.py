@@ -134,7 +134,7 @@ class Uploads:
         kept = self._files.get(self._inside(path) or self._folder)
         if kept and session in kept.owners:
             kept.owners.remove(session)
-            kept.released = time.monotonic()
+            kept.released = time.time()
 
     def holds(self, path: str) -> bool:
         """Whether this is an uploaded file."""
@@ -142,7 +142,8 @@ class Uploads:
 
     async def sweep(self) -> None:
         """Delete files whose sessions have all ended or released them, and what no session claimed within a minute."""
-        due = {path for path, kept in self._files.items() if _is_due(kept)}
+        # A released file that comes again meanwhile is younger than its release.
+        due = {path: kept.released for path, kept in self._files.items() if _is_due(kept)}
         alive = {path for path, kept in self._files.items() if any(map(self._sessions.is_alive, kept.owners))}
         # No session can have named a file of an upload that is still in progress.
         since = min([began for *_, began in self._arriving.values()], default=time.time()) - LEFT_S
@@ -158,14 +159,14 @@ class Uploads:
 
 def _is_due(kept: Kept) -> bool:
     left = not kept.owners and not kept.unclaimed
-    return left and kept.released is not None and time.monotonic() - kept.released >= LOADED_S
+    return left and kept.released is not None and time.time() - kept.released >= LOADED_S
 
 
-def _clear(folder: Path, alive: set[Path], due: set[Path], since: float, known: list[Path]) -> list[Path]:
+def _clear(folder: Path, alive: set[Path], due: dict[Path, float], since: float, known: list[Path]) -> list[Path]:
     """Delete the files of a folder that are due or old; returns the known ones that no longer exist."""
     for path in folder.rglob("*"):
         with suppress(OSError):
-            if path in alive or (path not in due and path.stat().st_mtime >= since):
+            if path in alive or path.stat().st_mtime >= due.get(path, since):
                 continue
             path.rmdir() if path.is_dir() else path.unlink()  # fails for a folder that is not empty
     return [path for path in known if not path.exists()]

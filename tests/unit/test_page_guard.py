@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -264,20 +266,21 @@ def test_released_file_stays_while_a_browser_may_load_it_or_another_session_has_
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     uploads = Uploads(folder, Sessions())
-    mine, shared, again = (_file(folder, f"0a/{name}") for name in ("mine", "shared", "again"))
-    uploads.came("", [mine, shared, shared, again])
-    for path, session in ((mine, "me"), (shared, "me"), (shared, "you"), (again, "me")):
+    mine, shared, again, anew = files = [_file(folder, f"0a/{name}") for name in ("mine", "shared", "again", "anew")]
+    uploads.came("", [*files, shared])
+    for path, session in (*((path, "me") for path in files), (shared, "you")):
         uploads.claim(path, session)
-    for path in (mine, shared, again):
+    for path in files:
         uploads.release(path, "me")
+    os.utime(anew, (time.time() + 1,) * 2)  # written once more; the page has not been told yet
     uploads.came("", [_file(folder, "0a/again")])  # the same file is given once more
     asyncio.run(uploads.sweep())
     assert uploads.holds(mine)
     assert Path(mine).exists()
     monkeypatch.setattr(page_visitors, "LOADED_S", 0)
     asyncio.run(uploads.sweep())
-    assert [uploads.holds(path) for path in (mine, shared, again)] == [False, True, True]
-    assert sorted(path.name for path in folder.rglob("*") if path.is_file()) == ["again", "shared"]
+    assert [uploads.holds(path) for path in files] == [False, True, True, True]
+    assert sorted(path.name for path in folder.rglob("*") if path.is_file()) == ["again", "anew", "shared"]
     uploads.claim(again, "me")
 
 
