@@ -298,7 +298,8 @@ def _completed(given: dict[str, Any]) -> dict[str, Any]:
     kind = data.get("kind") if isinstance(data, dict) else None
     of_kind = shared["kinds"].get(kind) or next(iter(shared["kinds"].values()))
     usual = {part: _merged(shared[part], of_kind.get(part, {})) for part in ("presets", "searches")}
-    merged = {part: _merged(_led_by(usual[part], given.get(part, {})), given.get(part, {})) for part in usual}
+    usual["presets"] = _led_by(usual["presets"], given.get("presets", {}))
+    merged = {part: _merged(usual[part], given.get(part, {})) for part in usual}
     pretrained = {"pretrained": shared["pretrained"]} if "pretrained" in shared else {}
     return {"gate": of_kind["gate"], **pretrained, **given, **merged}
 
@@ -306,8 +307,8 @@ def _completed(given: dict[str, Any]) -> dict[str, Any]:
 def _led_by(shared: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
     """The presets with the learner of a spec's own default first; the former default is named after its learner."""
     learner = own.get("default", {}).get("learner")
-    place = next((name for name, given in shared.items() if given.get("learner") == learner), "default")
-    if learner is None or place == "default":
+    place = next((name for name, given in shared.items() if learner and given.get("learner") == learner), "default")
+    if place == "default":
         return shared
     first = {"default": shared[place], shared["default"]["learner"]: shared["default"]}
     return first | {name: given for name, given in shared.items() if name not in ("default", place)}

@@ -53,13 +53,9 @@ def normalize(values: np.ndarray, step: Step) -> np.ndarray:  # noqa: ARG001 - t
 
 def power(values: np.ndarray, step: Step) -> np.ndarray:
     """PowerTransformer by Yeo and Johnson, "A new family of power transformations", Biometrika 87 (2000)."""
-    exponents = np.array(step["power"])
-    negative = values < 0
-    # What is negative is mirrored: -1 and an exponent of 2 - e for it.
-    exponents = np.where(negative, 2 - exponents, exponents)
-    grown = np.log1p(np.abs(values))
-    with np.errstate(over="ignore"):
-        raised = np.where(exponents == 0, grown, np.expm1(exponents * grown) / np.where(exponents == 0, 1.0, exponents))
+    exponents, negative = np.array(step["power"]), values < 0
+    # Box and Cox's of |x| + 1; below zero mirrored, with 2 minus the exponent.
+    raised = _raised(np.log1p(np.abs(values)), np.where(negative, 2 - exponents, exponents))
     return np.where(negative, -raised, raised)
 
 
@@ -68,13 +64,14 @@ def power_box_cox(values: np.ndarray, step: Step) -> np.ndarray:
 
     It is defined for positive numbers; others become NaN.
     """
-    values = np.where(values > 0, values, np.nan)
-    return np.column_stack(
-        [
-            np.log(values[:, i]) if exponent == 0 else (values[:, i] ** exponent - 1) / exponent
-            for i, exponent in enumerate(step["power"])
-        ]
-    )
+    return _raised(np.log(np.where(values > 0, values, np.nan)), np.array(step["power"]))
+
+
+def _raised(logarithms: np.ndarray, exponents: np.ndarray) -> np.ndarray:
+    """(x ** exponent - 1) / exponent of the logarithms of x, and for the exponent 0 its limit, the logarithm."""
+    with np.errstate(over="ignore"):
+        powers = np.expm1(exponents * logarithms) / np.where(exponents == 0, 1.0, exponents)
+    return np.where(exponents == 0, logarithms, powers)
 
 
 def impute(values: np.ndarray, value: float | str) -> np.ndarray:
