@@ -53,6 +53,7 @@ IDLE_MINUTES = 1.5
 HEAD_CPUS, WORKER_CPUS = 1, 3
 EPOCHS = 12
 PICTURES = """
+import sys
 from pathlib import Path
 import numpy as np
 from PIL import Image
@@ -61,7 +62,7 @@ random = np.random.default_rng(0)
 for label, name in enumerate(specs.get("cifar10").data.labels):
     colour = np.array([(label % 3) * 100, (label // 3 % 2) * 180, (label // 6) * 200])
     for split, count in (("train", 120), ("test", 20)):
-        folder = Path("/root/pictures", split, name)
+        folder = Path(sys.argv[1], split, name)
         folder.mkdir(parents=True)
         for i in range(count):
             pixels = np.clip(colour + random.normal(0, 30, (32, 32, 3)), 0, 255).astype(np.uint8)
@@ -204,7 +205,7 @@ class Proof:
 
     def workers_come_under_load(self) -> None:
         """A training that does not fit on the head makes the cluster start the workers."""
-        self.head.ssh(f"cd ~/air-studio && .venv/bin/python - <<'EOF'\n{PICTURES}\nEOF")
+        self.head.ssh(f"cd ~/air-studio && .venv/bin/python - ~/pictures <<'EOF'\n{PICTURES}\nEOF")
         self.start_on_head("-m training.breast_cancer --num-workers 3", "training.log")
         wait(lambda: len(self.nodes()) == 3, "two workers did not start")
         status = self.ray("exec", str(self.file), "ray status")
