@@ -24,7 +24,7 @@ FAST = {"epochs": 8, "hidden_units": 16, "learning_rate": 0.01, "weight_decay": 
 
 
 def _is_refused(config: dict[str, object]) -> bool:
-    """Whether TensorFlow is missing, which a job is told."""
+    """Whether TensorFlow is missing; then a job must be refused with that reason."""
     why = learner_options.missing("keras")
     if why:
         with pytest.raises(ConfigError, match=why):

@@ -46,6 +46,19 @@ def _open(page: Page, title: str) -> None:
     expect(page.locator("#air-chapter-section h2")).to_have_text(title)
 
 
+def _run_and_stop(page: Page, public: Studio, admin: httpx.Client, words: tuple[str, str, str, str]) -> None:
+    """Run the program and stop it, with the words of the buttons and of the state between them."""
+    run, waiting, cancel, sure = words
+    button(page, run).click()
+    expect(page.locator("#air-chapter-job")).to_have_text(re.compile(waiting))
+    running = chapter.play(public, _newest(admin)["id"])
+    later(page)
+    button(page, cancel).click()
+    button(page, sure).click()
+    running.wait_until_ended()
+    later(page)
+
+
 def _tab_is_open(page: Page, name: str) -> None:
     expect(page.get_by_role("tab", name=name, exact=True)).to_have_attribute("aria-selected", "true")
 
@@ -109,14 +122,7 @@ def test_state_and_buttons_are_in_the_language(
     running.succeed({"seconds": 7.3})
     later(page)
     expect(state).to_have_text("已完成，耗時 7 秒。")
-    button(page, "執行").click()
-    expect(state).to_have_text(re.compile("等待中|執行中"))
-    running = chapter.play(public, _newest(admin)["id"])
-    later(page)
-    button(page, "取消這次執行").click()
-    button(page, "是，停止執行").click()
-    running.wait_until_ended()
-    later(page)
+    _run_and_stop(page, public, admin, ("執行", "等待中|執行中", "取消這次執行", "是，停止執行"))
     expect(state).to_have_text("已停止。")
     page.get_by_role("radio", name="English").check()
     expect(state).to_have_text("Stopped.")
@@ -185,14 +191,7 @@ def test_run_that_fails_says_why_and_one_is_cancelled(
     later(page)
     state = page.locator("#air-chapter-job")
     expect(state).to_have_text('Failed: examples.dask_on_ray needs Dask: run "make extras" first.')
-    button(page, "Run").click()
-    expect(state).to_have_text(re.compile(r"^\s*(Waiting|Running now)"))
-    running = chapter.play(public, _newest(admin)["id"])
-    later(page)
-    button(page, "Cancel this run").click()
-    button(page, "Yes, stop it").click()
-    running.wait_until_ended()
-    later(page)
+    _run_and_stop(page, public, admin, ("Run", r"^\s*(Waiting|Running now)", "Cancel this run", "Yes, stop it"))
     expect(state).to_have_text("Stopped.")
 
 
